@@ -1,0 +1,74 @@
+"""Probabilistic reasoning about why an adult's muscles twitch: exact, fast, every number with its source.
+
+For research and teaching. Not a medical device, not medical advice.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from twitchbayes.errors import (
+        EngineLimitError,
+        ImpossibleEvidenceError,
+        InvalidEvidenceError,
+        InvalidValueError,
+        ModelNotFoundError,
+        ModelTableError,
+        TwitchbayesError,
+        UnknownVariableError,
+    )
+    from twitchbayes.model import Model, ModelInfo, infer, list_models, load_model
+    from twitchbayes.posterior import Posterior
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "EngineLimitError": "errors",
+    "ImpossibleEvidenceError": "errors",
+    "InvalidEvidenceError": "errors",
+    "InvalidValueError": "errors",
+    "ModelNotFoundError": "errors",
+    "ModelTableError": "errors",
+    "TwitchbayesError": "errors",
+    "UnknownVariableError": "errors",
+    "Model": "model",
+    "ModelInfo": "model",
+    "infer": "model",
+    "list_models": "model",
+    "load_model": "model",
+    "Posterior": "posterior",
+}
+
+__all__ = [
+    "EngineLimitError",
+    "ImpossibleEvidenceError",
+    "InvalidEvidenceError",
+    "InvalidValueError",
+    "Model",
+    "ModelInfo",
+    "ModelNotFoundError",
+    "ModelTableError",
+    "Posterior",
+    "TwitchbayesError",
+    "UnknownVariableError",
+    "__version__",
+    "infer",
+    "list_models",
+    "load_model",
+]
+
+
+def __getattr__(name: str) -> object:
+    """Import a public name when it is first used (PEP 562), so that importing the package costs little."""
+    if name not in _HOME:
+        message = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(message)
+    value = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,334 @@
+"""What the user said, checked at the door and turned into the codes that the engine reads."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from twitchbayes.errors import (
+    EngineLimitError,
+    InvalidEvidenceError,
+    InvalidValueError,
+    TwitchbayesError,
+    UnknownVariableError,
+    did_you_mean,
+)
+
+if TYPE_CHECKING:
+    from twitchbayes.knowledge import Knowledge, Variable
+    from twitchbayes.network import Network
+
+__all__ = ["Evidence", "Words", "is_unknown"]
+
+PRESENT_WORDS = ("yes", "y", "true", "present", "1")
+ABSENT_WORDS = ("no", "n", "false", "absent", "0")
+UNKNOWN_WORDS = ("", "unknown")
+MAX_VIRTUAL_ROWS = 1 << 12
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """One case.
+
+    `observed` maps variable to state as the caller gave it, a group spelt out as its members;
+    `assumed` the states that hold because the caller did not say otherwise; `virtual` maps a variable
+    to the likelihood of what was seen under each of its states. `codes` (n_columns,) are the numbers
+    of all those states, -1 where unknown, in the order of `Network.columns`.
+    """
+
+    observed: Mapping[str, str]
+    assumed: Mapping[str, str]
+    virtual: Mapping[str, tuple[float, ...]]
+    codes: NDArray[np.int8] = field(repr=False, compare=False)
+    columns: tuple[str, ...] = field(repr=False, compare=False)
+
+    def rows(self) -> tuple[NDArray[np.int8], NDArray[np.float64]]:
+        """Return the rows of hard evidence that this case is a mixture of, and their log weights.
+
+        Virtual evidence on a variable with likelihoods l_s is the mixture over its states s of hard
+        evidence with weights l_s (Pearl, Probabilistic Reasoning in Intelligent Systems, 1988, 2.2.2).
+        Without virtual evidence there is one row of weight 1.
+        """
+        count = math.prod(len(likelihoods) for likelihoods in self.virtual.values())
+        if count > MAX_VIRTUAL_ROWS:
+            message = (
+                f"virtual evidence on {len(self.virtual)} variables is a mixture of {count} cases, above the bound "
+                f"of {MAX_VIRTUAL_ROWS}; give the most certain of them as observed"
+            )
+            raise EngineLimitError(message)
+        codes = np.repeat(self.codes[None, :], count, axis=0)
+        log_weights = np.zeros(count)
+        places = [self.columns.index(name) for name in self.virtual]
+        with np.errstate(divide="ignore"):
+            logs = [np.log(likelihoods) for likelihoods in self.virtual.values()]
+        for row, states in enumerate(itertools.product(*(range(len(log)) for log in logs))):
+            codes[row, places] = states
+            log_weights[row] = sum(log[state] for log, state in zip(logs, states, strict=True))
+        return codes[np.isfinite(log_weights)], log_weights[np.isfinite(log_weights)]
+
+    @property
+    def items(self) -> dict[str, str]:
+        """Observed and assumed states together."""
+        return {**self.observed, **self.assumed}
+
+
+def is_unknown(value: object) -> bool:
+    """Whether a value says nothing: None, NaN, a missing value of pandas, "" or "unknown"."""
+    if value is None:
+        return True
+    if isinstance(value, str):
+        return value.strip().casefold() in UNKNOWN_WORDS
+    if type(value).__name__ in {"NAType", "NaTType"}:
+        return True
+    return isinstance(value, float | np.floating) and math.isnan(value)
+
+
+class Words:
+    """The words in which a model's variables may be given, and what each of them means.
+
+    Parameters
+    ----------
+    knowledge : Knowledge
+    network : Network
+        Compiled from it.
+    """
+
+    def __init__(self, knowledge: Knowledge, network: Network) -> None:
+        self._variables = knowledge.variables
+        self._columns = network.columns
+        self._column_of = {name: i for i, name in enumerate(network.columns)}
+        self._members = {g.name: knowledge.members(g.name) for g in knowledge.of_role("group")}
+        self._sites = {group: _site_words([m.name for m in members]) for group, members in self._members.items()}
+        self._states = {name: _state_words(v) for name, v in knowledge.variables.items() if v.role != "group"}
+        self._unions = [v for v in knowledge.variables.values() if v.any_of]
+        self._assumed = [v for v in knowledge.variables.values() if v.assumed]
+
+    def read(self, given: Mapping[str, Any], virtual: Mapping[str, Any] | None = None) -> Evidence:
+        """Check a case and turn it into evidence.
+
+        Parameters
+        ----------
+        given : mapping of str to value
+            Variable, or group, to what was observed.
+        virtual : mapping of str to float or mapping, optional
+            Variable to the likelihood ratio present : absent of what was seen, or to a mapping of
+            each of its states to a likelihood.
+
+        Raises
+        ------
+        UnknownVariableError, InvalidValueError, InvalidEvidenceError
+            One error for one fault; `InvalidEvidenceError` where there are several.
+        """
+        faults: list[TwitchbayesError] = []
+        observed: dict[str, str] = {}
+        origin: dict[str, str] = {}
+        for name, value in given.items():
+            for variable, state, said in self._read_one(name, value, faults):
+                if observed.get(variable, state) != state:
+                    faults.append(InvalidValueError(f"{origin[variable]} contradicts {said}: give one of them"))
+                observed[variable], origin[variable] = state, said
+        likelihoods = self._read_virtual(virtual or {}, observed, faults)
+        assumed = self._assume(given, observed, likelihoods)
+        self._check_unions(observed, origin, faults)
+        if len(faults) > 1:
+            raise InvalidEvidenceError(faults)
+        if faults:
+            raise faults[0]
+        codes = np.full(len(self._columns), -1, dtype=np.int8)
+        for variable, state in (observed | assumed).items():
+            codes[self._column_of[variable]] = self._variables[variable].states.index(state)
+        codes.flags.writeable = False
+        return Evidence(observed, assumed, likelihoods, codes, self._columns)
+
+    def _read_one(self, name: object, value: Any, faults: list[TwitchbayesError]) -> Iterator[tuple[str, str, str]]:
+        """Yield (variable, state, the words it was given in) for one item of a case."""
+        try:
+            if name in self._members:
+                yield from self._read_group(str(name), value)
+            else:
+                state = self.state(name, value)
+                if state is not None:
+                    yield str(name), state, f"{name}={value!r}"
+        except TwitchbayesError as error:
+            faults.append(error)
+
+    def state(self, name: object, value: Any) -> str | None:
+        """Return the state of a variable that a value means, None for unknown.
+
+        Raises
+        ------
+        UnknownVariableError, InvalidValueError
+        """
+        words = self._states.get(name)  # type: ignore[call-overload]
+        if words is None:
+            raise UnknownVariableError(name, self._variables)
+        if isinstance(value, np.ndarray) and value.ndim == 0:
+            value = value.item()
+        if is_unknown(value):
+            return None
+        variable = self._variables[str(name)]
+        if variable.bands:
+            return _banded(variable, value)
+        state = words.get(_word(value))
+        if state is None:
+            message = f"{name}={value!r} is not a state of {name}; give {_expected(variable)}, or None for unknown"
+            raise InvalidValueError(message)
+        return str(state)
+
+    def _read_group(self, group: str, value: Any) -> Iterator[tuple[str, str, str]]:
+        if isinstance(value, Mapping):
+            for site, present in value.items():
+                member = self._site(group, site)
+                state = self.state(member, present)
+                if state is not None:
+                    yield member, state, f"{group}={{{site!r}: {present!r}}}"
+            return
+        if is_unknown(value):
+            return
+        named = value.replace(",", ";").split(";") if isinstance(value, str) else value
+        if not isinstance(named, Iterable):
+            message = f"{group}={value!r} is not a site; give {_one_of(self._sites[group])}, a list of them or a mapping"
+            raise InvalidValueError(message)
+        sites = {self._site(group, site) for site in named if not (isinstance(site, str) and not site.strip())}
+        if not sites:
+            message = f"{group}={value!r} names no site; give None for unknown, or a site: {_one_of(self._sites[group])}"
+            raise InvalidValueError(message)
+        for member in self._members[group]:
+            yield member.name, "present" if member.name in sites else "absent", f"{group}={value!r}"
+
+    def _site(self, group: str, site: object) -> str:
+        words = self._sites[group]
+        member = words.get(str(site).strip().casefold().replace(" ", "_").replace("-", "_"))
+        if member is None:
+            hint = did_you_mean(site, _shortest(words))
+            message = f"{group}={site!r} is not a site of {group}.{hint}"
+            raise InvalidValueError(message)
+        return member
+
+    def _read_virtual(
+        self, virtual: Mapping[str, Any], observed: Mapping[str, str], faults: list[TwitchbayesError]
+    ) -> dict[str, tuple[float, ...]]:
+        likelihoods: dict[str, tuple[float, ...]] = {}
+        for name, value in virtual.items():
+            try:
+                if name not in self._states:
+                    raise UnknownVariableError(name, self._states)
+                if name in observed:
+                    message = f"{name} is observed ({observed[name]}) and has virtual evidence {value!r}: give one"
+                    raise InvalidValueError(message)
+                if not is_unknown(value):
+                    likelihoods[name] = self._likelihoods(name, value)
+            except TwitchbayesError as error:
+                faults.append(error)
+        return likelihoods
+
+    def _likelihoods(self, name: str, value: Any) -> tuple[float, ...]:
+        states = self._variables[name].states
+        if isinstance(value, Mapping):
+            unknown = [state for state in value if state not in states]
+            if unknown or len(value) != len(states):
+                message = f"virtual evidence {name}={value!r} must give a likelihood for each of {', '.join(states)}"
+                raise InvalidValueError(message)
+            numbers = tuple(_number(value[state]) for state in states)
+        elif states == ("absent", "present"):
+            numbers = (1.0, _number(value))
+        else:
+            message = f"virtual evidence {name}={value!r}: give a mapping with a likelihood for each of {', '.join(states)}"
+            raise InvalidValueError(message)
+        if not all(0 <= number < math.inf for number in numbers) or not any(numbers):
+            message = f"virtual evidence {name}={value!r} must be finite, not negative and not all 0 (a likelihood ratio)"
+            raise InvalidValueError(message)
+        return numbers
+
+    def _assume(
+        self, given: Mapping[str, Any], observed: Mapping[str, str], virtual: Mapping[str, Any]
+    ) -> dict[str, str]:
+        assumed = {}
+        for variable in self._assumed:
+            members = [m.name for m in self._members.get(variable.any_of, ())]
+            decided = any(observed.get(m) == "present" for m in members) or (members and all(m in observed for m in members))
+            if variable.name not in given and variable.name not in virtual and not decided:
+                assumed[variable.name] = variable.assumed
+        return assumed
+
+    def _check_unions(self, observed: Mapping[str, str], origin: Mapping[str, str], faults: list[TwitchbayesError]) -> None:
+        for union in self._unions:
+            members = [m.name for m in self._members[union.any_of]]
+            present = [origin[m] for m in members if observed.get(m) == "present"]
+            absent = [m for m in members if observed.get(m) == "absent"]
+            state = observed.get(union.name)
+            if state == "absent" and present:
+                faults.append(InvalidValueError(f"{origin[union.name]} contradicts {present[0]}: give one of them"))
+            if state == "present" and len(absent) == len(members):
+                said = ", ".join(dict.fromkeys(origin[m] for m in absent))
+                faults.append(InvalidValueError(f"{origin[union.name]} contradicts {said}: no place is left for it"))
+
+
+def _word(value: Any) -> str:
+    """Return the word that a value stands for: 1, 1.0 and True are one word, "Yes" and "yes" too."""
+    if isinstance(value, bool | np.bool_):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return value.strip().casefold()
+    number = _number(value)
+    return str(int(number)) if number in {0, 1} else repr(value)
+
+
+def _number(value: Any) -> float:
+    try:
+        return math.nan if isinstance(value, bool | np.bool_) else float(value)
+    except (TypeError, ValueError):
+        return math.nan
+
+
+def _banded(variable: Variable, value: Any) -> str:
+    """Return the band that a number falls in; the bands count whole units, so 39.9 years is 39."""
+    if isinstance(value, str) and value.strip() in variable.states:
+        return value.strip()
+    number = _number(value)
+    for state, (low, high) in zip(variable.states, variable.bands, strict=True):
+        if low <= number < high + 1:
+            return state
+    lowest, highest = variable.bands[0][0], variable.bands[-1][1]
+    message = (
+        f"{variable.name}={value!r} is not a number of {variable.unit} from {lowest} to {highest}, "
+        f"which this model covers; give one, a band such as {variable.states[0]!r}, or None for unknown"
+    )
+    raise InvalidValueError(message)
+
+
+def _state_words(variable: Variable) -> dict[str, str]:
+    words = {state.casefold(): state for state in variable.states}
+    words |= {alias.casefold(): state for alias, state in variable.aliases.items()}
+    if variable.states == ("absent", "present"):
+        words |= dict.fromkeys(ABSENT_WORDS, "absent") | dict.fromkeys(PRESENT_WORDS, "present")
+    return words
+
+
+def _expected(variable: Variable) -> str:
+    return "yes or no (True or False)" if variable.states == ("absent", "present") else " or ".join(variable.states)
+
+
+def _site_words(members: list[str]) -> dict[str, str]:
+    """Each member of a group by its name and by what is left of it without the prefix they share."""
+    shared = os.path.commonprefix(members)
+    prefix = shared[: shared.rfind("_") + 1]
+    return {word.casefold(): name for name in members for word in (name.removeprefix(prefix), name) if word}
+
+
+def _shortest(words: Mapping[str, str]) -> list[str]:
+    by_member: dict[str, str] = {}
+    for word, member in words.items():
+        by_member.setdefault(member, word)
+    return list(by_member.values())
+
+
+def _one_of(words: Mapping[str, str]) -> str:
+    return ", ".join(_shortest(words))

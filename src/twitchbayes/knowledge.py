@@ -1,0 +1,367 @@
+"""What a model folder says: its variables, numbers and sources, read and checked as a whole."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+from twitchbayes import checks, tables
+from twitchbayes.errors import ModelNotFoundError, ModelTableError, Problem, did_you_mean
+from twitchbayes.tables import Row, Table, bands, pairs, words
+
+__all__ = ["Citation", "Knowledge", "Link", "Number", "Prior", "Variable", "overlay", "read"]
+
+COLUMNS: Mapping[str, tuple[str, ...]] = {
+    "variables.csv": ("variable", "role", "label", "question", "states", "group", "assumed", "serious", "definition"),
+    "priors.csv": ("variable", "given", "state", "probability", "low", "high", "basis", "source", "note"),
+    "links.csv": ("parent", "child", "form", "probability", "low", "high", "basis", "source", "note"),
+    "sources.csv": ("source", "citation", "identifier", "kind", "read"),
+    "codes.csv": ("variable", "system", "code"),
+    "scenarios.csv": ("case", "evidence", "holds", "source"),
+    "red_flags.csv": ("rule", "evidence", "advice", "source"),
+}
+REQUIRED = ("variables.csv", "priors.csv", "links.csv", "sources.csv")
+META = ("title", "version", "population", "window", "licence", "intended_use", "not_for")
+
+Role = Literal["context", "cause", "finding", "group"]
+BINARY = ("absent", "present")
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """One row of `variables.csv`.
+
+    `states` are in order, ("absent", "present") for a binary variable. `bands` holds the inclusive
+    bounds of each state, in whole `unit`s, of a variable that is given as a number (age). A finding
+    with `any_of` is the deterministic OR of the members of that group. `assumed` is the state that
+    holds unless the caller says otherwise.
+    """
+
+    name: str
+    role: Role
+    label: str
+    question: str
+    states: tuple[str, ...]
+    unit: str
+    bands: tuple[tuple[int, int], ...]
+    group: str
+    any_of: str
+    aliases: Mapping[str, str]
+    assumed: str
+    serious: bool
+    definition: str
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A probability with its 95% interval, its basis, the sources behind it, and the row it stands in."""
+
+    probability: float
+    low: float
+    high: float
+    basis: str
+    sources: tuple[str, ...]
+    note: str
+    file: str
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Prior:
+    """P(variable = state | given), one row of `priors.csv`; of a cause it is the leak in that stratum."""
+
+    variable: str
+    given: tuple[tuple[str, str], ...]
+    state: str
+    number: Number
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """P(child | parent), one row of `links.csv`; parent "leak" is the background."""
+
+    parent: str
+    child: str
+    form: Literal["compound", "net"]
+    number: Number
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """One row of `sources.csv`: what was read for a number."""
+
+    name: str
+    citation: str
+    identifier: str
+    kind: str
+    read: str
+
+
+@dataclass(frozen=True, slots=True)
+class Knowledge:
+    """The checked content of a model folder.
+
+    `tables` keeps every file as text (extra columns included), so that a model can be saved without
+    loss; `meta` is `model.toml`; `variables`, `priors`, `links` and `citations` are its typed rows.
+    """
+
+    name: str
+    meta: Mapping[str, str]
+    meta_raw: bytes = field(repr=False)
+    tables: Mapping[str, Table] = field(repr=False)
+    variables: Mapping[str, Variable] = field(repr=False)
+    priors: tuple[Prior, ...] = field(repr=False)
+    links: tuple[Link, ...] = field(repr=False)
+    citations: Mapping[str, Citation] = field(repr=False)
+    populations: Mapping[str, Table] = field(repr=False)
+    population: str | None = None
+
+    def of_role(self, role: Role) -> tuple[Variable, ...]:
+        """Return the variables of one role, in the order of `variables.csv`."""
+        return tuple(v for v in self.variables.values() if v.role == role)
+
+    def members(self, group: str) -> tuple[Variable, ...]:
+        """Return the findings that belong to a group, in the order of `variables.csv`."""
+        return tuple(v for v in self.variables.values() if v.group == group)
+
+    def table(self, file: str) -> Table:
+        """Return one table; an empty one where the folder has no such optional file."""
+        return self.tables.get(file, Table(file, COLUMNS[file], ()))
+
+    def at_population(self, name: str | None) -> Knowledge:
+        """Return the same knowledge with the priors of a setting laid over it.
+
+        Raises
+        ------
+        ModelNotFoundError
+            If the model has no such setting; the message lists those that exist.
+        """
+        if name is None:
+            return self
+        if name not in self.populations:
+            have = did_you_mean(name, self.populations) or " It has none."
+            message = f"model {self.name!r} has no population {name!r}.{have}"
+            raise ModelNotFoundError(message)
+        return replace(overlay(self, self.populations[name]), population=name)
+
+
+def read(folder: Any, *, name: str | None = None) -> Knowledge:
+    """Read and check a model folder.
+
+    Parameters
+    ----------
+    folder : pathlib.Path or importlib.resources traversable
+        The folder that holds `model.toml`, `variables.csv`, `priors.csv`, `links.csv` and `sources.csv`.
+    name : str, optional
+        Name of the model; the folder's name otherwise.
+
+    Returns
+    -------
+    Knowledge
+
+    Raises
+    ------
+    ModelTableError
+        With every problem of every file.
+    ModelNotFoundError
+        If there is no such folder.
+    """
+    name = name or folder.name
+    if not folder.is_dir():
+        what = "is a file, not a model folder" if folder.is_file() else "does not exist"
+        message = f"model folder {str(folder)!r} {what}"
+        raise ModelNotFoundError(message)
+    problems: list[Problem] = []
+    meta, meta_raw = _meta(folder, problems)
+    read_tables = {
+        file: tables.read(
+            folder / file, file=file, required=columns, problems=problems, missing_ok=file not in REQUIRED
+        )
+        for file, columns in COLUMNS.items()
+    }
+    present = {file: table for file, table in read_tables.items() if table.raw is not None}
+    populations = _populations(folder, problems)
+    if any(file not in present for file in REQUIRED):
+        raise ModelTableError(problems)
+    knowledge = _typed(name, meta, meta_raw, present, populations, problems)
+    for table in populations.values():
+        merged = _merge(knowledge.priors, _priors(table, problems))
+        problems.extend(checks.priors(merged, knowledge.variables))
+    problems.extend(checks.whole(knowledge))
+    if problems:
+        raise ModelTableError(list(dict.fromkeys(problems)))
+    return knowledge
+
+
+def overlay(knowledge: Knowledge, table: Table, *, citations: Sequence[Row] = ()) -> Knowledge:
+    """Return the knowledge with rows of a priors table laid over its own, checked again as a whole.
+
+    A row replaces the one with the same variable, given and state. Where the rows of a variable
+    use other `given` variables than the model does, they replace all of its rows and must be complete.
+
+    Parameters
+    ----------
+    table : Table
+        With the columns of `priors.csv`.
+    citations : sequence of Row
+        Rows for `sources.csv` that the new numbers cite.
+
+    Raises
+    ------
+    ModelTableError
+        With every problem of the new rows.
+    """
+    problems: list[Problem] = []
+    own = knowledge.tables["priors.csv"]
+    changed = _priors(table, problems)
+    problems.extend(checks.known(changed, knowledge.priors, knowledge.variables))
+    if problems:
+        raise ModelTableError(problems)
+    kept, rows = _merge_rows(own.rows, knowledge.priors, table.rows, changed)
+    sources = knowledge.tables["sources.csv"]
+    listed = {row["source"] for row in sources.rows}
+    new_sources = (*sources.rows, *(row for row in citations if row["source"] not in listed))
+    columns = (*own.columns, *(column for column in table.columns if column not in own.columns))
+    new_tables = {
+        **knowledge.tables,
+        "priors.csv": Table("priors.csv", columns, rows),
+        "sources.csv": sources if len(new_sources) == len(sources.rows) else replace(sources, rows=new_sources, raw=None),
+    }
+    merged = replace(knowledge, tables=new_tables, priors=kept, citations=_citations(new_tables["sources.csv"], []))
+    problems.extend(checks.whole(merged, unused_ok=True))
+    if problems:
+        raise ModelTableError(problems)
+    return merged
+
+
+def _meta(folder: Any, problems: list[Problem]) -> tuple[dict[str, str], bytes]:
+    source = folder / "model.toml"
+    if not source.is_file():
+        problems.append(Problem("model.toml", None, f"is missing; it needs {', '.join(META)}"))
+        return {}, b""
+    raw = source.read_bytes()
+    try:
+        meta = tomllib.loads(raw.decode("utf-8-sig").replace("\r\n", "\n"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        problems.append(Problem("model.toml", None, f"cannot be read as TOML: {error}"))
+        return {}, raw
+    missing = [key for key in META if not str(meta.get(key, "")).strip()]
+    if missing:
+        problems.append(Problem("model.toml", None, f"lacks {', '.join(missing)}"))
+    return {key: str(value).strip() for key, value in meta.items()}, raw
+
+
+def _populations(folder: Any, problems: list[Problem]) -> dict[str, Table]:
+    settings = folder / "populations"
+    if not settings.is_dir():
+        return {}
+    files = sorted((f for f in settings.iterdir() if f.name.endswith(".csv")), key=lambda f: f.name)
+    return {
+        f.name.removesuffix(".csv"): tables.read(
+            f, file=f"populations/{f.name}", required=COLUMNS["priors.csv"], problems=problems
+        )
+        for f in files
+    }
+
+
+def _typed(
+    name: str,
+    meta: Mapping[str, str],
+    meta_raw: bytes,
+    present: Mapping[str, Table],
+    populations: Mapping[str, Table],
+    problems: list[Problem],
+) -> Knowledge:
+    problems.extend(checks.unique(present["variables.csv"], "variable"))
+    problems.extend(checks.unique(present["sources.csv"], "source"))
+    problems.extend(checks.variable_rows(present["variables.csv"]))
+    return Knowledge(
+        name=meta.get("name", name),
+        meta=meta,
+        meta_raw=meta_raw,
+        tables=present,
+        variables={row["variable"]: _variable(row) for row in present["variables.csv"].rows},
+        priors=_priors(present["priors.csv"], problems),
+        links=_links(present["links.csv"], problems),
+        citations=_citations(present["sources.csv"], problems),
+        populations=populations,
+    )
+
+
+def _variable(row: Row) -> Variable:
+    states = words(row["states"]) or BINARY
+    return Variable(
+        name=row["variable"],
+        role=row["role"] if row["role"] in checks.ROLES else "context",  # type: ignore[arg-type]
+        label=row["label"] or row["variable"].replace("_", " "),
+        question=row["question"],
+        states=states,
+        unit=row["unit"],
+        bands=bands(states) if row["unit"] else (),
+        group=row["group"],
+        any_of=row["any_of"],
+        aliases=dict(pairs(row["aliases"])),
+        assumed=row["assumed"],
+        serious=row["serious"] == "yes",
+        definition=row["definition"],
+    )
+
+
+def _number(row: Row, problems: list[Problem]) -> Number:
+    faults, (probability, low, high) = checks.interval(row)
+    problems.extend(faults)
+    return Number(probability, low, high, row["basis"], words(row["source"]), row["note"], row.file, row.line)
+
+
+def _priors(table: Table, problems: list[Problem]) -> tuple[Prior, ...]:
+    return tuple(
+        Prior(row["variable"], tuple(sorted(pairs(row["given"]))), row["state"] or "present", _number(row, problems))
+        for row in table.rows
+    )
+
+
+def _links(table: Table, problems: list[Problem]) -> tuple[Link, ...]:
+    return tuple(
+        Link(row["parent"], row["child"], "compound" if row["form"] == "compound" else "net", _number(row, problems))
+        for row in table.rows
+    )
+
+
+def _citations(table: Table, problems: list[Problem]) -> dict[str, Citation]:
+    problems.extend(
+        Problem(row.file, row.line, f"source {row['source']!r} has no citation") for row in table.rows if not row["citation"]
+    )
+    return {
+        row["source"]: Citation(row["source"], row["citation"], row["identifier"], row["kind"], row["read"])
+        for row in table.rows
+    }
+
+
+def _merge(own: Sequence[Prior], new: Sequence[Prior]) -> tuple[Prior, ...]:
+    placeholder = tuple(Row("", 0, {}) for _ in own)
+    return _merge_rows(placeholder, own, tuple(Row("", 0, {}) for _ in new), new)[0]
+
+
+def _merge_rows(
+    own_rows: Sequence[Row], own: Sequence[Prior], new_rows: Sequence[Row], new: Sequence[Prior]
+) -> tuple[tuple[Prior, ...], tuple[Row, ...]]:
+    strata_of_own = {p.variable: _strata(p) for p in own}
+    restratified = {p.variable for p in new if strata_of_own.get(p.variable) != _strata(p)}
+    replaced = {(p.variable, p.given, p.state): i for i, p in enumerate(new)}
+    out: list[tuple[Prior, Row]] = []
+    used: set[int] = set()
+    for prior, row in zip(own, own_rows, strict=True):
+        match = replaced.get((prior.variable, prior.given, prior.state))
+        if match is not None:
+            used.add(match)
+            out.append((new[match], new_rows[match]))
+        elif prior.variable not in restratified:
+            out.append((prior, row))
+    out += [(new[i], new_rows[i]) for i in range(len(new)) if i not in used]
+    return tuple(p for p, _ in out), tuple(r for _, r in out)
+
+
+def _strata(prior: Prior) -> tuple[str, ...]:
+    return tuple(name for name, _ in prior.given)

@@ -1,0 +1,395 @@
+"""A model to ask: its tables, the network compiled from them, and the doors `infer` and `load_model`."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.resources
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from twitchbayes import knowledge as knowledge_module
+from twitchbayes import priors as priors_module
+from twitchbayes.conflict import impossible
+from twitchbayes.engine import Engine, Runs, answer
+from twitchbayes.errors import InvalidValueError, ModelNotFoundError, UnknownVariableError, did_you_mean
+from twitchbayes.evidence import Words
+from twitchbayes.knowledge import Knowledge
+from twitchbayes.network import Network, compile_network
+from twitchbayes.posterior import Posterior
+
+if TYPE_CHECKING:
+    import networkx as nx
+    import pandas as pd
+    from pgmpy.models import DiscreteBayesianNetwork
+
+    from twitchbayes.priors import Change, PriorsLike
+
+__all__ = ["Model", "ModelInfo", "infer", "list_models", "load_model"]
+
+ENGINES = ("numpy", "pgmpy")
+
+
+class ModelInfo(NamedTuple):
+    """A model that ships with the library."""
+
+    name: str
+    title: str
+    version: str
+    populations: tuple[str, ...]
+
+
+class Model:
+    """A compiled model; `load_model` makes one.
+
+    Parameters
+    ----------
+    knowledge : Knowledge
+        Checked tables.
+    changes : tuple of Change, optional
+        What `with_priors` changed against the tables of the folder.
+    """
+
+    def __init__(self, knowledge: Knowledge, *, changes: tuple[Change, ...] = ()) -> None:
+        self.knowledge = knowledge
+        self.changes = changes
+        self.network: Network = compile_network(knowledge)
+        self._engine = Engine(self.network)
+        self._words = Words(knowledge, self.network)
+
+    @property
+    def name(self) -> str:
+        """Name of the model."""
+        return self.knowledge.name
+
+    @property
+    def version(self) -> str:
+        """Version in `model.toml`."""
+        return self.knowledge.meta["version"]
+
+    @property
+    def population(self) -> str | None:
+        """Setting whose priors are laid over the model; None for the model's own population."""
+        return self.knowledge.population
+
+    @property
+    def causes(self) -> tuple[str, ...]:
+        """Names of the causes."""
+        return self.network.causes
+
+    @property
+    def contexts(self) -> tuple[str, ...]:
+        """Names of the contexts."""
+        return self.network.contexts
+
+    @property
+    def findings(self) -> tuple[str, ...]:
+        """Names of the findings, in the order of `variables.csv`."""
+        return tuple(v.name for v in self.knowledge.of_role("finding"))
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 of the content of all tables, whatever their line ends: two models that agree in it are one."""
+        digest = hashlib.sha256()
+        knowledge = self.knowledge
+        tables = {**knowledge.tables, **{f"populations/{n}.csv": t for n, t in knowledge.populations.items()}}
+        parts = [repr(sorted(knowledge.meta.items())), repr(knowledge.population)]
+        for file in sorted(tables):
+            table = tables[file]
+            parts.append(repr((file, table.columns, [[row[c] for c in table.columns] for row in table.rows])))
+        digest.update("\n".join(parts).encode())
+        return digest.hexdigest()
+
+    @cached_property
+    def _prior(self) -> Posterior:
+        # Nothing known, and nothing assumed: the population as it is.
+        nothing: dict[str, Any] = {v.name: None for v in self.knowledge.variables.values() if v.assumed}
+        return self.infer(nothing)
+
+    @property
+    def prior(self) -> Mapping[str, float]:
+        """P(cause) of every cause in the population, before anything is known or assumed."""
+        return self._prior
+
+    @property
+    def prior_none(self) -> float:
+        """P(no listed cause is present) in the population."""
+        return self._prior.none
+
+    def infer(
+        self,
+        evidence: Mapping[str, Any] | None = None,
+        /,
+        *,
+        virtual_evidence: Mapping[str, Any] | None = None,
+        engine: str = "numpy",
+        **named: Any,
+    ) -> Posterior:
+        """Return the posterior of every cause given what is known.
+
+        Parameters
+        ----------
+        evidence : mapping of str to value, optional
+            Variable, or group such as `twitch_location`, to what was observed: True/False, "yes"/"no",
+            "present"/"absent", 1/0, a state, a number for a banded variable (age in years). None, NaN,
+            "" and "unknown" say nothing, like a variable that is left out.
+        virtual_evidence : mapping of str to float or mapping, optional
+            Variable to a likelihood ratio present : absent, or to a likelihood for each of its states.
+        engine : {"numpy", "pgmpy"}, default "numpy"
+            "pgmpy" answers by variable elimination on `to_pgmpy()`: slow, to check the other by.
+        **named
+            Evidence by keyword, as `weakness=True`.
+
+        Returns
+        -------
+        Posterior
+
+        Raises
+        ------
+        UnknownVariableError, InvalidValueError, InvalidEvidenceError
+            If a name or a value is not one of the model, or two contradict each other.
+        ImpossibleEvidenceError
+            If P(evidence) is 0 in this model.
+        EngineLimitError
+            If the exact answer needs more memory than the engine's bound.
+        """
+        given = dict(evidence or {})
+        twice = [name for name in named if name in given]
+        if twice:
+            pairs = ", ".join(f"{n}={given[n]!r} and {n}={named[n]!r}" for n in twice)
+            message = f"given twice: {pairs}; give each variable once"
+            raise InvalidValueError(message)
+        case = self._words.read({**given, **named}, virtual_evidence)
+        runs = self._runs(engine)
+        found = answer(runs, case)
+        if not found.possible[0]:
+            raise impossible(runs, case)
+        return Posterior(self, case, found, runs)
+
+    def _runs(self, engine: str) -> Runs:
+        if engine == "numpy":
+            return self._engine
+        if engine == "pgmpy":
+            from twitchbayes.interop import PgmpyEngine
+
+            return PgmpyEngine(self.network)
+        message = f"engine={engine!r} is none of {', '.join(ENGINES)}"
+        raise InvalidValueError(message)
+
+    def with_priors(self, priors: PriorsLike) -> Model:
+        """Return the model with some of its priors replaced; this one stays as it is.
+
+        Parameters
+        ----------
+        priors : path, pandas.DataFrame or mapping
+            Rows of `priors.csv` (`variable` and `probability` at least), or a mapping of a variable, or
+            of a pair (variable, given), to a probability or to (probability, low, high). A row replaces
+            the one with the same variable, given and state. Where the rows of a variable use other
+            `given` variables, they replace all its rows and must be complete.
+
+        Returns
+        -------
+        Model
+            Its `changes` list every number that is not as before.
+
+        Raises
+        ------
+        ModelTableError
+            With every problem of the new rows, by file and line.
+        """
+        table, citation = priors_module.read(self.knowledge, priors)
+        merged = knowledge_module.overlay(self.knowledge, table, citations=[citation])
+        changes = priors_module.changes(self.knowledge, merged)
+        return Model(merged, changes=(*self.changes, *changes))
+
+    def at_population(self, name: str | None) -> Model:
+        """Return the model with the priors of one of its settings (`populations/<name>.csv`)."""
+        return self if name is None else Model(self.knowledge.at_population(name), changes=self.changes)
+
+    @property
+    def parameters(self) -> pd.DataFrame:
+        """Every number of the model, one row each, with its interval, basis, sources and place.
+
+        Columns: `kind` (context, cause, leak or link), `parent`, `child`, `given`, `state`, `form`,
+        `probability`, `low`, `high` (fractions), `basis`, `source`, `note`, `file`, `line`.
+        """
+        import pandas as pd
+
+        role = {name: v.role for name, v in self.knowledge.variables.items()}
+        rows: list[dict[str, Any]] = []
+        for prior in self.knowledge.priors:
+            given = ";".join(f"{name}={state}" for name, state in prior.given)
+            head = {"kind": role[prior.variable], "parent": "", "child": prior.variable, "given": given}
+            rows.append({**head, "state": prior.state, "form": "", **_number_columns(prior.number)})
+        for link in self.knowledge.links:
+            kind = "leak" if link.parent == "leak" else "link"
+            head = {"kind": kind, "parent": link.parent, "child": link.child, "given": ""}
+            rows.append({**head, "state": "present", "form": link.form, **_number_columns(link.number)})
+        return pd.DataFrame(rows)
+
+    def save(self, folder: str | os.PathLike[str]) -> Path:
+        """Write the model's tables into a new folder, unchanged files byte for byte.
+
+        The folder appears whole or not at all.
+
+        Raises
+        ------
+        FileExistsError
+            If the folder exists and is not empty: nothing is overwritten.
+        """
+        target = Path(folder)
+        if target.exists() and (not target.is_dir() or any(target.iterdir())):
+            message = f"{str(target)!r} exists and is not an empty folder; choose another, nothing is overwritten"
+            raise FileExistsError(message)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        knowledge = self.knowledge
+        with tempfile.TemporaryDirectory(dir=target.parent, prefix=".saving-") as scratch:
+            draft = Path(scratch) / "model"
+            draft.mkdir()
+            (draft / "model.toml").write_bytes(knowledge.meta_raw)
+            for file, table in knowledge.tables.items():
+                (draft / file).write_bytes(table.to_bytes())
+            if knowledge.populations:
+                (draft / "populations").mkdir()
+            for name, table in knowledge.populations.items():
+                (draft / "populations" / f"{name}.csv").write_bytes(table.to_bytes())
+            if target.exists():
+                target.rmdir()
+            shutil.move(draft, target)
+        return target
+
+    def to_pgmpy(self) -> DiscreteBayesianNetwork:
+        """Return the model as a pgmpy network with full tables; see `twitchbayes.interop.to_pgmpy`."""
+        from twitchbayes.interop import to_pgmpy
+
+        return to_pgmpy(self.network)
+
+    def to_networkx(self) -> nx.DiGraph:
+        """Return the model as a directed graph; see `twitchbayes.interop.to_networkx`."""
+        from twitchbayes.interop import to_networkx
+
+        return to_networkx(self.knowledge, self.network)
+
+    def export(self, file: str | os.PathLike[str]) -> Path:
+        """Write the network as BIF, XMLBIF, XDSL, NET or UAI, by the file's suffix."""
+        from twitchbayes.interop import export
+
+        return export(self.network, Path(file))
+
+    def describe(self) -> str:
+        """Return one line: name, version, population and window."""
+        meta = self.knowledge.meta
+        setting = self.population or meta["population"]
+        changed = f", {len(self.changes)} numbers changed" if self.changes else ""
+        return f"{self.name} {self.version} ({setting}; window: {meta['window']}{changed})"
+
+    def __repr__(self) -> str:
+        sizes = f"{len(self.contexts)} contexts, {len(self.causes)} causes, {len(self.findings)} findings"
+        numbers = f"{len(self.knowledge.priors) + len(self.knowledge.links)} numbers"
+        return f"<Model {self.describe()}: {sizes}, {numbers} from {len(self.knowledge.citations)} sources>"
+
+
+def _number_columns(number: knowledge_module.Number) -> dict[str, Any]:
+    return {
+        "probability": number.probability,
+        "low": number.low,
+        "high": number.high,
+        "basis": number.basis,
+        "source": ";".join(number.sources),
+        "note": number.note,
+        "file": number.file,
+        "line": number.line,
+    }
+
+
+def list_models() -> list[ModelInfo]:
+    """Return the models that ship with the library."""
+    infos = []
+    for name in sorted(_shipped()):
+        model = load_model(name)
+        meta = model.knowledge.meta
+        infos.append(ModelInfo(name, meta["title"], meta["version"], tuple(model.knowledge.populations)))
+    return infos
+
+
+def load_model(model: str | os.PathLike[str] | Model = "twitch", *, population: str | None = None) -> Model:
+    """Return a model.
+
+    Parameters
+    ----------
+    model : str, path or Model, default "twitch"
+        Name of a shipped model, or a folder of tables. A model is returned as it is.
+    population : str, optional
+        One of the model's settings, whose priors are laid over its own.
+
+    Raises
+    ------
+    ModelNotFoundError
+        If there is no such model, folder or setting; the message lists what there is.
+    ModelTableError
+        With every problem of the folder's tables.
+    """
+    if isinstance(model, Model):
+        return model.at_population(population)
+    if isinstance(model, str) and model in _shipped():
+        return _load_shipped(model, population)
+    folder = Path(model)
+    if not folder.is_dir():
+        hint = did_you_mean(str(model), _shipped())
+        message = f"there is no model and no folder {os.fspath(model)!r}.{hint}"
+        raise ModelNotFoundError(message)
+    return Model(knowledge_module.read(folder.resolve()).at_population(population))
+
+
+def infer(
+    evidence: Mapping[str, Any] | None = None,
+    /,
+    *,
+    model: str | os.PathLike[str] | Model = "twitch",
+    population: str | None = None,
+    priors: PriorsLike | None = None,
+    virtual_evidence: Mapping[str, Any] | None = None,
+    engine: str = "numpy",
+    **named: Any,
+) -> Posterior:
+    """Return the posterior of every cause given what is known.
+
+    `infer(evidence, model=m, population=p, priors=q, **named)` stands for
+    `load_model(m, population=p).with_priors(q).infer(evidence, **named)`; see `Model.infer`.
+
+    Examples
+    --------
+    >>> import twitchbayes
+    >>> p = twitchbayes.infer(weakness=True, twitch_location="arm_hand", age=62)
+    >>> p.assumed
+    {}
+    >>> round(sum(p.joint(["als", "anemia"])["probability"]), 12)
+    1.0
+    """
+    chosen = load_model(model, population=population)
+    if priors is not None:
+        chosen = chosen.with_priors(priors)
+    return chosen.infer(evidence, virtual_evidence=virtual_evidence, engine=engine, **named)
+
+
+@lru_cache(maxsize=32)
+def _load_shipped(name: str, population: str | None) -> Model:
+    if population is not None:
+        return _load_shipped(name, None).at_population(population)
+    return Model(knowledge_module.read(_shipped()[name], name=name))
+
+
+@lru_cache(maxsize=1)
+def _shipped() -> dict[str, Any]:
+    """Model folders inside the installed package, or at the root of the repository it is run from."""
+    package = importlib.resources.files("twitchbayes") / "models"
+    # An editable install has no files put into the package at build time.
+    repository = Path(__file__).resolve().parents[2] / "models"
+    root = package if package.is_dir() else repository
+    if not root.is_dir():
+        return {}
+    return {folder.name: folder for folder in root.iterdir() if (folder / "model.toml").is_file()}

@@ -1,0 +1,323 @@
+"""The order of the engine's walk: which causes, contexts and findings are live at each stage.
+
+The walk over the causes carries a state: the joint value of the live contexts and the subset of the
+live positive findings that some cause has explained so far. A context is live from the first to the
+last cause that needs it, a positive finding from its first to its last parent. A plan depends on the
+pattern of the evidence (which contexts are known, which findings are positive), not on its values,
+so that all rows of a pattern share it.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from twitchbayes.errors import EngineLimitError
+
+if TYPE_CHECKING:
+    from twitchbayes.network import Network
+
+__all__ = ["Pattern", "Plan", "Stage", "make_plan"]
+
+# Up to this many cells a state costs no more to carry whole than to grow and shrink on the way.
+FLAT_CELLS = 1 << 9
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """What a plan depends on.
+
+    `known` are the observed contexts; `positive` the positive findings; `unions` the groups of
+    unobserved findings of which at least one must be present (the OR of noisy-ORs is a noisy-OR).
+    """
+
+    known: tuple[int, ...]
+    positive: tuple[int, ...]
+    unions: tuple[tuple[int, ...], ...]
+
+    @property
+    def elements(self) -> tuple[tuple[int, ...], ...]:
+        """What has to be explained: each a tuple of findings, any of which explains it."""
+        return (*((j,) for j in self.positive), *self.unions)
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A run of causes that share one state.
+
+    `axes` are the live contexts and `slots` the live elements, in the order of the state's axes;
+    `grid` (n_cells, n_contexts) holds the states of the live contexts in each cell, 0 elsewhere.
+    Contexts in `enter_axes` are new, those in `leave_axes` are summed out at the end, and so for slots.
+    `walked` causes can explain a live element; `closed` ones cannot, which has a closed form.
+    `factors` are the contexts whose own probability is multiplied in here.
+    """
+
+    axes: tuple[int, ...]
+    cards: tuple[int, ...]
+    grid: NDArray[np.int64]
+    enter_axes: tuple[int, ...]
+    leave_axes: tuple[int, ...]
+    slots: tuple[int, ...]
+    enter_slots: tuple[int, ...]
+    leave_slots: tuple[int, ...]
+    walked: NDArray[np.int64]
+    closed: NDArray[np.int64]
+    factors: NDArray[np.int64]
+
+    @property
+    def cells(self) -> int:
+        """Size of the state: cells of the context grid times subsets of the live elements."""
+        return math.prod(self.cards) << len(self.slots)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The stages of a walk and what happens outside of them.
+
+    `absorbed` are (cause, context) pairs: an unobserved context that one cause alone depends on is
+    averaged into that cause's probability. `constants` are the observed contexts whose parents are
+    all observed. `unexplained` are elements without any parent: only their leak can explain them.
+    """
+
+    pattern: Pattern
+    stages: tuple[Stage, ...]
+    absorbed: tuple[tuple[int, int], ...]
+    constants: NDArray[np.int64]
+    unexplained: tuple[int, ...]
+
+    @property
+    def stored_cells(self) -> int:
+        """Cells kept for the backward pass of one row."""
+        return sum(_stored(stage.cells, len(stage.walked)) for stage in self.stages)
+
+
+@dataclass(frozen=True, slots=True)
+class _Scopes:
+    """Which carried contexts and elements each cause, and each context's own table, needs."""
+
+    carried: tuple[int, ...]
+    absorbed: tuple[tuple[int, int], ...]
+    constants: tuple[int, ...]
+    factors: tuple[tuple[int, frozenset[int]], ...]
+    of_cause: tuple[frozenset[int], ...]
+    elements_of_cause: tuple[frozenset[int], ...]
+
+
+def make_plan(network: Network, pattern: Pattern, *, max_bytes: int) -> Plan:
+    """Return the plan of a walk that answers every row of a pattern.
+
+    Raises
+    ------
+    EngineLimitError
+        If one row would need more than `max_bytes` of memory. Nothing of that size was allocated.
+    """
+    scopes = _scopes(network, pattern)
+    n_elements = len(pattern.elements)
+    linked = set().union(*scopes.elements_of_cause) if scopes.elements_of_cause else set()
+    size = math.prod(_card(network, c) for c in scopes.carried) << len(linked)
+    n_causes = len(network.causes)
+    order = list(range(n_causes)) if size <= FLAT_CELLS else _order(network, scopes)
+    runs = _runs(network, scopes, order)
+    _refuse_above(max_bytes, network, runs)
+    return Plan(
+        pattern=pattern,
+        stages=tuple(_stages(network, scopes, runs)),
+        absorbed=scopes.absorbed,
+        constants=np.array(scopes.constants, dtype=np.int64),
+        unexplained=tuple(i for i in range(n_elements) if i not in linked),
+    )
+
+
+def _stored(cells: int, causes: int) -> int:
+    # Two of the three chains are kept for each cause, and a few more while a stage begins and ends.
+    return cells * (2 * causes + 8)
+
+
+def _refuse_above(max_bytes: int, network: Network, runs: Sequence[_Run]) -> None:
+    needed = 8 * sum(_stored(_cells(network, run), len(run.causes)) for run in runs)
+    if needed > max_bytes:
+        peak = max(runs, key=lambda run: _cells(network, run))
+        message = (
+            f"an exact answer needs {needed / 2**30:.3g} GiB, above the bound of {max_bytes / 2**30:.3g} GiB: "
+            f"{len(peak.slots)} positive findings and {len(peak.axes)} unknown contexts are open at once. "
+            "Give more of the contexts or fewer of the positive findings, or raise max_bytes of the Engine."
+        )
+        raise EngineLimitError(message)
+
+
+def _card(network: Network, context: int) -> int:
+    return len(network.states[network.contexts[context]])
+
+
+def _scopes(network: Network, pattern: Pattern) -> _Scopes:
+    known = set(pattern.known)
+    active = _active_contexts(network)
+    needed = _needed(network, known, active)
+    has_needed_child = {p for c in needed | known for p in network.context_parents[c]}
+    in_strata = set(itertools.chain.from_iterable(network.cause_strata))
+    absorbed = []
+    for context in sorted(needed - has_needed_child - in_strata):
+        users = [k for k, contexts in enumerate(active) if context in contexts]
+        if len(users) == 1:
+            absorbed.append((users[0], context))
+    carried = needed - {context for _, context in absorbed}
+    of_cause = []
+    for k, strata in enumerate(network.cause_strata):
+        inside = [p for cause, c in absorbed if cause == k for p in network.context_parents[c]]
+        of_cause.append(frozenset(carried & {*strata, *active[k], *inside}))
+    factors, constants = [], []
+    for context in sorted(carried | known):
+        scope = frozenset(carried & {context, *network.context_parents[context]})
+        if scope:
+            factors.append((context, scope))
+        else:
+            constants.append(context)
+    linked = network.index.link_cells
+    pairs = set(zip(linked[1].tolist(), linked[2].tolist(), strict=True))
+    return _Scopes(
+        carried=tuple(sorted(carried)),
+        absorbed=tuple(absorbed),
+        constants=tuple(constants),
+        factors=tuple(factors),
+        of_cause=tuple(of_cause),
+        elements_of_cause=tuple(
+            frozenset(i for i, members in enumerate(pattern.elements) if any((k, j) in pairs for j in members))
+            for k in range(len(network.causes))
+        ),
+    )
+
+
+def _active_contexts(network: Network) -> list[set[int]]:
+    contexts: list[set[int]] = [set() for _ in network.causes]
+    _, causes, active = network.index.activation_cells
+    for cause, context in zip(causes.tolist(), active.tolist(), strict=True):
+        contexts[cause].add(context)
+    return contexts
+
+
+def _needed(network: Network, known: set[int], active: Sequence[set[int]]) -> set[int]:
+    """Unobserved contexts that a cause or an observed context depends on; the others sum to one."""
+    frontier = set(itertools.chain(*network.cause_strata, *active))
+    frontier |= {p for c in known for p in network.context_parents[c]}
+    needed: set[int] = set()
+    while frontier:
+        context = frontier.pop()
+        if context not in needed and context not in known:
+            needed.add(context)
+            frontier |= set(network.context_parents[context])
+    return needed
+
+
+def _order(network: Network, scopes: _Scopes) -> list[int]:
+    """Order the causes greedily so that the state stays small: next is the cause that grows it least."""
+    n_causes = len(network.causes)
+    axis = {context: i for i, context in enumerate(scopes.carried)}
+    n_elements = 1 + max((i for e in scopes.elements_of_cause for i in e), default=-1)
+    needs = np.zeros((n_causes, len(axis) + n_elements), dtype=bool)
+    for k in range(n_causes):
+        needs[k, [axis[c] for c in scopes.of_cause[k]]] = True
+        needs[k, [len(axis) + i for i in scopes.elements_of_cause[k]]] = True
+    bits = np.array([math.log2(_card(network, c)) for c in scopes.carried] + [1.0] * n_elements)
+    remaining = needs.sum(axis=0)
+    live = np.zeros(needs.shape[1], dtype=bool)
+    todo = np.ones(n_causes, dtype=bool)
+    order: list[int] = []
+    for _ in range(n_causes):
+        grows = (needs & ~live) @ bits
+        shrinks = (needs & (remaining == 1)) @ bits
+        score = np.where(todo, (grows - shrinks) + 1e-3 * grows, np.inf)
+        k = int(score.argmin())
+        order.append(k)
+        todo[k] = False
+        live |= needs[k]
+        remaining = remaining - needs[k]
+        live &= remaining > 0
+    return order
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    causes: list[int]
+    axes: frozenset[int]
+    slots: frozenset[int]
+    factors: list[int]
+
+
+def _runs(network: Network, scopes: _Scopes, order: Sequence[int]) -> list[_Run]:
+    """Cut the order into runs that share a state, and say where each context's own table goes."""
+    spans = _spans(((step, scopes.of_cause[k]) for step, k in enumerate(order)), scopes, len(order))
+    places = {c: max((spans[s][0] for s in scope), default=0) for c, scope in scopes.factors}
+    slot_spans: dict[int, tuple[int, int]] = {}
+    for step, k in enumerate(order):
+        for i in scopes.elements_of_cause[k]:
+            slot_spans[i] = (slot_spans.get(i, (step, step))[0], step)
+    runs: list[_Run] = []
+    for step, k in enumerate(order):
+        axes = frozenset(c for c, (first, last) in spans.items() if first <= step <= last)
+        slots = frozenset(i for i, (first, last) in slot_spans.items() if first <= step <= last)
+        factors = [c for c, place in places.items() if place == step]
+        if runs:
+            wider = _Run([*runs[-1].causes, k], runs[-1].axes | axes, runs[-1].slots | slots, runs[-1].factors + factors)
+            same = wider.axes == runs[-1].axes == axes and wider.slots == runs[-1].slots == slots
+            if same or _cells(network, wider) <= FLAT_CELLS:
+                runs[-1] = wider
+                continue
+        runs.append(_Run([k], axes, slots, factors))
+    return runs
+
+
+def _cells(network: Network, run: _Run) -> int:
+    return math.prod(_card(network, c) for c in run.axes) << len(run.slots)
+
+
+def _spans(
+    needs: Iterable[tuple[int, frozenset[int]]], scopes: _Scopes, steps: int
+) -> dict[int, tuple[int, int]]:
+    """First and last step at which each carried context is live, so that each factor finds its scope live."""
+    spans = {}
+    for step, contexts in needs:
+        for c in contexts:
+            spans[c] = (spans.get(c, (step, step))[0], step)
+    changed = True
+    while changed:
+        before = dict(spans)
+        for _, scope in scopes.factors:
+            placed = [spans[c] for c in scope if c in spans]
+            place = max((first for first, _ in placed), default=steps - 1)
+            for c in scope:
+                first, last = spans.get(c, (place, place))
+                spans[c] = (min(first, place), max(last, place))
+        changed = spans != before
+    return spans
+
+
+def _stages(network: Network, scopes: _Scopes, runs: Sequence[_Run]) -> Iterator[Stage]:
+    axes: tuple[int, ...] = ()
+    slots: tuple[int, ...] = ()
+    for run, after in itertools.zip_longest(runs, runs[1:]):
+        # What goes on keeps its place in the state; what is new comes behind it.
+        old_axes, old_slots = axes, slots
+        axes = (*(c for c in axes if c in run.axes), *sorted(run.axes.difference(axes)))
+        slots = (*(i for i in slots if i in run.slots), *sorted(run.slots.difference(slots)))
+        cards = tuple(_card(network, c) for c in axes)
+        grid = np.zeros((math.prod(cards), len(network.contexts)), dtype=np.int64)
+        grid[:, list(axes)] = np.indices(cards).reshape(len(cards), math.prod(cards)).T
+        yield Stage(
+            axes=axes,
+            cards=cards,
+            grid=grid,
+            enter_axes=tuple(c for c in axes if c not in old_axes),
+            leave_axes=tuple(c for c in axes if after is None or c not in after.axes),
+            slots=slots,
+            enter_slots=tuple(i for i in slots if i not in old_slots),
+            leave_slots=tuple(i for i in slots if after is None or i not in after.slots),
+            walked=np.array([k for k in run.causes if scopes.elements_of_cause[k]], dtype=np.int64),
+            closed=np.array([k for k in run.causes if not scopes.elements_of_cause[k]], dtype=np.int64),
+            factors=np.array(run.factors, dtype=np.int64),
+        )

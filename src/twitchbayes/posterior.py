@@ -1,0 +1,274 @@
+"""The answer to one case: the probability of each cause, and what it was reached from."""
+
+from __future__ import annotations
+
+import heapq
+import html
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from twitchbayes.engine import UNKNOWN, Answer, Runs, log_probability
+from twitchbayes.errors import UnknownVariableError
+from twitchbayes.evidence import Evidence
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from twitchbayes.model import Model
+
+__all__ = ["DISCLAIMER", "ExplanatorySet", "Posterior"]
+
+DISCLAIMER = "For research and teaching. Not a medical device, not medical advice."
+# Partial assignments that are opened at once in the search for the most probable explanations.
+SEARCH_BATCH = 32
+
+
+class ExplanatorySet(NamedTuple):
+    """A joint state of all causes: those that are `present`, the others absent, and its probability."""
+
+    present: tuple[str, ...]
+    probability: float
+
+
+class Posterior(Mapping[str, float]):
+    """P(cause | evidence) of every cause, a mapping with the most probable cause first.
+
+    Attributes
+    ----------
+    model : Model
+        The model that answered; `model.knowledge` has the tables.
+    evidence, assumed : dict of str to str
+        What was observed, and what was taken to hold because nothing was said of it.
+    virtual_evidence : dict of str to tuple of float
+        Likelihoods of the states of variables that were seen uncertainly.
+    none : float
+        P(no listed cause is present | evidence).
+    serious : float
+        P(at least one cause marked serious is present | evidence).
+    log_evidence : float
+        ln P(evidence), in nats.
+    """
+
+    def __init__(self, model: Model, evidence: Evidence, answer: Answer, engine: Runs) -> None:
+        values = answer.causes[0].tolist()
+        order = sorted(range(len(values)), key=lambda k: (-values[k], k))
+        names = engine.network.causes
+        self._probabilities = {names[k]: values[k] for k in order}
+        self._evidence = evidence
+        self._engine = engine
+        self.model = model
+        self.none = float(answer.none[0])
+        self.serious = float(answer.serious[0])
+        self.log_evidence = float(answer.log_evidence[0])
+
+    def __getitem__(self, cause: str) -> float:
+        try:
+            return self._probabilities[cause]
+        except KeyError:
+            raise UnknownVariableError(cause, self._probabilities, what="cause") from None
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._probabilities)
+
+    def __len__(self) -> int:
+        return len(self._probabilities)
+
+    def __contains__(self, cause: object) -> bool:
+        return cause in self._probabilities
+
+    @property
+    def evidence(self) -> dict[str, str]:
+        """What was observed: variable to state."""
+        return dict(self._evidence.observed)
+
+    @property
+    def assumed(self) -> dict[str, str]:
+        """What holds in this answer because the caller did not say otherwise."""
+        return dict(self._evidence.assumed)
+
+    @property
+    def virtual_evidence(self) -> dict[str, tuple[float, ...]]:
+        """Likelihood of what was seen, for each state of a variable seen uncertainly."""
+        return dict(self._evidence.virtual)
+
+    @property
+    def prior(self) -> Mapping[str, float]:
+        """P(cause) of every cause before any evidence, in the model's population."""
+        return self.model.prior
+
+    def joint(self, causes: Sequence[str]) -> pd.DataFrame:
+        """Return the joint posterior of some causes.
+
+        Parameters
+        ----------
+        causes : sequence of str
+            At most 12.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row for each combination: a boolean column a cause (present or not) and `probability`.
+
+        Raises
+        ------
+        UnknownVariableError
+            If one of the names is no cause.
+        ValueError
+            If a cause is named twice, none is named, or more than 12.
+        """
+        import pandas as pd
+
+        causes = [causes] if isinstance(causes, str) else list(causes)
+        for cause in causes:
+            self[cause]
+        if not 1 <= len(causes) <= 12 or len(set(causes)) != len(causes):
+            message = f"joint needs 1 to 12 different causes, not {causes}"
+            raise ValueError(message)
+        states = np.array(np.meshgrid(*[[1, 0]] * len(causes), indexing="ij"), dtype=np.int8).reshape(len(causes), -1).T
+        frame = pd.DataFrame(states.astype(bool), columns=causes)
+        frame["probability"] = self._probability_of(causes, states)
+        return frame
+
+    def most_probable_explanations(self, n: int = 5) -> list[ExplanatorySet]:
+        """Return the n most probable joint states of all causes, the most probable first.
+
+        A best-first search over partial assignments: the probability of a partial assignment bounds
+        that of each of its completions, so that the first n complete ones found are the answer
+        (Nilsson, An efficient algorithm for finding the M most probable configurations in probabilistic
+        expert systems, Statistics and Computing 8, 1998, on the same task).
+        """
+        if n < 1:
+            message = f"n={n!r} must be 1 or more"
+            raise ValueError(message)
+        causes = sorted(self, key=lambda cause: abs(self[cause] - 0.5))
+        heap: list[tuple[float, tuple[int, ...]]] = [(-1.0, ())]
+        found: list[ExplanatorySet] = []
+        while heap and len(found) < n:
+            opened = []
+            while heap and len(opened) < SEARCH_BATCH and len(heap[0][1]) < len(causes):
+                opened.append(heapq.heappop(heap)[1])
+            if not opened:
+                probability, states = heapq.heappop(heap)
+                names = [cause for cause, state in zip(causes, states, strict=True) if state]
+                found.append(ExplanatorySet(tuple(sorted(names, key=list(self).index)), -probability))
+                continue
+            longest = len(causes)
+            children = [(*states, state) for states in opened for state in (1, 0)]
+            rows = np.array([c + (UNKNOWN,) * (longest - len(c)) for c in children], dtype=np.int8)
+            for child, p in zip(children, self._probability_of(causes, rows).tolist(), strict=True):
+                if p > 0:
+                    heapq.heappush(heap, (-p, child))
+        return found
+
+    def _probability_of(self, causes: Sequence[str], states: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        """Return P(states of these causes | evidence), one row of states each; -1 leaves a cause open."""
+        columns = self._evidence.columns
+        further = np.full((len(states), len(columns)), UNKNOWN, dtype=np.int8)
+        further[:, [columns.index(cause) for cause in causes]] = states
+        log_joint = log_probability(self._engine, self._evidence, further)
+        return np.minimum(np.exp(log_joint - self.log_evidence), 1.0)
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return a table: cause, label, prior, posterior (fractions) and whether the cause is serious."""
+        import pandas as pd
+
+        variables = self.model.knowledge.variables
+        return pd.DataFrame(
+            {
+                "cause": list(self),
+                "label": [variables[cause].label for cause in self],
+                "prior": [self.prior[cause] for cause in self],
+                "posterior": list(self.values()),
+                "serious": [variables[cause].serious for cause in self],
+            }
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything in plain types, with what identifies the model."""
+        model = self.model
+        return {
+            "model": {
+                "name": model.name,
+                "version": model.version,
+                "population": model.population,
+                "fingerprint": model.fingerprint,
+            },
+            "evidence": self.evidence,
+            "assumed": self.assumed,
+            "virtual_evidence": {name: list(values) for name, values in self.virtual_evidence.items()},
+            "posterior": dict(self),
+            "prior": {cause: self.prior[cause] for cause in self},
+            "none": self.none,
+            "serious": self.serious,
+            "log_evidence_nats": self.log_evidence,
+            "disclaimer": DISCLAIMER,
+        }
+
+    def to_json(self, *, indent: int | None = 2) -> str:
+        """Return `to_dict` as JSON."""
+        return json.dumps(self.to_dict(), indent=indent, allow_nan=False)
+
+    def _said(self) -> str:
+        virtual = [f"{name} seen with likelihoods {values}" for name, values in self.virtual_evidence.items()]
+        observed = [f"{name}={state}" for name, state in self.evidence.items()]
+        return ", ".join(observed + virtual) or "nothing observed"
+
+    def __repr__(self) -> str:
+        variables = self.model.knowledge.variables
+        width = max([len(variables[cause].label) for cause in self] + [len("no listed cause")])
+        lines = [f"Posterior of {self.model.describe()}", f"  given {self._said()}"]
+        if self.assumed:
+            lines.append(f"  assumed {', '.join(f'{name}={state}' for name, state in self.assumed.items())}")
+        lines += ["", f"  {'cause':<{width}}  {'prior':>9}  {'posterior':>9}"]
+        for cause in self:
+            mark = "  serious" if variables[cause].serious else ""
+            row = f"  {variables[cause].label:<{width}}  {percent(self.prior[cause]):>9}  {percent(self[cause]):>9}"
+            lines.append(row + mark)
+        lines.append(f"  {'no listed cause':<{width}}  {percent(self.model.prior_none):>9}  {percent(self.none):>9}")
+        lines += ["", f"  P(at least one serious cause) = {percent(self.serious)}", f"  {DISCLAIMER}"]
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        variables = self.model.knowledge.variables
+        escape = html.escape
+        rows = "".join(
+            f"<tr><th scope='row' style='text-align:left'>{escape(variables[cause].label)}"
+            f"{' <strong>(serious)</strong>' if variables[cause].serious else ''}</th>"
+            f"<td>{percent(self.prior[cause])}</td><td>{percent(self[cause])}</td>"
+            f"<td style='text-align:left'>{_bar(self[cause])}</td></tr>"
+            for cause in self
+        )
+        assumed = ", ".join(f"{name}={state}" for name, state in self.assumed.items())
+        return (
+            "<div class='twitchbayes-posterior'><table>"
+            f"<caption style='caption-side:top;text-align:left'>{escape(self.model.describe())}<br>given {escape(self._said())}"
+            f"{f'<br>assumed {escape(assumed)}' if assumed else ''}</caption>"
+            "<thead><tr><th scope='col' style='text-align:left'>cause</th><th scope='col'>prior</th>"
+            "<th scope='col'>posterior</th><th scope='col'></th></tr></thead>"
+            f"<tbody>{rows}<tr><th scope='row' style='text-align:left'>no listed cause</th>"
+            f"<td>{percent(self.model.prior_none)}</td><td>{percent(self.none)}</td>"
+            f"<td style='text-align:left'>{_bar(self.none)}</td></tr></tbody></table>"
+            f"<p>P(at least one serious cause) = {percent(self.serious)}. <small>{DISCLAIMER}</small></p></div>"
+        )
+
+
+def percent(probability: float) -> str:
+    """Return a probability in percent with three significant digits; never 0% or 100% where it is neither."""
+    value = 100 * probability
+    if probability in {0.0, 1.0}:
+        return f"{value:.0f}%"
+    if value > 99.9:
+        places = min(12, 1 - math.floor(math.log10(max(100 - value, 1e-12))))
+        return f"{value:.{places}f}%"
+    if value < 0.001:
+        return f"{value:.1e}%"
+    return f"{value:.{max(0, 2 - math.floor(math.log10(value)))}f}%"
+
+
+def _bar(probability: float) -> str:
+    width = f"{100 * probability:.1f}px"
+    return f"<span aria-hidden='true' style='display:inline-block;height:.7em;width:{width};background:#0072b2'></span>"
