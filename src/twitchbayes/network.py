@@ -37,6 +37,8 @@ class Parameters:
     finding_leaks : ndarray, shape (n_sets, n_findings)
     links : ndarray, shape (n_sets, n_causes, n_findings)
         q_kj: net link probability, 0 where there is no link.
+    log_no_activation, log_no_links : ndarray, shapes of `activation` and `links`
+        ln(1 - w) and ln(1 - q) in nats, to full relative precision also where w or q is nearly 1.
     """
 
     context_tables: tuple[Floats, ...]
@@ -44,6 +46,8 @@ class Parameters:
     activation: Floats
     finding_leaks: Floats
     links: Floats
+    log_no_activation: Floats
+    log_no_links: Floats
 
     @property
     def n_sets(self) -> int:
@@ -104,25 +108,38 @@ class ParameterIndex:
     def parameters(self, values: Floats) -> Parameters:
         """Place `values` (n_sets, n_numbers) into the arrays, compound links turned into net ones."""
         n_contexts, n_causes, n_findings = self.shape
-        sets = values.shape[0]
-        activation = np.zeros((sets, n_causes, n_contexts))
         cause_leaks = tuple(values[:, rows] for rows in self.cause_rows)
-        if self.activation_cells[0].size:
-            rows, causes, contexts = self.activation_cells
-            # A compound link is allowed only where the leak is a single number.
-            single = np.stack([leak.reshape(sets, -1)[:, 0] for leak in cause_leaks], axis=1)
-            activation[:, causes, contexts] = _net(values[:, rows], single[:, causes], self.compound[rows])
+        # A compound link is allowed only where the leak is a single number.
+        single = np.stack([leak.reshape(len(values), -1)[:, 0] for leak in cause_leaks], axis=1)
         finding_leaks = values[:, self.leak_rows]
-        links = np.zeros((sets, n_causes, n_findings))
-        rows, causes, findings = self.link_cells
-        links[:, causes, findings] = _net(values[:, rows], finding_leaks[:, findings], self.compound[rows])
+        _, causes, _ = self.activation_cells
+        activation = self._net(values, self.activation_cells, single[:, causes], (n_causes, n_contexts))
+        _, _, findings = self.link_cells
+        links = self._net(values, self.link_cells, finding_leaks[:, findings], (n_causes, n_findings))
         return Parameters(
             context_tables=tuple(_table(values, rows) for rows in self.context_rows),
             cause_leaks=tuple(map(_read_only, cause_leaks)),
-            activation=_read_only(activation),
+            activation=activation[0],
             finding_leaks=_read_only(finding_leaks),
-            links=_read_only(links),
+            links=links[0],
+            log_no_activation=activation[1],
+            log_no_links=links[1],
         )
+
+    def _net(
+        self, values: Floats, cells: tuple[Ints, Ints, Ints], leak: Floats, shape: tuple[int, int]
+    ) -> tuple[Floats, Floats]:
+        """Return net links and ln(1 - link), each (n_sets, *shape); `leak` (n_sets, n_cells) is the child's."""
+        rows, first, second = cells
+        net, log_no = np.zeros((2, len(values), *shape))
+        p, compound = values[:, rows], self.compound[rows]
+        room = np.where(leak < 1, 1 - leak, 1)
+        q = np.where(compound, (p - leak) / room, p)
+        with np.errstate(divide="ignore"):  # ln 0 = -inf is right: a certain link leaves no survivor
+            # 1 - q = (1 - p) / (1 - leak) keeps its digits where q is nearly 1.
+            log_no[:, first, second] = np.where(compound & (q > 0.5), np.log1p(-p) - np.log(room), np.log1p(-q))
+        net[:, first, second] = q
+        return _read_only(net), _read_only(log_no)
 
 
 def compile_network(knowledge: Knowledge) -> Network:
@@ -231,11 +248,6 @@ def _table(values: Floats, rows: Ints) -> Floats:
     if (rows == COMPLEMENT).any():
         table[..., 0] = 1 - table[..., 1]
     return _read_only(table)
-
-
-def _net(p: Floats, leak: Floats, compound: NDArray[np.bool_]) -> Floats:
-    room = np.where(leak < 1, 1 - leak, 1)
-    return np.where(compound, (p - leak) / room, p)
 
 
 def _read_only(array: Floats) -> Floats:

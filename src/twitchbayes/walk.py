@@ -69,9 +69,9 @@ class Logs:
             return cls(
                 contexts=flat(parameters.context_tables),
                 survival=np.log1p(-flat(parameters.cause_leaks)),
-                activation=np.log1p(-parameters.activation),
+                activation=parameters.log_no_activation,
                 leaks=np.log1p(-parameters.finding_leaks),
-                links=np.log1p(-parameters.links),
+                links=parameters.log_no_links,
             )
 
     @property
@@ -242,8 +242,8 @@ def _product(chosen: NDArray[np.bool_], items: NDArray[Any]) -> Floats:
     if len(items) > 1:
         return weights @ items.astype(np.float64).transpose(0, 2, 1)
     # One plain matrix product is far faster than one small product a row.
-    flat = weights.reshape(-1, chosen.shape[-1]) @ items[0].astype(np.float64).T
-    return flat.reshape(*chosen.shape[:2], -1)
+    flat = weights.reshape(chosen.shape[0] * chosen.shape[1], chosen.shape[2]) @ items[0].astype(np.float64).T
+    return flat.reshape(*chosen.shape[:2], len(items[0]))
 
 
 def _elements(plan: Plan, logs: Logs) -> _Elements:

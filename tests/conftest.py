@@ -1,0 +1,64 @@
+"""What every test file shares: the shipped models, small ones written on the spot, and hypothesis' settings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+from models import CERTAIN, SHIPPED, SITES, load
+
+import twitchbayes
+from twitchbayes.model import Model
+
+# No test asserts a time, so no example may fail for being slow.
+settings.register_profile(
+    "twitchbayes",
+    deadline=None,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+settings.load_profile("twitchbayes")
+
+
+@pytest.fixture(scope="session")
+def twitch() -> Model:
+    """The shipped model `twitch`."""
+    return twitchbayes.load_model("twitch")
+
+
+@pytest.fixture(scope="session", params=SHIPPED)
+def shipped(request: pytest.FixtureRequest) -> Model:
+    """Each shipped model in turn."""
+    return twitchbayes.load_model(request.param)
+
+
+@pytest.fixture(scope="session")
+def _small(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Model]:
+    folder = tmp_path_factory.mktemp("small")
+    return lambda name, **files: load(folder / name, **files)
+
+
+@pytest.fixture(scope="session")
+def tiny(_small: Callable[..., Model]) -> Model:
+    """The model TINY: flu (serious) and cold, winter, fever and cough."""
+    return _small("tiny")
+
+
+@pytest.fixture(scope="session")
+def sites(_small: Callable[..., Model]) -> Model:
+    """The model SITES: two sites and their OR, age bands, a stratified prior."""
+    return _small("sites", base=SITES)
+
+
+@pytest.fixture(scope="session")
+def certain(_small: Callable[..., Model]) -> Model:
+    """The model CERTAIN: numbers 0 and 1."""
+    return _small("certain", base=CERTAIN)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder that does not exist yet, for `write_model` to make."""
+    return tmp_path / "small"
