@@ -1,0 +1,162 @@
+"""The command `twitchbayes`: the main jobs of the library from a terminal."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from twitchbayes import __version__
+from twitchbayes.errors import InvalidValueError, ModelTableError, TwitchbayesError
+from twitchbayes.model import Model, list_models, load_model
+from twitchbayes.posterior import DISCLAIMER
+from twitchbayes.scenarios import read_items, run
+
+__all__ = ["main"]
+
+BAD_INPUT = 2
+FAILED_CHECK = 1
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit status.
+
+    0 is success; 1 that `check` found a scenario that came out otherwise than its table says; 2 bad
+    input, told in one line on standard error (in one line for each problem where tables are faulty).
+    """
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    try:
+        return int(options.run(options))
+    except (TwitchbayesError, OSError) as error:
+        print(f"twitchbayes: {error}", file=sys.stderr)
+        return BAD_INPUT
+    except KeyboardInterrupt:
+        return 130
+
+
+def entry() -> None:
+    """Run `main` and exit, quietly where the reader of a pipe has gone away."""
+    try:
+        status = main()
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Python would report the broken pipe once more when it closes standard output.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = 128 + 13
+    raise SystemExit(status)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="twitchbayes",
+        description="Probabilistic reasoning about why an adult's muscles twitch.",
+        epilog=DISCLAIMER,
+    )
+    parser.add_argument("--version", action="version", version=f"twitchbayes {__version__}")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+
+    infer = commands.add_parser("infer", help="the posterior of every cause given what is known")
+    infer.add_argument("evidence", nargs="*", metavar="name=value", help="as weakness=yes twitch_location=arm_hand age=62")
+    infer.add_argument(
+        "--virtual", action="append", default=[], metavar="name=RATIO", help="uncertain evidence: likelihood ratio present : absent"
+    )
+    infer.add_argument("--engine", choices=("numpy", "pgmpy"), default="numpy", help="pgmpy is slow, to check by")
+    _add_model(infer)
+    infer.set_defaults(run=_infer)
+
+    models = commands.add_parser("models", help="the models that ship with the library")
+    models.add_argument("--json", action="store_true", help="print JSON")
+    models.set_defaults(run=_models)
+
+    check = commands.add_parser("check", help="read the tables of a model, report every problem, run its scenarios")
+    check.add_argument("folder", nargs="?", default="twitch", help="a folder of tables, or the name of a shipped model")
+    check.add_argument("--json", action="store_true", help="print JSON")
+    check.set_defaults(run=_check)
+
+    export = commands.add_parser("export", help="write the network as .bif, .xmlbif, .xdsl, .net or .uai")
+    export.add_argument("file", help="where to write; the suffix chooses the format")
+    _add_model(export)
+    export.set_defaults(run=_export)
+    return parser
+
+
+def _add_model(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--model", default="twitch", help="a shipped model or a folder of tables (default: twitch)")
+    command.add_argument("--population", help="a setting of the model, whose priors are laid over its own")
+    command.add_argument("--priors", metavar="CSV", help="priors laid over the model's own")
+    command.add_argument("--json", action="store_true", help="print JSON")
+
+
+def _model(options: argparse.Namespace) -> Model:
+    model = load_model(options.model, population=options.population)
+    return model.with_priors(options.priors) if options.priors else model
+
+
+def _infer(options: argparse.Namespace) -> int:
+    ratios = read_items(options.virtual)
+    posterior = _model(options).infer(
+        read_items(options.evidence), virtual_evidence={n: _ratio(n, r) for n, r in ratios.items()}, engine=options.engine
+    )
+    print(posterior.to_json() if options.json else posterior)
+    return 0
+
+
+def _ratio(name: str, text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        message = f"--virtual {name}={text!r} is not a number; give a likelihood ratio present : absent, as 4"
+        raise InvalidValueError(message) from None
+
+
+def _models(options: argparse.Namespace) -> int:
+    infos = list_models()
+    if options.json:
+        _print_json([info._asdict() for info in infos])
+        return 0
+    for info in infos:
+        settings = f"  (populations: {', '.join(info.populations)})" if info.populations else ""
+        print(f"{info.name} {info.version}  {info.title}{settings}")
+    return 0
+
+
+def _check(options: argparse.Namespace) -> int:
+    try:
+        model = load_model(options.folder)
+        outcomes = run(model)
+    except ModelTableError as error:
+        if not options.json:
+            raise
+        _print_json({"problems": [p._asdict() for p in error.problems], "scenarios": []})
+        return BAD_INPUT
+    surprises = [outcome for outcome in outcomes if outcome.holds != outcome.expected]
+    if options.json:
+        _print_json({"problems": [], "fingerprint": model.fingerprint, "scenarios": [o._asdict() for o in outcomes]})
+        return FAILED_CHECK if surprises else 0
+    print(repr(model).strip("<>"))
+    print(f"fingerprint {model.fingerprint}")
+    still_open = sum(not outcome.expected for outcome in outcomes)
+    print(f"{len(outcomes) - still_open} conditions of scenarios should hold, {still_open} are known not to")
+    for o in surprises:
+        how = "does not hold" if o.expected else "holds, though its scenario is marked open"
+        print(f"  {o.case}: {o.condition} {how} ({o.left:.4g} against {o.right:.4g})")
+    print("all as the table says" if not surprises else f"{len(surprises)} otherwise than the table says")
+    return FAILED_CHECK if surprises else 0
+
+
+def _export(options: argparse.Namespace) -> int:
+    path = _model(options).export(Path(options.file))
+    if options.json:
+        _print_json({"file": str(path), "bytes": path.stat().st_size})
+    else:
+        print(f"wrote {path} ({path.stat().st_size} bytes)")
+    return 0
+
+
+def _print_json(value: Any) -> None:
+    print(json.dumps(value, indent=2, allow_nan=False))

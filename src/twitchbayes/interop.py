@@ -1,0 +1,430 @@
+"""The model in the hands of other libraries: pgmpy, networkx, the exchange formats, and pgmpy as a second engine."""
+
+from __future__ import annotations
+
+import math
+import re
+import tempfile
+import xml.etree.ElementTree as ET
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from twitchbayes.engine import ABSENT, PRESENT, UNKNOWN, Answer, Codes
+from twitchbayes.errors import EngineLimitError, InvalidValueError
+from twitchbayes.knowledge import Knowledge, Number, Prior, Variable
+from twitchbayes.network import Network, Parameters
+
+if TYPE_CHECKING:
+    import networkx as nx
+    from pgmpy.models import DiscreteBayesianNetwork
+
+__all__ = ["PgmpyEngine", "export", "state_name", "to_networkx", "to_pgmpy"]
+
+Floats = NDArray[np.float64]
+
+MAX_CELLS = 1 << 22  # of one full table: 32 MB, and pgmpy holds it more than once
+CACHED_CHANCES = 4096
+
+
+class _Table(NamedTuple):
+    """P(variable | parents) in full: `values` has the variable on axis 0, then its parents in order."""
+
+    variable: str
+    parents: tuple[str, ...]
+    values: Floats
+
+
+def state_name(state: str) -> str:
+    """Return a state as an identifier, which every exchange format can carry.
+
+    Whatever is no ASCII letter, digit or underscore becomes an underscore, and a name that would not
+    begin with a letter or an underscore gets an "s" in front.
+
+    Examples
+    --------
+    >>> state_name("present"), state_name("18-39")
+    ('present', 's18_39')
+    """
+    name = re.sub(r"[^A-Za-z0-9_]", "_", state)
+    return name if re.match(r"[A-Za-z_]", name) else f"s{name}"
+
+
+def to_pgmpy(network: Network) -> DiscreteBayesianNetwork:
+    """Return the network as a pgmpy network with full tables; states are named by `state_name`.
+
+    A present row is -expm1(sum of ln(1 - q)) and an absent one the exponential of that sum, so that a tiny
+    probability keeps its relative precision.
+
+    Raises
+    ------
+    EngineLimitError
+        If the full table of a variable would have more than 2**22 cells. It was not allocated.
+    InvalidValueError
+        If two states of a variable get the same name.
+    """
+    from pgmpy.factors.discrete import TabularCPD
+    from pgmpy.models import DiscreteBayesianNetwork
+
+    states = _state_names(network)
+    model = DiscreteBayesianNetwork()
+    model.add_nodes_from(network.columns)
+    for variable, parents, values in _tables(network):
+        model.add_edges_from([(parent, variable) for parent in parents])
+        table = TabularCPD(
+            variable,
+            len(states[variable]),
+            values.reshape(len(values), -1),
+            evidence=list(parents),
+            evidence_card=[len(states[parent]) for parent in parents],
+            state_names={name: states[name] for name in (variable, *parents)},
+        )
+        model.add_cpds(table)
+    for name in model.nodes:
+        model.nodes[name].clear()  # pgmpy adds weight=None, which its writers would print
+    return model
+
+
+def _state_names(network: Network) -> dict[str, list[str]]:
+    names = {}
+    for variable in network.columns:
+        states = network.states[variable]
+        names[variable] = [state_name(state) for state in states]
+        if len(set(names[variable])) < len(states):
+            twice = [s for s in states if names[variable].count(state_name(s)) > 1]
+            message = f"states {', '.join(map(repr, twice))} of {variable!r} would share a name outside; rename one"
+            raise InvalidValueError(message)
+    return names
+
+
+def _tables(network: Network) -> Iterator[_Table]:
+    """Yield the full table of each variable, in the order of `network.columns`."""
+    parameters = network.parameters
+    for i, name in enumerate(network.contexts):
+        values = np.moveaxis(parameters.context_tables[i][0], -1, 0)
+        yield _Table(name, tuple(network.contexts[p] for p in network.context_parents[i]), values)
+    for k, name in enumerate(network.causes):
+        yield _cause_table(network, k, name)
+    links = _parents_of(network.index.link_cells)
+    for j, name in enumerate(network.findings):
+        causes = tuple(network.causes[k] for k in links.get(j, ()))
+        net = [parameters.links[0, k, j] for k in links.get(j, ())]
+        yield _noisy_or(network, name, causes, leak=parameters.finding_leaks[0, j], net=dict(zip(causes, net, strict=True)))
+    for name, members in zip(network.unions, network.union_members, strict=True):
+        findings = tuple(network.findings[j] for j in members)
+        yield _noisy_or(network, name, findings, leak=np.zeros(()), net=dict.fromkeys(findings, 1.0))
+
+
+def _parents_of(cells: tuple[NDArray[np.int64], ...]) -> dict[int, list[int]]:
+    """Map each child to its parents, which a parameter of 0 does not take away."""
+    parents: dict[int, list[int]] = {}
+    for parent, child in sorted(zip(cells[1].tolist(), cells[2].tolist(), strict=True)):
+        parents.setdefault(child, []).append(parent)
+    return parents
+
+
+def _cause_table(network: Network, k: int, name: str) -> _Table:
+    rows, causes, contexts = network.index.activation_cells
+    active = _parents_of((rows, contexts, causes)).get(k, [])
+    strata = network.cause_strata[k]
+    parents = tuple(network.contexts[i] for i in (*strata, *(i for i in active if i not in strata)))
+    net = {network.contexts[i]: network.parameters.activation[0, k, i] for i in active}
+    return _noisy_or(network, name, parents, leak=network.parameters.cause_leaks[k][0], net=net)
+
+
+def _noisy_or(network: Network, name: str, parents: tuple[str, ...], *, leak: Floats, net: Mapping[str, float]) -> _Table:
+    """Return the table of a leaky noisy-OR; the axes of `leak` are those of the first parents."""
+    shape = [len(network.states[parent]) for parent in parents]
+    cells = 2 * math.prod(shape)
+    if cells > MAX_CELLS:
+        message = (
+            f"the full table of {name!r} with its {len(parents)} parents would have {cells} cells, above the bound of "
+            f"{MAX_CELLS}; engine='numpy' answers without full tables"
+        )
+        raise EngineLimitError(message)
+    with np.errstate(divide="ignore"):  # ln 0 = -inf is right: a certain link leaves no survivor
+        log_leak = np.log1p(-np.asarray(leak))
+        log_net = {parent: np.log1p(-q) for parent, q in net.items()}
+    log_absent = np.zeros(shape) + log_leak.reshape(*log_leak.shape, *[1] * (len(shape) - log_leak.ndim))
+    for parent, log in log_net.items():
+        log_absent.swapaxes(0, parents.index(parent))[PRESENT] += log
+    # Adding 0 turns the -0.0 of a certain absence into 0.0.
+    return _Table(name, parents, np.stack([np.exp(log_absent), -np.expm1(log_absent) + 0.0]))
+
+
+def to_networkx(knowledge: Knowledge, network: Network) -> nx.DiGraph:
+    """Return the model as a directed graph whose attributes are plain values, fit for JSON.
+
+    Parameters
+    ----------
+    knowledge : Knowledge
+    network : Network
+        Compiled from it.
+
+    Returns
+    -------
+    networkx.DiGraph
+        Nodes have `role`, `label`, `states`, `question`, `definition`, `group` and `assumed`; causes also
+        `serious`; contexts and causes `priors`, a list with one dict for each row of `priors.csv`; noisy-OR
+        findings `leak`, such a dict. Each dict holds `probability`, `low`, `high`, `basis` and `source`.
+        Edges have a `kind`: "given" (the child's prior depends on this context), "link" (with `form`, the
+        numbers as above and `net`, the net link probability) or "or" (from a member to the finding that is
+        the OR of them). A link whose parent also stratifies its child has `given` True.
+    """
+    import networkx as nx
+
+    meta = knowledge.meta
+    graph = nx.DiGraph(name=knowledge.name, version=meta["version"], population=knowledge.population or meta["population"])
+    for variable in knowledge.variables.values():
+        if variable.role != "group":
+            graph.add_node(variable.name, **_node(variable))
+    for prior in knowledge.priors:
+        graph.nodes[prior.variable]["priors"].append(_prior(prior))
+        graph.add_edges_from(((name, prior.variable) for name, _ in prior.given), kind="given")
+    parameters = network.parameters
+    for link in knowledge.links:
+        if link.parent == "leak":
+            graph.nodes[link.child]["leak"] = _number(link.number)
+            continue
+        if link.parent in network.causes:
+            net = parameters.links[0, network.causes.index(link.parent), network.findings.index(link.child)]
+        else:
+            net = parameters.activation[0, network.causes.index(link.child), network.contexts.index(link.parent)]
+        given = graph.has_edge(link.parent, link.child)
+        numbers = {"form": link.form, "net": float(net), **_number(link.number)}
+        graph.add_edge(link.parent, link.child, kind="link", given=given, **numbers)
+    for union, members in zip(network.unions, network.union_members, strict=True):
+        graph.add_edges_from(((network.findings[j], union) for j in members), kind="or")
+    return graph
+
+
+def _node(variable: Variable) -> dict[str, Any]:
+    node: dict[str, Any] = {
+        name: getattr(variable, name) for name in ("role", "label", "states", "question", "definition", "group", "assumed")
+    }
+    if variable.role == "cause":
+        node["serious"] = variable.serious
+    if variable.role != "finding":
+        node["priors"] = []
+    return node
+
+
+def _prior(prior: Prior) -> dict[str, Any]:
+    return {"given": dict(prior.given), "state": prior.state, **_number(prior.number)}
+
+
+def _number(number: Number) -> dict[str, Any]:
+    interval = {"probability": number.probability, "low": number.low, "high": number.high}
+    return {**interval, "basis": number.basis, "source": ";".join(number.sources)}
+
+
+def export(network: Network, path: Path) -> Path:
+    """Write the network with full tables to a file, in the format of its suffix, and return its path.
+
+    The file appears whole or not at all. States are named by `state_name`. Every format gets every digit: a
+    reader that parses 64-bit floats has the tables of `to_pgmpy` exactly. BIF and XMLBIF are pgmpy's own;
+    of the others, these were found with pgmpy 1.1.2 and pyAgrum 3.3.1:
+
+    - `.bif`: pgmpy reads it back exactly; pyAgrum reads 32-bit floats (some 3e-8 off).
+    - `.xmlbif`, `.xml`: both read it exactly (pyAgrum under the suffix `.bifxml`).
+    - `.net` (Hugin): pgmpy's writer rounds to 8 decimals, so a rare cause becomes impossible; here the numbers are
+      put in unrounded. pgmpy then reads them exactly, pyAgrum as 32-bit floats.
+    - `.xdsl` (GeNIe): pgmpy's order is GeNIe's (the first parent changes slowest, the node's own states fastest),
+      its 16 decimals are not enough for tiny numbers and its places are random; both are put right. pyAgrum reads
+      the parents in the opposite order, without a warning: give it another format.
+    - `.uai`: names get lost; variables are numbered in the order of `network.columns`. Written here, not by pgmpy,
+      which lists tables with the child slowest where the format has the last variable of the scope, the child,
+      fastest. pyAgrum reads it right (32-bit floats); pgmpy's reader expects pgmpy's order and no exponents.
+
+    Raises
+    ------
+    InvalidValueError
+        If the suffix is none of these, or two states of a variable get the same name.
+    FileNotFoundError
+        If the folder does not exist.
+    EngineLimitError
+        If a full table would have more than 2**22 cells.
+    """
+    text_of = FORMATS.get(path.suffix.lower())
+    if text_of is None:
+        message = f"{path.name!r} has the suffix {path.suffix!r}, which is none of {', '.join(FORMATS)}"
+        raise InvalidValueError(message)
+    if not path.parent.is_dir():
+        message = f"the folder {str(path.parent)!r} of {path.name!r} does not exist; make it first"
+        raise FileNotFoundError(message)
+    text = text_of(network)
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".exporting-") as scratch:
+        draft = Path(scratch) / path.name
+        draft.write_text(text, encoding="utf-8", newline="\n")
+        draft.replace(path)
+    return path
+
+
+def _bif(network: Network) -> str:
+    from pgmpy.readwrite import BIFWriter
+
+    return str(BIFWriter(to_pgmpy(network)))
+
+
+def _xmlbif(network: Network) -> str:
+    from pgmpy.readwrite import XMLBIFWriter
+
+    return str(XMLBIFWriter(to_pgmpy(network)))
+
+
+def _net(network: Network) -> str:
+    from pgmpy.readwrite import NETWriter
+
+    def nested(variable: str) -> str:
+        values = np.moveaxis(writer.tables[variable], 0, -1).tolist()
+        return str(values).translate(str.maketrans("[]", "()", ","))
+
+    writer: Any = NETWriter(to_pgmpy(network))
+    writer.net_cpd = nested
+    return str(writer)
+
+
+def _xdsl(network: Network) -> str:
+    from pgmpy.readwrite import XDSLWriter
+
+    writer: Any = XDSLWriter(to_pgmpy(network))
+    for node in writer.root.iter("cpt"):
+        node.find("probabilities").text = _flat(writer.model.get_cpds(node.get("id")).values)
+    layers = (network.contexts, network.causes, network.findings, network.unions)
+    place = {name: (150 * x, 200 * y) for y, layer in enumerate(layers) for x, name in enumerate(layer)}
+    for node in writer.root.iter("node"):
+        x, y = place[node.get("id")]
+        node.find("position").text = f"{x} {y} {x + 120} {y + 60}"
+    ET.indent(writer.root)
+    return ET.tostring(writer.root, encoding="utf-8", xml_declaration=True).decode("utf-8")
+
+
+def _uai(network: Network) -> str:
+    number = {name: str(i) for i, name in enumerate(network.columns)}
+    tables = list(_tables(network))
+    scopes = [(*table.parents, table.variable) for table in tables]
+    lines = ["BAYES", str(len(tables)), " ".join(str(len(table.values)) for table in tables), str(len(tables))]
+    lines += [" ".join((str(len(scope)), *(number[name] for name in scope))) for scope in scopes]
+    for table in tables:
+        lines += ["", str(table.values.size), _flat(table.values)]
+    return "\n".join([*lines, ""])
+
+
+def _flat(values: Floats) -> str:
+    """Write a table with the first parent slowest and the variable's own states fastest, to the last digit."""
+    return " ".join(map(repr, np.moveaxis(values, 0, -1).ravel().tolist()))
+
+
+FORMATS: Mapping[str, Callable[[Network], str]] = {
+    ".bif": _bif,
+    ".xmlbif": _xmlbif,
+    ".xml": _xmlbif,
+    ".xdsl": _xdsl,
+    ".net": _net,
+    ".uai": _uai,
+}
+
+
+class PgmpyEngine:
+    """pgmpy's variable elimination in the place of the engine: slow, to check the other by.
+
+    Every number comes from queries of one variable, `log_evidence`, `none` and `serious` by the chain rule.
+    `serious` is 1 - P(no serious cause | evidence): right within 1e-12 absolute, not relative.
+
+    Parameters
+    ----------
+    network : Network
+
+    Raises
+    ------
+    EngineLimitError, InvalidValueError
+        As `to_pgmpy` does.
+    """
+
+    def __init__(self, network: Network) -> None:
+        from pgmpy.inference import VariableElimination
+
+        self.network = network
+        self._states = _state_names(network)
+        self._elimination = VariableElimination(to_pgmpy(network))
+        self._chances: dict[tuple[str, frozenset[tuple[str, int]]], Floats] = {}
+
+    def run(self, codes: Codes, parameters: Parameters | None = None) -> Answer:
+        """Return the posteriors of a batch, one row after the other, as `Engine.run` does.
+
+        Parameters
+        ----------
+        codes : ndarray of int8, shape (n_rows, n_columns)
+            State of each of `network.columns`, by number; -1 where it is unknown.
+        parameters : None
+            Only the NumPy engine takes others than those of the network.
+
+        Raises
+        ------
+        InvalidValueError
+            If parameters are given.
+        EngineLimitError
+            If the probability of some evidence is too small for pgmpy, which does not rescale.
+        """
+        if parameters is not None:
+            message = f"engine='pgmpy' takes no parameters, here {parameters.n_sets} sets; engine='numpy' does"
+            raise InvalidValueError(message)
+        network = self.network
+        answer = Answer.blank(len(codes), len(network.causes))
+        for row, states in enumerate(codes.tolist()):
+            observed = {name: s for name, s in zip(network.columns, states, strict=True) if s != UNKNOWN}
+            log_evidence = self._log_evidence(observed)
+            if math.isinf(log_evidence):
+                continue
+            answer.log_evidence[row] = log_evidence
+            answer.causes[row] = [self._chance(name, PRESENT, observed) for name in network.causes]
+            answer.none[row], answer.serious[row] = self._none_and_serious(observed)
+        return answer.frozen()
+
+    def _log_evidence(self, observed: Mapping[str, int]) -> float:
+        """Return ln P(observed): each item given those before it."""
+        total = 0.0
+        before: dict[str, int] = {}
+        for name, state in observed.items():
+            chance = self._chance(name, state, before)
+            if chance == 0:
+                return -math.inf
+            total += math.log(chance)
+            before[name] = state
+        return total
+
+    def _none_and_serious(self, observed: Mapping[str, int]) -> tuple[float, float]:
+        """Return P(no cause) and P(a serious cause): each cause absent given that those before it are."""
+        serious = dict(zip(self.network.causes, self.network.serious.tolist(), strict=True))
+        absent, no_serious = 1.0, 1.0
+        so_far = dict(observed)
+        for name in sorted(serious, key=lambda cause: not serious[cause]):
+            if absent > 0:
+                absent *= self._chance(name, ABSENT, so_far)
+            so_far[name] = ABSENT
+            if serious[name]:
+                no_serious = absent
+        return absent, max(0.0, 1 - no_serious)
+
+    def _chance(self, name: str, state: int, observed: Mapping[str, int]) -> float:
+        """Return P(name = state | observed); the observed must be possible."""
+        if name in observed:
+            return float(observed[name] == state)
+        key = (name, frozenset(observed.items()))
+        if key not in self._chances:
+            if len(self._chances) >= CACHED_CHANCES:
+                self._chances.clear()
+            self._chances[key] = self._query(name, observed)
+        return min(1.0, float(self._chances[key][state]))
+
+    def _query(self, name: str, observed: Mapping[str, int]) -> Floats:
+        evidence = {other: self._states[other][state] for other, state in observed.items()}
+        with np.errstate(divide="ignore", invalid="ignore"):
+            values = self._elimination.query([name], evidence=evidence, show_progress=False).values
+        if not np.isfinite(values).all():
+            message = f"pgmpy found no P({name} | {len(evidence)} items): too small for it; engine='numpy' rescales"
+            raise EngineLimitError(message)
+        return np.asarray(values, dtype=np.float64)

@@ -1,0 +1,133 @@
+"""Cases and what must hold of their answers: the clinical acceptance checks of a model."""
+
+from __future__ import annotations
+
+import operator
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, NamedTuple
+
+from twitchbayes.errors import InvalidValueError, ModelTableError, Problem, TwitchbayesError, did_you_mean
+from twitchbayes.tables import words
+
+if TYPE_CHECKING:
+    from twitchbayes.model import Model
+    from twitchbayes.posterior import Posterior
+
+__all__ = ["Outcome", "read_items", "run"]
+
+COMPARISONS: Mapping[str, Callable[[float, float], bool]] = {
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+STATUSES = ("holds", "open")
+TERM = re.compile(r"(?:(?P<factor>[0-9.eE+-]+)\s*\*\s*)?(?P<name>[A-Za-z_]\w*)(?:@(?P<case>[\w.-]+))?")
+CONDITION = re.compile(r"(?P<left>[^<>=]+?)\s*(?P<sign><=|>=|<|>)\s*(?P<right>[^<>=]+)")
+
+
+class Outcome(NamedTuple):
+    """One condition of a scenario on the model as it is.
+
+    `expected` is False for a scenario with status `open`: known not to hold, with its reason in `note`.
+    """
+
+    case: str
+    condition: str
+    left: float
+    right: float
+    holds: bool
+    expected: bool
+    note: str
+
+
+def read_items(items: Iterable[str]) -> dict[str, str]:
+    """Return evidence written as `name=value` words, as on the command line.
+
+    Raises
+    ------
+    InvalidValueError
+        If a word has no "=" or a name stands twice.
+    """
+    evidence: dict[str, str] = {}
+    for item in items:
+        name, sign, value = item.partition("=")
+        if not sign or not name:
+            message = f"{item!r} is not of the form name=value, as weakness=yes"
+            raise InvalidValueError(message)
+        if name in evidence:
+            message = f"given twice: {name}={evidence[name]} and {item}; give each variable once"
+            raise InvalidValueError(message)
+        evidence[name] = value
+    return evidence
+
+
+def run(model: Model) -> list[Outcome]:
+    """Return how each condition of the model's `scenarios.csv` comes out.
+
+    `evidence` holds `name=value` words, `holds` conditions such as `als > 5*als@other_case; serious < 0.1`
+    separated by ";": each side is a number, or a cause, `none` or `serious`, with a factor and another
+    case where wanted. `status` is `holds` (also where the column is missing) or `open`.
+
+    Raises
+    ------
+    ModelTableError
+        With every scenario that cannot be read, by line.
+    """
+    rows = model.knowledge.table("scenarios.csv").rows
+    problems: list[Problem] = []
+    answers: dict[str, Posterior] = {}
+    for row in rows:
+        try:
+            if row["case"] in answers:
+                message = f"case {row['case']!r} stands twice"
+                raise InvalidValueError(message)  # noqa: TRY301  (one place turns faults into problems)
+            answers[row["case"]] = model.infer(read_items(row["evidence"].split()))
+        except TwitchbayesError as error:
+            problems.append(Problem(row.file, row.line, str(error)))
+    outcomes: list[Outcome] = []
+    for row in rows:
+        if (row["status"] or "holds") not in STATUSES:
+            problems.append(Problem(row.file, row.line, f"status {row['status']!r} is none of {', '.join(STATUSES)}"))
+        if row["case"] not in answers:
+            continue
+        try:
+            outcomes += [
+                Outcome(row["case"], text, *_compare(text, row["case"], answers), row["status"] != "open", row["note"])
+                for text in words(row["holds"])
+            ]
+        except InvalidValueError as error:
+            problems.append(Problem(row.file, row.line, str(error)))
+    if problems:
+        raise ModelTableError(problems)
+    return outcomes
+
+
+def _compare(condition: str, case: str, answers: Mapping[str, Posterior]) -> tuple[float, float, bool]:
+    parts = CONDITION.fullmatch(condition.strip())
+    if parts is None:
+        message = f"{condition!r} is no condition; write one such as als > 0.5 or als > 2*anemia@other_case"
+        raise InvalidValueError(message)
+    left, right = (_value(parts[side].strip(), case, answers) for side in ("left", "right"))
+    return left, right, COMPARISONS[parts["sign"]](left, right)
+
+
+def _value(term: str, case: str, answers: Mapping[str, Posterior]) -> float:
+    try:
+        return float(term)
+    except ValueError:
+        parts = TERM.fullmatch(term)
+    if parts is None:
+        message = f"{term!r} is no number, cause, none or serious"
+        raise InvalidValueError(message)
+    case = parts["case"] or case
+    if case not in answers:
+        message = f"{term!r} names the case {case!r}, which does not stand in the table.{did_you_mean(case, answers)}"
+        raise InvalidValueError(message)
+    posterior = answers[case]
+    known = {**posterior, "none": posterior.none, "serious": posterior.serious}
+    if parts["name"] not in known:
+        message = f"{term!r}: {parts['name']!r} is no cause, none or serious.{did_you_mean(parts['name'], known)}"
+        raise InvalidValueError(message)
+    return float(parts["factor"] or 1) * known[parts["name"]]
