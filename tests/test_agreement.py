@@ -23,18 +23,20 @@ def agree(posterior: Posterior, truth: Truth, tolerance: float = RELATIVE) -> No
 
 
 @pytest.mark.parametrize(
-    ("flat_cells", "dense_slots", "scale_every"),
+    ("flat_cells", "dense_slots", "scale_every", "enumerates"),
     [
-        pytest.param(plan.FLAT_CELLS, walk.DENSE_SLOTS, walk.SCALE_EVERY, id="as_shipped"),
-        pytest.param(1, 0, 1, id="every_stage_its_own_and_butterflies"),
-        pytest.param(8, 0, 2, id="merged_stages_and_butterflies"),
-        pytest.param(8, 4, 1, id="merged_stages_and_matrices"),
+        pytest.param(plan.FLAT_CELLS, walk.DENSE_SLOTS, walk.SCALE_EVERY, None, id="as_shipped"),
+        pytest.param(plan.FLAT_CELLS, walk.DENSE_SLOTS, walk.SCALE_EVERY, True, id="enumerated"),
+        pytest.param(plan.FLAT_CELLS, walk.DENSE_SLOTS, walk.SCALE_EVERY, False, id="flat_walk"),
+        pytest.param(1, 0, 1, False, id="every_stage_its_own_and_butterflies"),
+        pytest.param(8, 0, 2, False, id="merged_stages_and_butterflies"),
+        pytest.param(8, 4, 1, False, id="merged_stages_and_matrices"),
     ],
 )
 @settings(max_examples=200, deadline=None)
 @given(data=st.data())
 def test_engine_equals_brute_force(
-    data: st.DataObject, flat_cells: int, dense_slots: int, scale_every: int
+    data: st.DataObject, flat_cells: int, dense_slots: int, scale_every: int, enumerates: bool | None
 ) -> None:
     """On random networks and evidence, 0 and 1 among the numbers, every posterior is exact or refused."""
     with pytest.MonkeyPatch.context() as patch:
@@ -42,6 +44,8 @@ def test_engine_equals_brute_force(
         patch.setattr(plan, "FLAT_CELLS", flat_cells)
         patch.setattr(walk, "DENSE_SLOTS", dense_slots)
         patch.setattr(walk, "SCALE_EVERY", scale_every)
+        if enumerates is not None:
+            patch.setattr(plan.Plan, "enumerates", lambda self, _: enumerates and self.flat is not None)
         model = data.draw(models())
         evidence = data.draw(cases(model))
         truth = BruteForce(model.knowledge).answer(evidence)

@@ -5,23 +5,39 @@ from __future__ import annotations
 import itertools
 import math
 import re
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from twitchbayes.errors import Problem, did_you_mean
+from twitchbayes.errors import Problem, did_you_mean, nearest
 from twitchbayes.tables import Row, Table, bands, pairs, words
 
 if TYPE_CHECKING:
-    from twitchbayes.knowledge import Knowledge, Link, Prior, Variable
+    from twitchbayes.knowledge import Knowledge, Link, Number, Prior, Variable
 
-__all__ = ["BASES", "ROLES", "interval", "known", "priors", "unique", "variable_rows", "whole"]
+__all__ = [
+    "BASES",
+    "ROLES",
+    "compounds",
+    "doubtful_variables",
+    "interval",
+    "known",
+    "priors",
+    "unique",
+    "variable_rows",
+    "whole",
+]
 
 ROLES = ("context", "cause", "finding", "group")
 BASES = ("counts", "reported", "pooled", "band", "expert", "tuned")
 # Names with a meaning of their own in the tables, in answers or in the arguments of `infer`.
-RESERVED = ("leak", "none", "serious", "unknown", "model", "population", "priors", "virtual_evidence", "engine", "log_evidence")
+RESERVED = ("leak", "none", "serious", "unknown", "model", "population", "priors", "virtual_evidence", "engine", "log_evidence", "probability")
 SUM_TOLERANCE = 1e-9
+BINARY = ("absent", "present")
+# The engine holds the number of a state in one signed byte.
+MAX_STATES = 127
+# So many missing strata are named; of more, only how many there are.
+NAMED_STRATA = 3
 
 
 def unique(table: Table, column: str) -> Iterator[Problem]:
@@ -71,32 +87,47 @@ def _fraction(text: str) -> tuple[float, str]:
 
 def variable_rows(table: Table) -> Iterator[Problem]:
     """Each row of `variables.csv` by itself, and the groups that the rows name."""
-    groups = {row["variable"] for row in table.rows if row["role"] == "group"}
-    members = Counter(row["group"] for row in table.rows)
+    # Where a role is misspelt, the row may be meant as a group.
+    groups = {row["variable"] for row in table.rows if row["role"] == "group" or row["role"] not in ROLES}
+    members = {row["group"] for row in table.rows}
+    members.update(*(nearest(group, groups) for group in members - groups if group))
+    unions: dict[str, int] = {}
     for row in table.rows:
-        for message in itertools.chain(_name_and_role(row), _states(row), _group(row, groups, members)):
-            yield Problem(row.file, row.line, message)
+        messages = [*_name_and_role(row), *(list(_states(row)) or _aliases(row))]
+        if row["role"] == "finding":
+            unions.setdefault(row["any_of"], row.line)
+        if row["role"] in ROLES:
+            messages += _group(row, groups, members, unions)
+        yield from (Problem(row.file, row.line, message) for message in messages)
 
 
 def _name_and_role(row: Row) -> Iterator[str]:
     name, role = row["variable"], row["role"]
-    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
+    if name and not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
         yield f"variable {name!r} is not an identifier; use letters, digits and _ (the label may be anything)"
     if name in RESERVED:
         yield f"variable {name!r} has a meaning of its own; choose another name"
     if role not in ROLES:
         yield f"role {role!r} is none of {', '.join(ROLES)}"
-    if row["serious"] not in {"", "yes", "no"} or (row["serious"] == "yes" and role != "cause"):
+    if row["serious"] not in {"", "yes", "no"} or (row["serious"] == "yes" and role in ROLES and role != "cause"):
         yield f"serious {row['serious']!r} must be yes or no, and only a cause can be serious"
 
 
 def _states(row: Row) -> Iterator[str]:
-    states = words(row["states"]) or ("absent", "present")
-    if states != ("absent", "present") and row["role"] != "context":
+    states = words(row["states"]) or BINARY
+    folded = {state.casefold() for state in states}
+    if row["role"] == "group":
+        for column in ("states", "unit", "aliases", "assumed"):
+            if row[column]:
+                yield f"{column} {row[column]!r}: a group has no states; its members have"
+        return
+    if states != BINARY and row["role"] in {"cause", "finding"}:
         yield f"states {row['states']!r}: only a context may have states other than absent;present"
-    if len(set(states)) != len(states) or len(states) < 2:
-        yield f"states {row['states']!r} must be two or more different words"
-    if row["unit"]:
+    if len(folded) != len(states) or len(states) < 2 or "unknown" in folded:
+        yield f"states {row['states']!r} must be two or more different words, none of them unknown"
+    elif len(states) > MAX_STATES:
+        yield f"has {len(states)} states; {MAX_STATES} at most"
+    elif row["unit"]:
         limits = bands(states)
         ends = [bound for limit in limits for bound in limit]
         touching = all(high + 1 == low for (_, high), (low, _) in itertools.pairwise(limits))
@@ -104,12 +135,20 @@ def _states(row: Row) -> Iterator[str]:
             yield f"states {row['states']!r}: a variable with a unit needs bands that join up, as 18-39;40-120"
     if row["assumed"] and row["assumed"] not in states:
         yield f"assumed {row['assumed']!r} is none of the states {', '.join(states)}"
+
+
+def _aliases(row: Row) -> Iterator[str]:
+    states = words(row["states"]) or BINARY
+    taken = {"unknown", *(state.casefold() for state in states)}
     for alias, state in pairs(row["aliases"]):
-        if state not in states or alias in states:
+        if row["role"] != "group" and (state not in states or alias.casefold() in taken):
             yield f"alias {alias}={state} must give another word for one of {', '.join(states)}"
+        taken.add(alias.casefold())
 
 
-def _group(row: Row, groups: set[str], members: Counter[str]) -> Iterator[str]:
+def _group(
+    row: Row, groups: set[str], members: Collection[str], unions: Mapping[str, int]
+) -> Iterator[str]:
     name, role = row["variable"], row["role"]
     for column in ("group", "any_of"):
         if row[column] and role != "finding":
@@ -118,39 +157,59 @@ def _group(row: Row, groups: set[str], members: Counter[str]) -> Iterator[str]:
             yield f"{column} {row[column]!r} is no row with role group.{did_you_mean(row[column], groups)}"
     if row["group"] and row["any_of"]:
         yield "a finding is a member of a group or the OR of one, not both"
-    if role == "group" and not members[name]:
+    elif role == "finding" and row["any_of"] and unions[row["any_of"]] != row.line:
+        yield f"any_of {row['any_of']!r}: line {unions[row['any_of']]} is the OR of that group already; a group has one at most"
+    if role == "group" and name not in members:
         yield f"group {name!r} has no member; name it in the column group of its findings"
 
 
 def known(new: Sequence[Prior], own: Sequence[Prior], variables: Mapping[str, Variable]) -> Iterator[Problem]:
-    """Each row laid over the priors names a variable that has priors, and stands once."""
+    """Each row laid over the priors names a variable that has priors."""
     names = list(dict.fromkeys(prior.variable for prior in own))
     for prior in new:
         if prior.variable not in names:
             what = "has no prior" if prior.variable in variables else "is not in the model"
             yield _at(prior, f"variable {prior.variable!r} {what}.{did_you_mean(prior.variable, names)}")
-    yield from _repeated((p.number.file, p.number.line, (p.variable, p.given, p.state)) for p in new)
 
 
-def priors(rows: Sequence[Prior], variables: Mapping[str, Variable]) -> Iterator[Problem]:
-    """The priors as a whole: names, complete strata, sums, no cycle among contexts."""
+def priors(
+    rows: Sequence[Prior], variables: Mapping[str, Variable], *, doubtful: Collection[str] = ()
+) -> Iterator[Problem]:
+    """The priors as a whole: names, complete strata, sums, no cycle among contexts.
+
+    Nothing is said of `doubtful` variables, whose own row is at fault, nor of the strata of a variable
+    of which a row is at fault: what is missing there may be what that row was meant to be.
+    """
     yield from _repeated((p.number.file, p.number.line, (p.variable, p.given, p.state)) for p in rows)
-    usable: dict[str, list[Prior]] = defaultdict(list)
+    usable: dict[str, dict[object, Prior]] = defaultdict(dict)
+    at_fault = set(doubtful)
     for prior in rows:
-        faults = list(_prior_names(prior, variables))
+        name = prior.variable
+        faults = list(_prior_names(prior, variables, doubtful))
         yield from (_at(prior, message) for message in faults)
-        if not faults:
-            usable[prior.variable].append(prior)
-    for variable, own in usable.items():
-        yield from _strata(variables[variable], own, variables)
-    yield from _cycles(usable)
-    named = {prior.variable for prior in rows}
+        if faults or any(_in_doubt(n, variables, doubtful) for n in (name, *dict(prior.given))):
+            at_fault.update([name] if name in variables else nearest(name, variables))
+        else:
+            usable[name].setdefault((prior.given, prior.state), prior)
+    sound = {name: list(own.values()) for name, own in usable.items() if name not in at_fault}
+    for name, own in sound.items():
+        yield from _strata(variables[name], own, variables)
+    yield from _cycles(sound)
     for variable in variables.values():
-        if variable.role in {"context", "cause"} and variable.name not in named:
+        if variable.role in {"context", "cause"} and variable.name not in {*usable, *at_fault}:
             yield Problem("priors.csv", None, f"has no row for the {variable.role} {variable.name!r}")
 
 
-def _prior_names(prior: Prior, variables: Mapping[str, Variable]) -> Iterator[str]:
+def _in_doubt(name: str, variables: Collection[str], doubtful: Collection[str]) -> bool:
+    """Whether a name is that of a variable whose own row is at fault, or was meant to be."""
+    return name in doubtful or (name not in variables and bool(nearest(name, doubtful)))
+
+
+def _prior_names(
+    prior: Prior, variables: Mapping[str, Variable], doubtful: Collection[str]
+) -> Iterator[str]:
+    if _in_doubt(prior.variable, variables, doubtful):
+        return
     variable = variables.get(prior.variable)
     if variable is None:
         yield f"variable {prior.variable!r} is not in variables.csv.{did_you_mean(prior.variable, variables)}"
@@ -163,6 +222,8 @@ def _prior_names(prior: Prior, variables: Mapping[str, Variable]) -> Iterator[st
         yield f"state {prior.state!r}: the prior of a cause is that of its state present"
     contexts = {name: v for name, v in variables.items() if v.role == "context"}
     for name, state in prior.given:
+        if _in_doubt(name, variables, doubtful):
+            continue
         if name not in contexts or name == prior.variable:
             others = [c for c in contexts if c != prior.variable]
             yield f"given {name!r} is no context that it can depend on.{did_you_mean(name, others)}"
@@ -181,27 +242,39 @@ def _strata(variable: Variable, rows: Sequence[Prior], variables: Mapping[str, V
     by_stratum: dict[tuple[tuple[str, str], ...], list[Prior]] = defaultdict(list)
     for row in rows:
         by_stratum[row.given].append(row)
-    for states in itertools.product(*(variables[name].states for name in names)):
-        given = tuple(zip(names, states, strict=True))
-        stratum = " and ".join(f"{n}={s}" for n, s in given)
-        where = f" given {stratum}" if given else ""
-        if given not in by_stratum:
-            yield Problem(rows[0].number.file, None, f"has no row of {variable.name!r}{where}")
-        else:
-            yield from _sum_of_states(variable, by_stratum[given], where)
+    for given, own in by_stratum.items():
+        yield from _sum_of_states(variable, own, _where(given))
+    wanted = math.prod(len(variables[name].states) for name in names)
+    if len(by_stratum) < wanted:
+        all_strata = itertools.product(*(variables[name].states for name in names))
+        every = (tuple(zip(names, states, strict=True)) for states in all_strata)
+        missing = itertools.islice((given for given in every if given not in by_stratum), NAMED_STRATA)
+        message = " or".join(map(_where, missing))
+        more = wanted - len(by_stratum) - NAMED_STRATA
+        rest = f" and {more} strata more" if more > 0 else ""
+        yield Problem(_last_laid(rows).number.file, None, f"has no row of {variable.name!r}{message}{rest}")
+
+
+def _where(given: Sequence[tuple[str, str]]) -> str:
+    return f" given {' and '.join(f'{name}={state}' for name, state in given)}" if given else ""
+
+
+def _last_laid(rows: Sequence[Prior]) -> Prior:
+    """Return the row to blame: one that was laid over the model's own, which were complete without it."""
+    return next((row for row in rows if row.number.file != "priors.csv"), rows[0])
 
 
 def _sum_of_states(variable: Variable, rows: Sequence[Prior], where: str) -> Iterator[Problem]:
     stated = [row.state for row in rows]
-    if variable.states == ("absent", "present") and stated == ["present"]:
+    if variable.states == BINARY and stated == ["present"]:
         return
     missing = [state for state in variable.states if state not in stated]
     if missing:
-        yield _at(rows[0], f"{variable.name!r}{where} has no row for {', '.join(missing)}")
+        yield _at(_last_laid(rows), f"{variable.name!r}{where} has no row for {', '.join(missing)}")
         return
     total = math.fsum(row.number.probability for row in rows)
     if abs(total - 1) > SUM_TOLERANCE:
-        yield _at(rows[0], f"the states of {variable.name!r}{where} sum to {total:.12g}; they must sum to 1")
+        yield _at(_last_laid(rows), f"the states of {variable.name!r}{where} sum to {total:.12g}; they must sum to 1")
 
 
 def _cycles(rows: Mapping[str, Sequence[Prior]]) -> Iterator[Problem]:
@@ -221,52 +294,63 @@ def _cycles(rows: Mapping[str, Sequence[Prior]]) -> Iterator[Problem]:
         yield from walk(name, ())
 
 
-def whole(knowledge: Knowledge, *, unused_ok: bool = False) -> Iterator[Problem]:
-    """Everything that takes more than one table to see."""
-    yield from priors(knowledge.priors, knowledge.variables)
-    yield from _links(knowledge)
-    yield from _sources(knowledge, unused_ok=unused_ok)
-    for row in knowledge.table("codes.csv").rows:
-        if row["variable"] not in knowledge.variables:
+def whole(knowledge: Knowledge, *, unread: Collection[str] = ()) -> Iterator[Problem]:
+    """Everything that takes more than one table to see.
+
+    What would need a file in `unread`, which could not be read to its end, is left unsaid.
+    """
+    if "variables.csv" not in unread:
+        doubtful = doubtful_variables(knowledge.tables["variables.csv"])
+        if "priors.csv" not in unread:
+            yield from priors(knowledge.priors, knowledge.variables, doubtful=doubtful)
+        if "links.csv" not in unread:
+            yield from _links(knowledge, doubtful)
+            yield from compounds(knowledge, with_priors="priors.csv" not in unread)
+        for row in knowledge.table("codes.csv").rows:
             name = row["variable"]
-            hint = did_you_mean(name, knowledge.variables)
-            yield Problem(row.file, row.line, f"variable {name!r} is not in variables.csv.{hint}")
-    for role in ("cause", "finding"):
-        if not any(v.role == role for v in knowledge.variables.values()):
-            yield Problem("variables.csv", None, f"has no {role}; a model needs at least one")
+            if name not in knowledge.variables and not _in_doubt(name, knowledge.variables, doubtful):
+                hint = did_you_mean(name, knowledge.variables)
+                yield Problem(row.file, row.line, f"variable {name!r} is not in variables.csv.{hint}")
+        for role in ("cause", "finding"):
+            if not doubtful and not any(v.role == role for v in knowledge.variables.values()):
+                yield Problem("variables.csv", None, f"has no {role}; a model needs at least one")
+    yield from _sources(knowledge, unread)
 
 
-def _links(knowledge: Knowledge) -> Iterator[Problem]:
+def doubtful_variables(table: Table) -> set[str]:
+    """Return the variables whose own row in `variables.csv` is at fault."""
+    lines = {problem.line for problem in itertools.chain(unique(table, "variable"), variable_rows(table))}
+    return {row["variable"] for row in table.rows if row.line in lines}
+
+
+def _links(knowledge: Knowledge, doubtful: Collection[str]) -> Iterator[Problem]:
     yield from _repeated((k.number.file, k.number.line, (k.parent, k.child)) for k in knowledge.links)
-    for row in knowledge.table("links.csv").rows:
+    for row in knowledge.tables["links.csv"].rows:
         if row["form"] not in {"compound", "net"} and not (row["parent"] == "leak" and not row["form"]):
             yield Problem(row.file, row.line, f"form {row['form']!r} is neither compound nor net")
-    leaks = _leaks(knowledge)
+    parents, children = ("leak", *knowledge.variables), tuple(knowledge.variables)
+    leaks: set[str] = set(doubtful)
     for link in knowledge.links:
-        yield from (_at(link, message) for message in _link_ends(link, knowledge.variables))
-        if link.form == "compound" and link.parent != "leak":
-            yield from (_at(link, message) for message in _compound(link, leaks))
+        if not any(_in_doubt(name, knowledge.variables, doubtful) for name in (link.parent, link.child)):
+            yield from (_at(link, message) for message in _link_ends(link, knowledge.variables))
+        # A misspelt leak is no missing one as well.
+        if "leak" in _meant(link.parent, parents):
+            leaks.update(_meant(link.child, children))
     for variable in knowledge.of_role("finding"):
-        if not variable.any_of and not any(k.child == variable.name and k.parent == "leak" for k in knowledge.links):
-            yield Problem("links.csv", None, f"has no leak for the finding {variable.name!r}; add a row leak,{variable.name}")
+        if not variable.any_of and variable.name not in leaks:
+            name = variable.name
+            yield Problem("links.csv", None, f"has no leak for the finding {name!r}; add a row leak,{name}")
 
 
-def _leaks(knowledge: Knowledge) -> dict[str, list[float]]:
-    leaks: dict[str, list[float]] = defaultdict(list)
-    for link in knowledge.links:
-        if link.parent == "leak":
-            leaks[link.child].append(link.number.probability)
-    causes = {cause.name for cause in knowledge.of_role("cause")}
-    for prior in knowledge.priors:
-        if prior.variable in causes:
-            leaks[prior.variable].append(prior.number.probability)
-    return leaks
+def _meant(name: str, known: Sequence[str]) -> list[str]:
+    return [name] if name in known else nearest(name, known)
 
 
 def _link_ends(link: Link, variables: Mapping[str, Variable]) -> Iterator[str]:
-    for name in (link.parent, link.child):
-        if name not in variables and not (name == "leak" and name == link.parent):
-            yield f"{name!r} is not in variables.csv.{did_you_mean(name, variables)}"
+    if link.parent not in variables and link.parent != "leak":
+        yield f"parent {link.parent!r} is not in variables.csv.{did_you_mean(link.parent, [*variables, 'leak'])}"
+    if link.child not in variables:
+        yield f"child {link.child!r} is not in variables.csv.{did_you_mean(link.child, variables)}"
     parent, child = variables.get(link.parent), variables.get(link.child)
     if child is None or (parent is None and link.parent != "leak"):
         return
@@ -277,36 +361,54 @@ def _link_ends(link: Link, variables: Mapping[str, Variable]) -> Iterator[str]:
             yield f"the leak of {child.role} {child.name!r} belongs in priors.csv; here only findings have one"
     elif (parent.role, child.role) not in {("context", "cause"), ("cause", "finding")}:
         yield f"links go from a context to a cause or from a cause to a finding, not {parent.role} to {child.role}"
-    elif parent.states != ("absent", "present"):
+    elif parent.states != BINARY:
         yield f"{parent.name!r} is not binary; let the prior of {child.name!r} depend on it through `given`"
 
 
-def _compound(link: Link, leaks: Mapping[str, Sequence[float]]) -> Iterator[str]:
-    background = leaks.get(link.child, ())
-    if len(background) > 1:
-        yield f"a compound link needs one leak, and that of {link.child!r} is stratified; give the net link"
-    elif background and link.number.probability < background[0]:
-        value = f"{link.number.probability} of {link.parent!r} is below the leak {background[0]} of {link.child!r}"
-        yield f"compound {value}; a compound value includes the leak"
+def compounds(knowledge: Knowledge, *, with_priors: bool = True) -> Iterator[Problem]:
+    """A compound link includes the leak of its child, which must be one number and not above it."""
+    leaks: dict[str, dict[object, Number]] = defaultdict(dict)
+    for link in knowledge.links:
+        if link.parent == "leak":
+            leaks[link.child].setdefault((), link.number)
+    for prior in knowledge.priors if with_priors else ():
+        variable = knowledge.variables.get(prior.variable)
+        if variable and variable.role == "cause" and prior.state == "present":
+            leaks[prior.variable].setdefault(prior.given, prior.number)
+    for link in knowledge.links:
+        background = list(leaks.get(link.child, {}).values())
+        if link.form != "compound" or link.parent == "leak" or not background:
+            continue
+        leak = background[0]
+        if len(background) > 1:
+            message = f"a compound link needs one leak, and that of {link.child!r} is stratified"
+            yield _at(link, f"{message}{_elsewhere(leak)}; give the net link")
+        elif link.number.probability < leak.probability:
+            value = f"{link.number.probability} of {link.parent!r} is below the leak {leak.probability}"
+            message = f"compound {value} of {link.child!r}{_elsewhere(leak)}"
+            yield _at(link, f"{message}; a compound value includes the leak")
 
 
-def _sources(knowledge: Knowledge, *, unused_ok: bool) -> Iterator[Problem]:
+def _elsewhere(leak: Number) -> str:
+    return "" if leak.file in {"priors.csv", "links.csv"} else f" ({leak.file}, line {leak.line})"
+
+
+def _sources(knowledge: Knowledge, unread: Collection[str]) -> Iterator[Problem]:
     used: set[str] = set()
-    settings = knowledge.populations.values()
-    for table in (*knowledge.tables.values(), *settings):
+    for table in (*knowledge.tables.values(), *knowledge.populations.values()):
         if table.file == "sources.csv" or "source" not in table.columns:
             continue
         for row in table.rows:
             names = words(row["source"])
-            used.update(names)
             if not names:
                 yield Problem(row.file, row.line, "has no source; name one of sources.csv (a judgement has one too)")
-            for name in names:
+            for name in names if "sources.csv" not in unread else ():
+                used.update(_meant(name, tuple(knowledge.citations)))
                 if name not in knowledge.citations:
                     hint = did_you_mean(name, knowledge.citations)
                     yield Problem(row.file, row.line, f"source {name!r} is not in sources.csv.{hint}")
-    for row in knowledge.tables["sources.csv"].rows:
-        if not unused_ok and row["source"] not in used:
+    for row in knowledge.tables["sources.csv"].rows if not unread else ():
+        if row["source"] and row["source"] not in used:
             yield Problem(row.file, row.line, f"source {row['source']!r} is used by no row; cite it or take it out")
 
 

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
-from twitchbayes.engine import UNKNOWN, Codes, Runs
+from twitchbayes.engine import UNKNOWN, Runs
 from twitchbayes.errors import ImpossibleEvidenceError
 from twitchbayes.evidence import Evidence
 
 __all__ = ["impossible"]
 
 MAX_SUBSETS = 20_000
+# Variable to the states that the evidence leaves it: one if observed, some if virtual evidence rules others out.
+Items: TypeAlias = Mapping[str, tuple[str, ...]]
 
 
 def impossible(engine: Runs, evidence: Evidence) -> ImpossibleEvidenceError:
@@ -24,50 +28,55 @@ def impossible(engine: Runs, evidence: Evidence) -> ImpossibleEvidenceError:
     `MAX_SUBSETS` of them, items are taken out one by one as long as the rest stays impossible: the
     set is then one from which nothing can be left out, though a smaller one may exist elsewhere.
     """
-    columns = engine.network.columns
-    items = evidence.items
-    # Virtual evidence that rules a state out (a likelihood of 0) can be part of a conflict too.
-    certain = {v: columns_state for v, columns_state in _ruled_out(evidence, engine).items() if v not in items}
-    items = {**items, **certain}
-    places = [(columns.index(name), engine.network.states[name].index(state)) for name, state in items.items()]
-    chosen, smallest = _smallest(engine, places)
-    names = list(items.items())
-    return ImpossibleEvidenceError(dict(names[i] for i in chosen), smallest=smallest)
+    items = {**{name: (state,) for name, state in evidence.items.items()}, **_left_possible(engine, evidence)}
+    chosen, smallest = _smallest(engine, items)
+    return ImpossibleEvidenceError({name: " or ".join(items[name]) for name in chosen}, smallest=smallest)
 
 
-def _ruled_out(evidence: Evidence, engine: Runs) -> dict[str, str]:
+def _left_possible(engine: Runs, evidence: Evidence) -> dict[str, tuple[str, ...]]:
+    """Return the states that virtual evidence leaves, where it rules out (gives a likelihood of 0 to) some."""
     left = {}
     for name, likelihoods in evidence.virtual.items():
-        possible = [state for state, l in zip(engine.network.states[name], likelihoods, strict=True) if l > 0]
-        if len(possible) == 1:
-            left[name] = possible[0]
+        states = zip(engine.network.states[name], likelihoods, strict=True)
+        possible = tuple(state for state, likelihood in states if likelihood > 0)
+        if len(possible) < len(likelihoods):
+            left[name] = possible
     return left
 
 
-def _smallest(engine: Runs, places: Sequence[tuple[int, int]]) -> tuple[tuple[int, ...], bool]:
-    for size in range(1, len(places) + 1):
-        if math.comb(len(places), size) > MAX_SUBSETS:
-            return _irreducible(engine, places), False
-        subsets = list(itertools.combinations(range(len(places)), size))
-        answer = engine.run(_codes(engine, places, subsets))
-        if not answer.possible.all():
-            return subsets[int(np.argmin(answer.possible))], True
-    return tuple(range(len(places))), True
+def _smallest(engine: Runs, items: Items) -> tuple[tuple[str, ...], bool]:
+    for size in range(1, len(items)):
+        if math.comb(len(items), size) > MAX_SUBSETS:
+            return _irreducible(engine, items), False
+        subsets = list(itertools.combinations(items, size))
+        possible = _possible(engine, items, subsets)
+        if not possible.all():
+            return subsets[int(np.argmin(possible))], True
+    return tuple(items), True
 
 
-def _irreducible(engine: Runs, places: Sequence[tuple[int, int]]) -> tuple[int, ...]:
-    kept = list(range(len(places)))
-    for item in range(len(places)):
-        rest = [i for i in kept if i != item]
-        if not engine.run(_codes(engine, places, [rest])).possible[0]:
+def _irreducible(engine: Runs, items: Items) -> tuple[str, ...]:
+    kept = list(items)
+    for name in items:
+        rest = [other for other in kept if other != name]
+        if not _possible(engine, items, [rest])[0]:
             kept = rest
     return tuple(kept)
 
 
-def _codes(engine: Runs, places: Sequence[tuple[int, int]], subsets: Sequence[Sequence[int]]) -> Codes:
-    codes = np.full((len(subsets), len(engine.network.columns)), UNKNOWN, dtype=np.int8)
+def _possible(engine: Runs, items: Items, subsets: Sequence[Sequence[str]]) -> NDArray[np.bool_]:
+    """Say of each subset of the items whether it can hold: whether some choice of its states can."""
+    columns, states = engine.network.columns, engine.network.states
+    rows: list[int] = []
+    choices: list[Mapping[str, str]] = []
     for row, subset in enumerate(subsets):
-        for item in subset:
-            column, state = places[item]
-            codes[row, column] = state
-    return codes
+        for choice in itertools.product(*(items[name] for name in subset)):
+            rows.append(row)
+            choices.append(dict(zip(subset, choice, strict=True)))
+    codes = np.full((len(choices), len(columns)), UNKNOWN, dtype=np.int8)
+    for code, chosen in zip(codes, choices, strict=True):
+        for name, state in chosen.items():
+            code[columns.index(name)] = states[name].index(state)
+    possible = np.zeros(len(subsets), dtype=bool)
+    np.logical_or.at(possible, rows, engine.run(codes).possible)
+    return possible

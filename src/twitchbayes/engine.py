@@ -12,10 +12,12 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from twitchbayes.enumeration import enumerate_causes
 from twitchbayes.evidence import Evidence
 from twitchbayes.network import Network, Parameters
 from twitchbayes.plan import Pattern, Plan, make_plan
-from twitchbayes.walk import Logs, Tables, walk
+from twitchbayes.walk import walk
+from twitchbayes.weights import Logs, PatternWeights, Tables
 
 __all__ = ["ABSENT", "PRESENT", "UNKNOWN", "Answer", "Codes", "Engine", "Runs", "answer", "log_probability"]
 
@@ -133,8 +135,12 @@ class Engine:
             raise ValueError(message)
         n_rows = max(len(codes), logs.n_sets) if len(codes) else 0
         answer = Answer.blank(n_rows, len(self.network.causes))
-        for rows, plan, part, part_logs in self._groups(codes, logs):
-            answer.put(rows, Answer(*walk(self._tables, plan, part, part_logs)))
+        with np.errstate(divide="ignore"):  # ln 0 = -inf is what an impossible state weighs
+            for rows, plan, part, part_logs in self._groups(codes, logs):
+                weights = PatternWeights(self._tables, plan, part, part_logs)
+                found = enumerate_causes(weights) if plan.enumerates(weights.n) else walk(weights)
+                # A probability of 1 may come out one rounding above it.
+                answer.put(rows, Answer(*(np.minimum(p, 1.0) for p in found[:3]), found[3]))
         return answer.frozen()
 
     def _groups(self, codes: Codes, logs: Logs) -> Iterator[tuple[Any, Plan, Codes, Logs]]:
@@ -249,7 +255,7 @@ def _log_sum(logs: Floats) -> Floats:
 
 
 def _chunks(rows: NDArray[np.int64], plan: Plan) -> Iterator[NDArray[np.int64]]:
-    step = max(1, CHUNK_CELLS // plan.stored_cells)
+    step = max(1, CHUNK_CELLS // plan.row_cells(len(rows)))
     for start in range(0, len(rows), step):
         yield rows[start : start + step]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 __all__ = [
     "EngineLimitError",
@@ -17,11 +17,22 @@ __all__ = [
     "TwitchbayesError",
     "UnknownVariableError",
     "did_you_mean",
+    "nearest",
 ]
 
 
 class TwitchbayesError(Exception):
     """Any error that twitchbayes raises on purpose."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle by what the error holds, not by how it was made: a worker process can hand it back."""
+        return _restored, (type(self), self.args, dict(self.__dict__))
+
+
+def _restored(kind: type[TwitchbayesError], args: tuple[Any, ...], state: dict[str, Any]) -> TwitchbayesError:
+    error = kind.__new__(kind, *args)
+    error.__dict__.update(state)
+    return error
 
 
 class UnknownVariableError(TwitchbayesError, KeyError):
@@ -30,7 +41,7 @@ class UnknownVariableError(TwitchbayesError, KeyError):
     def __init__(self, name: object, known: Iterable[str], *, what: str = "variable") -> None:
         self.name = name
         self.known = tuple(known)
-        self.suggestions = tuple(_nearest(name, self.known))
+        self.suggestions = tuple(nearest(name, self.known))
         hint = did_you_mean(name, self.known)
         super().__init__(f"the model has no {what} {name!r}.{hint}")
 
@@ -91,22 +102,30 @@ class ModelTableError(TwitchbayesError, ValueError):
 def did_you_mean(value: object, known: Iterable[str]) -> str:
     """Return " Did you mean …?" for the nearest known words, or the whole list where none is near."""
     known = tuple(known)
-    near = _nearest(value, known)
+    near = nearest(value, known)
     if near:
         return f" Did you mean {' or '.join(map(repr, near))}?"
     return f" It has: {', '.join(known)}." if known else ""
 
 
-def _nearest(value: object, known: Sequence[str]) -> list[str]:
+def nearest(value: object, known: Iterable[str]) -> list[str]:
+    """Return the known words that a value is probably a slip of, the nearest first."""
     by_folded = {name.casefold(): name for name in known}
     folded = str(value).casefold().strip().replace(" ", "_").replace("-", "_")
     return [by_folded[m] for m in difflib.get_close_matches(folded, by_folded, n=3, cutoff=0.6)]
 
 
 class InvalidEvidenceError(InvalidValueError, UnknownVariableError):
-    """Several faults in one case; `errors` holds each as the error it would be alone."""
+    """Several faults in one case; `errors` holds each as the error it would be alone.
+
+    `name`, `known` and `suggestions` are those of the first unknown name; None and empty without one.
+    """
 
     def __init__(self, errors: Sequence[TwitchbayesError]) -> None:
         self.errors = tuple(errors)
+        first = next((error for error in self.errors if isinstance(error, UnknownVariableError)), None)
+        self.name = first.name if first else None
+        self.known = first.known if first else ()
+        self.suggestions = first.suggestions if first else ()
         lines = "\n  ".join(str(error) for error in self.errors)
         TwitchbayesError.__init__(self, f"{len(self.errors)} problems in the evidence:\n  {lines}")

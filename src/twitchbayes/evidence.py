@@ -85,7 +85,8 @@ def is_unknown(value: object) -> bool:
         return True
     if isinstance(value, str):
         return value.strip().casefold() in UNKNOWN_WORDS
-    if type(value).__name__ in {"NAType", "NaTType"}:
+    # pandas.NA, pandas.NaT, numpy.ma.masked: named, so that none of them is imported for it.
+    if type(value).__name__ in {"NAType", "NaTType", "MaskedConstant"}:
         return True
     return isinstance(value, float | np.floating) and math.isnan(value)
 
@@ -169,13 +170,12 @@ class Words:
         words = self._states.get(name)  # type: ignore[call-overload]
         if words is None:
             raise UnknownVariableError(name, self._variables)
-        if isinstance(value, np.ndarray) and value.ndim == 0:
-            value = value.item()
+        value = _scalar(value)
         if is_unknown(value):
             return None
         variable = self._variables[str(name)]
         if variable.bands:
-            return _banded(variable, value)
+            return _banded(variable, words, value)
         state = words.get(_word(value))
         if state is None:
             message = f"{name}={value!r} is not a state of {name}; give {_expected(variable)}, or None for unknown"
@@ -183,6 +183,7 @@ class Words:
         return str(state)
 
     def _read_group(self, group: str, value: Any) -> Iterator[tuple[str, str, str]]:
+        value = _scalar(value)
         if isinstance(value, Mapping):
             for site, present in value.items():
                 member = self._site(group, site)
@@ -200,8 +201,8 @@ class Words:
         if not sites:
             message = f"{group}={value!r} names no site; give None for unknown, or a site: {_one_of(self._sites[group])}"
             raise InvalidValueError(message)
-        for member in self._members[group]:
-            yield member.name, "present" if member.name in sites else "absent", f"{group}={value!r}"
+        for own in self._members[group]:
+            yield own.name, "present" if own.name in sites else "absent", f"{group}={value!r}"
 
     def _site(self, group: str, site: object) -> str:
         words = self._sites[group]
@@ -271,6 +272,11 @@ class Words:
                 faults.append(InvalidValueError(f"{origin[union.name]} contradicts {said}: no place is left for it"))
 
 
+def _scalar(value: Any) -> Any:
+    """Return what a numpy array without dimensions holds; anything else as it is."""
+    return value.item() if isinstance(value, np.ndarray) and value.ndim == 0 and not is_unknown(value) else value
+
+
 def _word(value: Any) -> str:
     """Return the word that a value stands for: 1, 1.0 and True are one word, "Yes" and "yes" too."""
     if isinstance(value, bool | np.bool_):
@@ -282,16 +288,19 @@ def _word(value: Any) -> str:
 
 
 def _number(value: Any) -> float:
+    """Return a number, or a text that is one, as a float; NaN for anything else, an array of one number included."""
+    if isinstance(value, bool | np.bool_ | bytes) or getattr(value, "ndim", None) or "_" in str(value):
+        return math.nan
     try:
-        return math.nan if isinstance(value, bool | np.bool_) else float(value)
-    except (TypeError, ValueError):
+        return float(value)
+    except (TypeError, ValueError, OverflowError):
         return math.nan
 
 
-def _banded(variable: Variable, value: Any) -> str:
+def _banded(variable: Variable, words: Mapping[str, str], value: Any) -> str:
     """Return the band that a number falls in; the bands count whole units, so 39.9 years is 39."""
-    if isinstance(value, str) and value.strip() in variable.states:
-        return value.strip()
+    if isinstance(value, str) and value.strip().casefold() in words:
+        return words[value.strip().casefold()]
     number = _number(value)
     for state, (low, high) in zip(variable.states, variable.bands, strict=True):
         if low <= number < high + 1:
@@ -305,11 +314,12 @@ def _banded(variable: Variable, value: Any) -> str:
 
 
 def _state_words(variable: Variable) -> dict[str, str]:
-    words = {state.casefold(): state for state in variable.states}
-    words |= {alias.casefold(): state for alias, state in variable.aliases.items()}
+    words: dict[str, str] = {}
     if variable.states == ("absent", "present"):
         words |= dict.fromkeys(ABSENT_WORDS, "absent") | dict.fromkeys(PRESENT_WORDS, "present")
-    return words
+    # The table has the last word.
+    words |= {alias.casefold(): state for alias, state in variable.aliases.items()}
+    return words | {state.casefold(): state for state in variable.states}
 
 
 def _expected(variable: Variable) -> str:

@@ -1,12 +1,13 @@
-"""The model in the hands of other libraries: pgmpy, networkx, the exchange formats, and pgmpy as a second engine."""
+"""The model in other hands: pgmpy and networkx graphs, exchange formats, and pgmpy as a second engine."""
 
 from __future__ import annotations
 
 import math
 import re
 import tempfile
+import warnings
 import xml.etree.ElementTree as ET
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 
 from twitchbayes.engine import ABSENT, PRESENT, UNKNOWN, Answer, Codes
 from twitchbayes.errors import EngineLimitError, InvalidValueError
-from twitchbayes.knowledge import Knowledge, Number, Prior, Variable
+from twitchbayes.knowledge import Knowledge, Link, Number, Variable
 from twitchbayes.network import Network, Parameters
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ Floats = NDArray[np.float64]
 
 MAX_CELLS = 1 << 22  # of one full table: 32 MB, and pgmpy holds it more than once
 CACHED_CHANCES = 4096
+SMALLEST_LOG = -600.0  # ln of some 1e-260; a product of floats is 0 below 1e-323
 
 
 class _Table(NamedTuple):
@@ -95,60 +97,50 @@ def _state_names(network: Network) -> dict[str, list[str]]:
         names[variable] = [state_name(state) for state in states]
         if len(set(names[variable])) < len(states):
             twice = [s for s in states if names[variable].count(state_name(s)) > 1]
-            message = f"states {', '.join(map(repr, twice))} of {variable!r} would share a name outside; rename one"
+            message = f"states {' and '.join(twice)} of {variable!r} share the name {state_name(twice[0])!r}"
             raise InvalidValueError(message)
     return names
 
 
 def _tables(network: Network) -> Iterator[_Table]:
     """Yield the full table of each variable, in the order of `network.columns`."""
-    parameters = network.parameters
+    numbers = network.parameters
     for i, name in enumerate(network.contexts):
-        values = np.moveaxis(parameters.context_tables[i][0], -1, 0)
-        yield _Table(name, tuple(network.contexts[p] for p in network.context_parents[i]), values)
+        parents = tuple(network.contexts[p] for p in network.context_parents[i])
+        yield _Table(name, parents, np.moveaxis(numbers.context_tables[i][0], -1, 0))
+    _, causes, contexts = network.index.activation_cells
     for k, name in enumerate(network.causes):
-        yield _cause_table(network, k, name)
-    links = _parents_of(network.index.link_cells)
+        active = sorted(contexts[causes == k])
+        log_net = {network.contexts[i]: numbers.log_no_activation[0, k, i] for i in active}
+        parents = tuple(network.contexts[i] for i in dict.fromkeys((*network.cause_strata[k], *active)))
+        yield _noisy_or(network, name, parents, leak=numbers.cause_leaks[k][0], log_net=log_net)
+    _, causes, findings = network.index.link_cells
     for j, name in enumerate(network.findings):
-        causes = tuple(network.causes[k] for k in links.get(j, ()))
-        net = [parameters.links[0, k, j] for k in links.get(j, ())]
-        yield _noisy_or(network, name, causes, leak=parameters.finding_leaks[0, j], net=dict(zip(causes, net, strict=True)))
-    for name, members in zip(network.unions, network.union_members, strict=True):
-        findings = tuple(network.findings[j] for j in members)
-        yield _noisy_or(network, name, findings, leak=np.zeros(()), net=dict.fromkeys(findings, 1.0))
+        log_net = {network.causes[k]: numbers.log_no_links[0, k, j] for k in sorted(causes[findings == j])}
+        yield _noisy_or(network, name, tuple(log_net), leak=numbers.finding_leaks[0, j], log_net=log_net)
+    for name, places in zip(network.unions, network.union_members, strict=True):
+        members = tuple(network.findings[j] for j in places)
+        yield _noisy_or(network, name, members, leak=np.zeros(()), log_net=dict.fromkeys(members, -np.inf))
 
 
-def _parents_of(cells: tuple[NDArray[np.int64], ...]) -> dict[int, list[int]]:
-    """Map each child to its parents, which a parameter of 0 does not take away."""
-    parents: dict[int, list[int]] = {}
-    for parent, child in sorted(zip(cells[1].tolist(), cells[2].tolist(), strict=True)):
-        parents.setdefault(child, []).append(parent)
-    return parents
+def _noisy_or(
+    network: Network, name: str, parents: tuple[str, ...], *, leak: Floats, log_net: Mapping[str, float]
+) -> _Table:
+    """Return the table of a leaky noisy-OR.
 
-
-def _cause_table(network: Network, k: int, name: str) -> _Table:
-    rows, causes, contexts = network.index.activation_cells
-    active = _parents_of((rows, contexts, causes)).get(k, [])
-    strata = network.cause_strata[k]
-    parents = tuple(network.contexts[i] for i in (*strata, *(i for i in active if i not in strata)))
-    net = {network.contexts[i]: network.parameters.activation[0, k, i] for i in active}
-    return _noisy_or(network, name, parents, leak=network.parameters.cause_leaks[k][0], net=net)
-
-
-def _noisy_or(network: Network, name: str, parents: tuple[str, ...], *, leak: Floats, net: Mapping[str, float]) -> _Table:
-    """Return the table of a leaky noisy-OR; the axes of `leak` are those of the first parents."""
+    `leak` has an axis for each of the first parents; `log_net` holds ln(1 - q) of those that have a link.
+    """
     shape = [len(network.states[parent]) for parent in parents]
     cells = 2 * math.prod(shape)
     if cells > MAX_CELLS:
         message = (
-            f"the full table of {name!r} with its {len(parents)} parents would have {cells} cells, above the bound of "
-            f"{MAX_CELLS}; engine='numpy' answers without full tables"
+            f"the full table of {name!r} with its {len(parents)} parents would have {cells} cells, above the "
+            f"bound of {MAX_CELLS}; engine='numpy' answers without full tables"
         )
         raise EngineLimitError(message)
-    with np.errstate(divide="ignore"):  # ln 0 = -inf is right: a certain link leaves no survivor
-        log_leak = np.log1p(-np.asarray(leak))
-        log_net = {parent: np.log1p(-q) for parent, q in net.items()}
-    log_absent = np.zeros(shape) + log_leak.reshape(*log_leak.shape, *[1] * (len(shape) - log_leak.ndim))
+    log_absent = np.zeros(shape)
+    with np.errstate(divide="ignore"):  # ln 0 = -inf is right: a certain leak leaves no survivor
+        log_absent.T[...] += np.log1p(-leak).T  # transposed, so that the first axes are the ones that match
     for parent, log in log_net.items():
         log_absent.swapaxes(0, parents.index(parent))[PRESENT] += log
     # Adding 0 turns the -0.0 of a certain absence into 0.0.
@@ -177,43 +169,43 @@ def to_networkx(knowledge: Knowledge, network: Network) -> nx.DiGraph:
     import networkx as nx
 
     meta = knowledge.meta
-    graph = nx.DiGraph(name=knowledge.name, version=meta["version"], population=knowledge.population or meta["population"])
+    population = knowledge.population or meta["population"]
+    graph = nx.DiGraph(name=knowledge.name, version=meta["version"], population=population)
     for variable in knowledge.variables.values():
         if variable.role != "group":
             graph.add_node(variable.name, **_node(variable))
     for prior in knowledge.priors:
-        graph.nodes[prior.variable]["priors"].append(_prior(prior))
+        row = {"given": dict(prior.given), "state": prior.state, **_number(prior.number)}
+        graph.nodes[prior.variable]["priors"].append(row)
         graph.add_edges_from(((name, prior.variable) for name, _ in prior.given), kind="given")
-    parameters = network.parameters
     for link in knowledge.links:
         if link.parent == "leak":
             graph.nodes[link.child]["leak"] = _number(link.number)
             continue
-        if link.parent in network.causes:
-            net = parameters.links[0, network.causes.index(link.parent), network.findings.index(link.child)]
-        else:
-            net = parameters.activation[0, network.causes.index(link.child), network.contexts.index(link.parent)]
-        given = graph.has_edge(link.parent, link.child)
-        numbers = {"form": link.form, "net": float(net), **_number(link.number)}
-        graph.add_edge(link.parent, link.child, kind="link", given=given, **numbers)
+        ends = (link.parent, link.child)
+        numbers = {"form": link.form, "net": _net_link(network, link), **_number(link.number)}
+        graph.add_edge(*ends, kind="link", given=graph.has_edge(*ends), **numbers)
     for union, members in zip(network.unions, network.union_members, strict=True):
         graph.add_edges_from(((network.findings[j], union) for j in members), kind="or")
     return graph
 
 
+def _net_link(network: Network, link: Link) -> float:
+    if link.parent in network.causes:
+        cell = network.causes.index(link.parent), network.findings.index(link.child)
+        return float(network.parameters.links[0][cell])
+    cell = network.causes.index(link.child), network.contexts.index(link.parent)
+    return float(network.parameters.activation[0][cell])
+
+
 def _node(variable: Variable) -> dict[str, Any]:
-    node: dict[str, Any] = {
-        name: getattr(variable, name) for name in ("role", "label", "states", "question", "definition", "group", "assumed")
-    }
+    names = ("role", "label", "states", "question", "definition", "group", "assumed")
+    node: dict[str, Any] = {name: getattr(variable, name) for name in names}
     if variable.role == "cause":
         node["serious"] = variable.serious
     if variable.role != "finding":
         node["priors"] = []
     return node
-
-
-def _prior(prior: Prior) -> dict[str, Any]:
-    return {"given": dict(prior.given), "state": prior.state, **_number(prior.number)}
 
 
 def _number(number: Number) -> dict[str, Any]:
@@ -224,20 +216,20 @@ def _number(number: Number) -> dict[str, Any]:
 def export(network: Network, path: Path) -> Path:
     """Write the network with full tables to a file, in the format of its suffix, and return its path.
 
-    The file appears whole or not at all. States are named by `state_name`. Every format gets every digit: a
-    reader that parses 64-bit floats has the tables of `to_pgmpy` exactly. BIF and XMLBIF are pgmpy's own;
-    of the others, these were found with pgmpy 1.1.2 and pyAgrum 3.3.1:
+    The file appears whole or not at all; states are named by `state_name`. Every format gets every digit: a
+    reader that keeps 64-bit floats has the tables of `to_pgmpy` exactly. Checked with pgmpy 1.1.2 and pyAgrum
+    3.3.1:
 
-    - `.bif`: pgmpy reads it back exactly; pyAgrum reads 32-bit floats (some 3e-8 off).
-    - `.xmlbif`, `.xml`: both read it exactly (pyAgrum under the suffix `.bifxml`).
-    - `.net` (Hugin): pgmpy's writer rounds to 8 decimals, so a rare cause becomes impossible; here the numbers are
-      put in unrounded. pgmpy then reads them exactly, pyAgrum as 32-bit floats.
-    - `.xdsl` (GeNIe): pgmpy's order is GeNIe's (the first parent changes slowest, the node's own states fastest),
-      its 16 decimals are not enough for tiny numbers and its places are random; both are put right. pyAgrum reads
-      the parents in the opposite order, without a warning: give it another format.
-    - `.uai`: names get lost; variables are numbered in the order of `network.columns`. Written here, not by pgmpy,
-      which lists tables with the child slowest where the format has the last variable of the scope, the child,
-      fastest. pyAgrum reads it right (32-bit floats); pgmpy's reader expects pgmpy's order and no exponents.
+    - `.bif`: pgmpy reads it exactly, pyAgrum as 32-bit floats (up to 3e-8 off).
+    - `.xmlbif` or `.xml`: both read it exactly (pyAgrum once the file is named `.bifxml`).
+    - `.net` (Hugin): pgmpy reads it exactly, pyAgrum as 32-bit floats. pgmpy's own writer would round to 8
+      decimals, and a rare cause would become impossible; here the numbers are put in whole.
+    - `.xdsl` (GeNIe): pgmpy reads it exactly. Its order is GeNIe's (the first parent changes slowest, the
+      variable's own states fastest); its 16 decimals and its random places for the nodes are replaced.
+      pyAgrum takes the parents in the opposite order, without a warning: give it XMLBIF.
+    - `.uai`: names are lost, variables have the numbers of `network.columns`. The format wants the child last
+      in its scope and the last of the scope fastest. This is written without pgmpy, whose files and reader
+      have the child slowest; pyAgrum takes the parents in the opposite order here too. Give both XMLBIF.
 
     Raises
     ------
@@ -250,7 +242,7 @@ def export(network: Network, path: Path) -> Path:
     """
     text_of = FORMATS.get(path.suffix.lower())
     if text_of is None:
-        message = f"{path.name!r} has the suffix {path.suffix!r}, which is none of {', '.join(FORMATS)}"
+        message = f"the suffix {path.suffix!r} of {path.name!r} is none of {', '.join(FORMATS)}"
         raise InvalidValueError(message)
     if not path.parent.is_dir():
         message = f"the folder {str(path.parent)!r} of {path.name!r} does not exist; make it first"
@@ -299,14 +291,15 @@ def _xdsl(network: Network) -> str:
         x, y = place[node.get("id")]
         node.find("position").text = f"{x} {y} {x + 120} {y + 60}"
     ET.indent(writer.root)
-    return ET.tostring(writer.root, encoding="utf-8", xml_declaration=True).decode("utf-8")
+    return str(ET.tostring(writer.root, encoding="utf-8", xml_declaration=True), "utf-8")
 
 
 def _uai(network: Network) -> str:
     number = {name: str(i) for i, name in enumerate(network.columns)}
     tables = list(_tables(network))
     scopes = [(*table.parents, table.variable) for table in tables]
-    lines = ["BAYES", str(len(tables)), " ".join(str(len(table.values)) for table in tables), str(len(tables))]
+    count, states = str(len(tables)), " ".join(str(len(table.values)) for table in tables)
+    lines = ["BAYES", count, states, count]
     lines += [" ".join((str(len(scope)), *(number[name] for name in scope))) for scope in scopes]
     for table in tables:
         lines += ["", str(table.values.size), _flat(table.values)]
@@ -314,7 +307,7 @@ def _uai(network: Network) -> str:
 
 
 def _flat(values: Floats) -> str:
-    """Write a table with the first parent slowest and the variable's own states fastest, to the last digit."""
+    """Write out a table, the first parent slowest and the variable's own states fastest."""
     return " ".join(map(repr, np.moveaxis(values, 0, -1).ravel().tolist()))
 
 
@@ -331,46 +324,38 @@ FORMATS: Mapping[str, Callable[[Network], str]] = {
 class PgmpyEngine:
     """pgmpy's variable elimination in the place of the engine: slow, to check the other by.
 
-    Every number comes from queries of one variable, `log_evidence`, `none` and `serious` by the chain rule.
+    Every number comes from queries of one variable; `log_evidence`, `none` and `serious` by the chain rule.
     `serious` is 1 - P(no serious cause | evidence): right within 1e-12 absolute, not relative.
 
     Parameters
     ----------
     network : Network
-
-    Raises
-    ------
-    EngineLimitError, InvalidValueError
-        As `to_pgmpy` does.
+        Its full tables must be within the bounds of `to_pgmpy`.
     """
 
     def __init__(self, network: Network) -> None:
-        from pgmpy.inference import VariableElimination
+        with warnings.catch_warnings():
+            # pgmpy's package imports a module of its own that it has deprecated.
+            warnings.filterwarnings("ignore", "`pgmpy.estimators.StructureScore`", FutureWarning)
+            from pgmpy.inference import VariableElimination
 
         self.network = network
         self._states = _state_names(network)
-        self._elimination = VariableElimination(to_pgmpy(network))
+        self._elimination: Any = VariableElimination(to_pgmpy(network))
         self._chances: dict[tuple[str, frozenset[tuple[str, int]]], Floats] = {}
 
     def run(self, codes: Codes, parameters: Parameters | None = None) -> Answer:
-        """Return the posteriors of a batch, one row after the other, as `Engine.run` does.
-
-        Parameters
-        ----------
-        codes : ndarray of int8, shape (n_rows, n_columns)
-            State of each of `network.columns`, by number; -1 where it is unknown.
-        parameters : None
-            Only the NumPy engine takes others than those of the network.
+        """Return the posteriors of a batch, as `Engine.run` does, under the network's own parameters.
 
         Raises
         ------
         InvalidValueError
             If parameters are given.
         EngineLimitError
-            If the probability of some evidence is too small for pgmpy, which does not rescale.
+            If P(evidence) is below 1e-260: pgmpy does not rescale, and would take it for impossible.
         """
         if parameters is not None:
-            message = f"engine='pgmpy' takes no parameters, here {parameters.n_sets} sets; engine='numpy' does"
+            message = f"only engine='numpy' takes other parameters, here {parameters.n_sets} sets of them"
             raise InvalidValueError(message)
         network = self.network
         answer = Answer.blank(len(codes), len(network.causes))
@@ -394,6 +379,8 @@ class PgmpyEngine:
                 return -math.inf
             total += math.log(chance)
             before[name] = state
+            if total < SMALLEST_LOG:
+                raise _too_small(name, before)
         return total
 
     def _none_and_serious(self, observed: Mapping[str, int]) -> tuple[float, float]:
@@ -425,6 +412,12 @@ class PgmpyEngine:
         with np.errstate(divide="ignore", invalid="ignore"):
             values = self._elimination.query([name], evidence=evidence, show_progress=False).values
         if not np.isfinite(values).all():
-            message = f"pgmpy found no P({name} | {len(evidence)} items): too small for it; engine='numpy' rescales"
-            raise EngineLimitError(message)
+            raise _too_small(name, observed)
         return np.asarray(values, dtype=np.float64)
+
+
+def _too_small(name: str, observed: Mapping[str, int]) -> EngineLimitError:
+    items = ", ".join(observed)
+    return EngineLimitError(
+        f"at {name!r} the probability of {items} is too small for pgmpy; engine='numpy' rescales"
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -181,80 +181,111 @@ def read(folder: Any, *, name: str | None = None) -> Knowledge:
         )
         for file, columns in COLUMNS.items()
     }
-    present = {file: table for file, table in read_tables.items() if table.raw is not None}
     populations = _populations(folder, problems)
-    if any(file not in present for file in REQUIRED):
-        raise ModelTableError(problems)
-    knowledge = _typed(name, meta, meta_raw, present, populations, problems)
+    unread = {problem.file for problem in problems} - {"model.toml"}
+    for table in (*(read_tables[file] for file in REQUIRED), *populations.values()):
+        if not table.rows and table.file not in unread:
+            problems.append(Problem(table.file, None, "has a header and no row under it"))
+            unread.add(table.file)
+    kept = {file: table for file, table in read_tables.items() if table.raw is not None or file in REQUIRED}
+    knowledge = _typed(name, meta, meta_raw, kept, populations, problems)
+    problems.extend(checks.whole(knowledge, unread=unread))
+    doubtful = checks.doubtful_variables(kept["variables.csv"])
     for table in populations.values():
-        merged = _merge(knowledge.priors, _priors(table, problems))
-        problems.extend(checks.priors(merged, knowledge.variables))
-    problems.extend(checks.whole(knowledge))
+        changed = _priors(table, problems)
+        if unread.isdisjoint({table.file, *REQUIRED}):
+            merged = replace(knowledge, priors=_merge(knowledge.priors, changed))
+            problems.extend(checks.priors(merged.priors, knowledge.variables, doubtful=doubtful))
+            problems.extend(checks.compounds(merged))
     if problems:
         raise ModelTableError(list(dict.fromkeys(problems)))
     return knowledge
 
 
-def overlay(knowledge: Knowledge, table: Table, *, citations: Sequence[Row] = ()) -> Knowledge:
+def overlay(
+    knowledge: Knowledge, table: Table, *, citations: Sequence[Row] = (), problems: Sequence[Problem] = ()
+) -> Knowledge:
     """Return the knowledge with rows of a priors table laid over its own, checked again as a whole.
 
     A row replaces the one with the same variable, given and state. Where the rows of a variable
     use other `given` variables than the model does, they replace all of its rows and must be complete.
+    A source that no row cites any more is left out.
 
     Parameters
     ----------
     table : Table
         With the columns of `priors.csv`.
     citations : sequence of Row
-        Rows for `sources.csv` that the new numbers cite.
+        Rows for `sources.csv` that the new numbers may cite.
+    problems : sequence of Problem
+        What is known to be wrong with the rows already.
 
     Raises
     ------
     ModelTableError
         With every problem of the new rows.
     """
-    problems: list[Problem] = []
+    found = list(problems)
     own = knowledge.tables["priors.csv"]
-    changed = _priors(table, problems)
-    problems.extend(checks.known(changed, knowledge.priors, knowledge.variables))
-    if problems:
-        raise ModelTableError(problems)
-    kept, rows = _merge_rows(own.rows, knowledge.priors, table.rows, changed)
-    sources = knowledge.tables["sources.csv"]
-    listed = {row["source"] for row in sources.rows}
-    new_sources = (*sources.rows, *(row for row in citations if row["source"] not in listed))
+    changed = _priors(table, found)
+    found.extend(checks.known(changed, knowledge.priors, knowledge.variables))
+    own_names = {prior.variable for prior in knowledge.priors}
+    changed, changed_rows = _only(own_names, changed, table.rows)
+    priors, rows = _merge_rows(own.rows, knowledge.priors, changed_rows, changed)
     columns = (*own.columns, *(column for column in table.columns if column not in own.columns))
-    new_tables = {
-        **knowledge.tables,
-        "priors.csv": Table("priors.csv", columns, rows),
-        "sources.csv": sources if len(new_sources) == len(sources.rows) else replace(sources, rows=new_sources, raw=None),
-    }
-    merged = replace(knowledge, tables=new_tables, priors=kept, citations=_citations(new_tables["sources.csv"], []))
-    problems.extend(checks.whole(merged, unused_ok=True))
-    if problems:
-        raise ModelTableError(problems)
+    new_tables = {**knowledge.tables, "priors.csv": Table("priors.csv", columns, rows)}
+    new_tables["sources.csv"] = _cited(knowledge, new_tables, citations)
+    cited = _citations(new_tables["sources.csv"], found)
+    merged = replace(knowledge, tables=new_tables, priors=priors, citations=cited)
+    found.extend(checks.whole(merged))
+    if found:
+        raise ModelTableError(list(dict.fromkeys(found)))
     return merged
+
+
+def _only(
+    names: Collection[str], priors: Sequence[Prior], rows: Sequence[Row]
+) -> tuple[tuple[Prior, ...], tuple[Row, ...]]:
+    kept = [(prior, row) for prior, row in zip(priors, rows, strict=True) if prior.variable in names]
+    return tuple(prior for prior, _ in kept), tuple(row for _, row in kept)
+
+
+def _cited(knowledge: Knowledge, new_tables: Mapping[str, Table], citations: Sequence[Row]) -> Table:
+    """Return the sources of the new tables: of the model's own and the new ones those that a row cites."""
+    sources = knowledge.tables["sources.csv"]
+    citing = [t for file, t in new_tables.items() if file != "sources.csv"] + list(knowledge.populations.values())
+    used = {name for table in citing for row in table.rows for name in words(row["source"])}
+    listed = {row["source"] for row in sources.rows}
+    new = [row for row in citations if row["source"] not in listed]
+    rows = tuple(row for row in (*sources.rows, *new) if row["source"] in used)
+    return sources if rows == sources.rows else replace(sources, rows=rows, raw=None)
 
 
 def _meta(folder: Any, problems: list[Problem]) -> tuple[dict[str, str], bytes]:
     source = folder / "model.toml"
     if not source.is_file():
-        problems.append(Problem("model.toml", None, f"is missing; it needs {', '.join(META)}"))
+        what = "is a directory; a TOML file belongs here" if source.is_dir() else "is missing"
+        problems.append(Problem("model.toml", None, f"{what}; it needs {', '.join(META)}"))
         return {}, b""
     raw = source.read_bytes()
     try:
         meta = tomllib.loads(raw.decode("utf-8-sig").replace("\r\n", "\n"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         problems.append(Problem("model.toml", None, f"cannot be read as TOML: {error}"))
         return {}, raw
-    missing = [key for key in META if not str(meta.get(key, "")).strip()]
+    missing = [key for key in META if key not in meta or not str(meta[key]).strip()]
     if missing:
         problems.append(Problem("model.toml", None, f"lacks {', '.join(missing)}"))
+    for key in ("name", *META):
+        if not isinstance(meta.get(key, ""), str):
+            problems.append(Problem("model.toml", None, f"{key} = {meta[key]!r} must be a text in quotes"))
     return {key: str(value).strip() for key, value in meta.items()}, raw
 
 
 def _populations(folder: Any, problems: list[Problem]) -> dict[str, Table]:
     settings = folder / "populations"
+    if settings.is_file():
+        problems.append(Problem("populations", None, "is a file; a folder of CSV files belongs here"))
     if not settings.is_dir():
         return {}
     files = sorted((f for f in settings.iterdir() if f.name.endswith(".csv")), key=lambda f: f.name)
@@ -278,7 +309,7 @@ def _typed(
     problems.extend(checks.unique(present["sources.csv"], "source"))
     problems.extend(checks.variable_rows(present["variables.csv"]))
     return Knowledge(
-        name=meta.get("name", name),
+        name=meta.get("name") or name,
         meta=meta,
         meta_raw=meta_raw,
         tables=present,
@@ -349,7 +380,8 @@ def _merge_rows(
 ) -> tuple[tuple[Prior, ...], tuple[Row, ...]]:
     strata_of_own = {p.variable: _strata(p) for p in own}
     restratified = {p.variable for p in new if strata_of_own.get(p.variable) != _strata(p)}
-    replaced = {(p.variable, p.given, p.state): i for i, p in enumerate(new)}
+    # The first of two rows for one number; the other is found by the checks.
+    replaced = {(p.variable, p.given, p.state): i for i, p in reversed(list(enumerate(new)))}
     out: list[tuple[Prior, Row]] = []
     used: set[int] = set()
     for prior, row in zip(own, own_rows, strict=True):

@@ -157,13 +157,13 @@ class Model:
         EngineLimitError
             If the exact answer needs more memory than the engine's bound.
         """
-        given = dict(evidence or {})
+        given = _items(evidence, "evidence")
         twice = [name for name in named if name in given]
         if twice:
             pairs = ", ".join(f"{n}={given[n]!r} and {n}={named[n]!r}" for n in twice)
             message = f"given twice: {pairs}; give each variable once"
             raise InvalidValueError(message)
-        case = self._words.read({**given, **named}, virtual_evidence)
+        case = self._words.read({**given, **named}, _items(virtual_evidence, "virtual_evidence"))
         runs = self._runs(engine)
         found = answer(runs, case)
         if not found.possible[0]:
@@ -201,10 +201,10 @@ class Model:
         ModelTableError
             With every problem of the new rows, by file and line.
         """
-        table, citation = priors_module.read(self.knowledge, priors)
-        merged = knowledge_module.overlay(self.knowledge, table, citations=[citation])
+        table, citation, problems = priors_module.read(self.knowledge, priors)
+        merged = knowledge_module.overlay(self.knowledge, table, citations=[citation], problems=problems)
         changes = priors_module.changes(self.knowledge, merged)
-        return Model(merged, changes=(*self.changes, *changes))
+        return Model(merged, changes=priors_module.since(self.changes, changes))
 
     def at_population(self, name: str | None) -> Model:
         """Return the model with the priors of one of its settings (`populations/<name>.csv`)."""
@@ -291,6 +291,16 @@ class Model:
         sizes = f"{len(self.contexts)} contexts, {len(self.causes)} causes, {len(self.findings)} findings"
         numbers = f"{len(self.knowledge.priors) + len(self.knowledge.links)} numbers"
         return f"<Model {self.describe()}: {sizes}, {numbers} from {len(self.knowledge.citations)} sources>"
+
+
+def _items(given: Mapping[str, Any] | None, what: str) -> dict[str, Any]:
+    """Return the items of a mapping, or of anything like one (a row of a DataFrame)."""
+    if given is None:
+        return {}
+    if not hasattr(given, "items"):
+        message = f"{what}={given!r} is no mapping of variable to value"
+        raise InvalidValueError(message)
+    return dict(given.items())
 
 
 def _number_columns(number: knowledge_module.Number) -> dict[str, Any]:

@@ -27,6 +27,9 @@ __all__ = ["Pattern", "Plan", "Stage", "make_plan"]
 
 # Up to this many cells a state costs no more to carry whole than to grow and shrink on the way.
 FLAT_CELLS = 1 << 9
+# Up to this many cells of the context grid the joint states of the causes may be enumerated instead.
+FLAT_GRID = 1 << 12
+LOG_FLOOR = -500.0  # nats; the smallest double is exp(-745)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +57,10 @@ class Stage:
     `axes` are the live contexts and `slots` the live elements, in the order of the state's axes;
     `grid` (n_cells, n_contexts) holds the states of the live contexts in each cell, 0 elsewhere.
     Contexts in `enter_axes` are new, those in `leave_axes` are summed out at the end, and so for slots.
-    `walked` causes can explain a live element; `closed` ones cannot, which has a closed form.
-    `factors` are the contexts whose own probability is multiplied in here.
+    `walked` causes can explain a live element; `closed` ones cannot, which has a closed form; `causes`
+    are both, in that order. `factors` are the contexts whose own probability is multiplied in here.
+    `absorbed` (2, n) are places in `causes` and contexts: an unobserved context that one cause alone
+    depends on is averaged into that cause's probability.
     """
 
     axes: tuple[int, ...]
@@ -66,9 +71,10 @@ class Stage:
     slots: tuple[int, ...]
     enter_slots: tuple[int, ...]
     leave_slots: tuple[int, ...]
+    causes: NDArray[np.int64]
     walked: NDArray[np.int64]
-    closed: NDArray[np.int64]
     factors: NDArray[np.int64]
+    absorbed: NDArray[np.int64]
 
     @property
     def cells(self) -> int:
@@ -80,20 +86,34 @@ class Stage:
 class Plan:
     """The stages of a walk and what happens outside of them.
 
-    `absorbed` are (cause, context) pairs: an unobserved context that one cause alone depends on is
-    averaged into that cause's probability. `constants` are the observed contexts whose parents are
-    all observed. `unexplained` are elements without any parent: only their leak can explain them.
+    `flat` is one stage that holds everything, for enumerating the joint states of its causes; None
+    where there are too many. `stages` is empty where only the enumeration stays within the bound.
+    `constants` are the observed contexts whose parents are all observed. `unexplained` are elements
+    without any parent: only their leak can explain them.
     """
 
     pattern: Pattern
     stages: tuple[Stage, ...]
-    absorbed: tuple[tuple[int, int], ...]
+    flat: Stage | None
     constants: NDArray[np.int64]
-    unexplained: tuple[int, ...]
+    unexplained: NDArray[np.int64]
 
-    @property
-    def stored_cells(self) -> int:
-        """Cells kept for the backward pass of one row."""
+    def enumerates(self, rows: int) -> bool:
+        """Whether enumerating the causes takes less time than the walk, for so many rows.
+
+        The constants are nanoseconds measured on one machine; only their ratios matter.
+        """
+        if self.flat is None or not self.stages:
+            return self.flat is not None
+        states, elements = 2.0 ** len(self.flat.walked), len(self.pattern.elements)
+        enumeration = 2e5 + rows * states * (25 * math.prod(self.flat.cards) + 15 * elements)
+        fixed = sum(1e5 + 3e4 * len(stage.walked) for stage in self.stages)
+        return enumeration < fixed + 30.0 * rows * sum(stage.cells * len(stage.walked) for stage in self.stages)
+
+    def row_cells(self, rows: int) -> int:
+        """Numbers kept for one row while a batch of so many rows is answered."""
+        if self.enumerates(rows) and self.flat is not None:
+            return _enumerated(math.prod(self.flat.cards), len(self.flat.walked), len(self.pattern.elements))
         return sum(_stored(stage.cells, len(stage.walked)) for stage in self.stages)
 
 
@@ -119,19 +139,42 @@ def make_plan(network: Network, pattern: Pattern, *, max_bytes: int) -> Plan:
     """
     scopes = _scopes(network, pattern)
     n_elements = len(pattern.elements)
-    linked = set().union(*scopes.elements_of_cause) if scopes.elements_of_cause else set()
+    linked = set().union(*scopes.elements_of_cause)
+    everything = list(range(len(network.causes)))
     size = math.prod(_card(network, c) for c in scopes.carried) << len(linked)
-    n_causes = len(network.causes)
-    order = list(range(n_causes)) if size <= FLAT_CELLS else _order(network, scopes)
-    runs = _runs(network, scopes, order)
-    _refuse_above(max_bytes, network, runs)
+    runs = _runs(network, scopes, everything if size <= FLAT_CELLS else _order(network, scopes))
+    needed = 8 * sum(_stored(_cells(network, run), len(run.causes)) for run in runs)
+    flat = _flat(network, scopes, pattern, max_bytes)
+    if needed > max_bytes and flat is None:
+        raise _too_large(needed, max_bytes, network, runs)
     return Plan(
         pattern=pattern,
-        stages=tuple(_stages(network, scopes, runs)),
-        absorbed=scopes.absorbed,
+        stages=tuple(_stages(network, scopes, runs)) if needed <= max_bytes else (),
+        flat=flat,
         constants=np.array(scopes.constants, dtype=np.int64),
-        unexplained=tuple(i for i in range(n_elements) if i not in linked),
+        unexplained=np.array([i for i in range(n_elements) if i not in linked], dtype=np.int64),
     )
+
+
+def _flat(network: Network, scopes: _Scopes, pattern: Pattern, max_bytes: int) -> Stage | None:
+    """Return the stage that holds every cause at once, if its joint states are few enough to enumerate."""
+    causes = sum(1 for elements in scopes.elements_of_cause if elements)
+    cells = math.prod(_card(network, c) for c in scopes.carried)
+    if 8 * _enumerated(cells, causes, len(pattern.elements)) > max_bytes or cells > FLAT_GRID:
+        return None
+    # The product of P(finding | causes) must not underflow: its smallest factors are leaks and links.
+    parameters = network.parameters
+    smallest = np.concatenate([parameters.finding_leaks[:, None, :], parameters.links], axis=1)
+    floor = np.log(np.where(smallest > 0, smallest, 1)).min(axis=(0, 1))
+    if sum(floor[list(members)].min() for members in pattern.elements) < LOG_FLOOR:
+        return None
+    linked = frozenset().union(*scopes.elements_of_cause)
+    run = _Run(list(range(len(network.causes))), frozenset(scopes.carried), linked, [c for c, _ in scopes.factors])
+    return next(iter(_stages(network, scopes, [run])))
+
+
+def _enumerated(cells: int, causes: int, elements: int) -> int:
+    return (cells + elements + 1) << causes
 
 
 def _stored(cells: int, causes: int) -> int:
@@ -139,16 +182,14 @@ def _stored(cells: int, causes: int) -> int:
     return cells * (2 * causes + 8)
 
 
-def _refuse_above(max_bytes: int, network: Network, runs: Sequence[_Run]) -> None:
-    needed = 8 * sum(_stored(_cells(network, run), len(run.causes)) for run in runs)
-    if needed > max_bytes:
-        peak = max(runs, key=lambda run: _cells(network, run))
-        message = (
-            f"an exact answer needs {needed / 2**30:.3g} GiB, above the bound of {max_bytes / 2**30:.3g} GiB: "
-            f"{len(peak.slots)} positive findings and {len(peak.axes)} unknown contexts are open at once. "
-            "Give more of the contexts or fewer of the positive findings, or raise max_bytes of the Engine."
-        )
-        raise EngineLimitError(message)
+def _too_large(needed: int, max_bytes: int, network: Network, runs: Sequence[_Run]) -> EngineLimitError:
+    peak = max(runs, key=lambda run: _cells(network, run))
+    message = (
+        f"an exact answer needs {needed / 2**30:.3g} GiB, above the bound of {max_bytes / 2**30:.3g} GiB: "
+        f"{len(peak.slots)} positive findings and {len(peak.axes)} unknown contexts are open at once. "
+        "Give more of the contexts or fewer of the positive findings, or raise max_bytes of the Engine."
+    )
+    return EngineLimitError(message)
 
 
 def _card(network: Network, context: int) -> int:
@@ -307,6 +348,8 @@ def _stages(network: Network, scopes: _Scopes, runs: Sequence[_Run]) -> Iterator
         slots = (*(i for i in slots if i in run.slots), *sorted(run.slots.difference(slots)))
         cards = tuple(_card(network, c) for c in axes)
         grid = np.zeros((math.prod(cards), len(network.contexts)), dtype=np.int64)
+        walked = [k for k in run.causes if scopes.elements_of_cause[k]]
+        causes = walked + [k for k in run.causes if not scopes.elements_of_cause[k]]
         grid[:, list(axes)] = np.indices(cards).reshape(len(cards), math.prod(cards)).T
         yield Stage(
             axes=axes,
@@ -317,7 +360,8 @@ def _stages(network: Network, scopes: _Scopes, runs: Sequence[_Run]) -> Iterator
             slots=slots,
             enter_slots=tuple(i for i in slots if i not in old_slots),
             leave_slots=tuple(i for i in slots if after is None or i not in after.slots),
-            walked=np.array([k for k in run.causes if scopes.elements_of_cause[k]], dtype=np.int64),
-            closed=np.array([k for k in run.causes if not scopes.elements_of_cause[k]], dtype=np.int64),
+            causes=np.array(causes, dtype=np.int64),
+            walked=np.array(walked, dtype=np.int64),
             factors=np.array(run.factors, dtype=np.int64),
+            absorbed=np.array([(causes.index(k), c) for k, c in scopes.absorbed if k in causes], dtype=np.int64).T,
         )

@@ -57,7 +57,7 @@ class Posterior(Mapping[str, float]):
         values = answer.causes[0].tolist()
         order = sorted(range(len(values)), key=lambda k: (-values[k], k))
         names = engine.network.causes
-        self._probabilities = {names[k]: values[k] for k in order}
+        self._probabilities: dict[str, float] = {names[k]: values[k] for k in order}
         self._evidence = evidence
         self._engine = engine
         self.model = model
@@ -148,7 +148,7 @@ class Posterior(Mapping[str, float]):
         heap: list[tuple[float, tuple[int, ...]]] = [(-1.0, ())]
         found: list[ExplanatorySet] = []
         while heap and len(found) < n:
-            opened = []
+            opened: list[tuple[int, ...]] = []
             while heap and len(opened) < SEARCH_BATCH and len(heap[0][1]) < len(causes):
                 opened.append(heapq.heappop(heap)[1])
             if not opened:
@@ -262,7 +262,7 @@ def percent(probability: float) -> str:
     if probability in {0.0, 1.0}:
         return f"{value:.0f}%"
     if value > 99.9:
-        places = min(12, 1 - math.floor(math.log10(max(100 - value, 1e-12))))
+        places = 1 - math.floor(math.log10(100 - value))
         return f"{value:.{places}f}%"
     if value < 0.001:
         return f"{value:.1e}%"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -18,7 +19,9 @@ if TYPE_CHECKING:
 
     PriorsLike: TypeAlias = str | os.PathLike[str] | pd.DataFrame | Mapping[Any, Any]
 
-__all__ = ["Change", "PriorsLike", "changes", "read"]
+_Key: TypeAlias = tuple[str, tuple[tuple[str, str], ...], str]
+
+__all__ = ["Change", "PriorsLike", "changes", "read", "since"]
 
 
 class Change(NamedTuple):
@@ -31,8 +34,8 @@ class Change(NamedTuple):
     new: float | None
 
 
-def read(knowledge: Knowledge, priors: PriorsLike) -> tuple[Table, Row]:
-    """Return the rows to lay over a model's priors, complete, and the source row that they cite.
+def read(knowledge: Knowledge, priors: PriorsLike) -> tuple[Table, Row, list[Problem]]:
+    """Return the rows to lay over a model's priors, complete, the source row that they cite, and what is wrong.
 
     A row without an interval keeps that of the model, if its probability lies inside. A row without a
     basis is `expert`; one without a source cites the file, frame or mapping that it came from.
@@ -40,18 +43,19 @@ def read(knowledge: Knowledge, priors: PriorsLike) -> tuple[Table, Row]:
     Raises
     ------
     ModelTableError
-        With every problem, by file and line (by position in a frame or mapping).
+        Where there are no rows to be read; what is wrong with single rows is returned, so that the
+        model's own checks can add to it.
     """
     problems: list[Problem] = []
     table, citation = _table(priors, problems)
+    if not table.rows:
+        nothing = Problem(table.file, None, "has no row; give at least one prior, or none at all")
+        raise ModelTableError(problems or [nothing])
+    citation = _named_anew(citation, knowledge)
     own = {(p.variable, p.given, p.state): p for p in knowledge.priors}
     rows = tuple(_completed(row, own, citation["source"], problems) for row in table.rows)
-    if not rows and not problems:
-        problems.append(Problem(table.file, None, "has no row; give at least one prior, or none at all"))
-    if problems:
-        raise ModelTableError(problems)
     columns = (*COLUMNS["priors.csv"], *(c for c in table.columns if c not in COLUMNS["priors.csv"]))
-    return Table(table.file, columns, rows), citation
+    return Table(table.file, columns, rows), citation, problems
 
 
 def changes(old: Knowledge, new: Knowledge) -> tuple[Change, ...]:
@@ -65,6 +69,15 @@ def changes(old: Knowledge, new: Knowledge) -> tuple[Change, ...]:
     return tuple(Change(*key, before.get(key), after.get(key)) for key in keys if before.get(key) != after.get(key))
 
 
+def since(earlier: Iterable[Change], later: Iterable[Change]) -> tuple[Change, ...]:
+    """Return two rounds of changes as one: each number once, and none that is back at its first value."""
+    merged: dict[tuple[str, str, str], Change] = {}
+    for change in (*earlier, *later):
+        key = change[:3]
+        merged[key] = change._replace(old=merged[key].old) if key in merged else change
+    return tuple(change for change in merged.values() if change.old != change.new)
+
+
 def _stratum(prior: Prior) -> str:
     return ";".join(f"{name}={state}" for name, state in prior.given)
 
@@ -72,7 +85,7 @@ def _stratum(prior: Prior) -> str:
 def _table(priors: PriorsLike, problems: list[Problem]) -> tuple[Table, Row]:
     required = ("variable", "probability")
     if isinstance(priors, Mapping):
-        table = Table("mapping of priors", COLUMNS["priors.csv"], tuple(_mapping_rows(priors)))
+        table = Table("mapping of priors", COLUMNS["priors.csv"], tuple(_mapping_rows(priors, problems)))
         return table, _citation("given_priors", "Given as a mapping to with_priors")
     if isinstance(priors, str | os.PathLike):
         path = Path(priors)
@@ -96,41 +109,61 @@ def _citation(name: str, citation: str) -> Row:
     return Row("sources.csv", 0, cells)
 
 
-def _mapping_rows(priors: Mapping[Any, Any]) -> Iterable[Row]:
+def _named_anew(citation: Row, knowledge: Knowledge) -> Row:
+    """Return the source row under a name that no other source of the model has."""
+    base = name = citation["source"]
+    for number in itertools.count(2):
+        other = knowledge.citations.get(name)
+        if other is None or other.citation == citation["citation"]:
+            break
+        name = f"{base}_{number}"
+    return Row(citation.file, citation.line, {**citation.cells, "source": name})
+
+
+def _mapping_rows(priors: Mapping[Any, Any], problems: list[Problem]) -> Iterable[Row]:
     for position, (key, value) in enumerate(priors.items(), start=1):
-        variable, given = key if isinstance(key, tuple) else (key, "")
+        variable, *given = key if isinstance(key, tuple) else (key,)
         numbers = value if isinstance(value, tuple | list) else (value,)
-        cells = {"variable": str(variable), "given": str(given), "state": "present"}
+        if len(given) > 1 or len(numbers) not in {1, 3}:
+            message = f"{key!r}: {value!r} must be variable or (variable, given): probability or (probability, low, high)"
+            problems.append(Problem("mapping of priors", position, message))
+            continue
+        cells = {"variable": str(variable), "given": str(*given), "state": "present"}
         cells |= dict(zip(("probability", "low", "high"), map(str, numbers), strict=False))
         yield Row("mapping of priors", position, cells)
 
 
-def _completed(
-    row: Row, own: Mapping[tuple[str, tuple[tuple[str, str], ...], str], Prior], source: str, problems: list[Problem]
-) -> Row:
+def _key(row: Row) -> _Key:
+    return row["variable"], tuple(sorted(tables.pairs(row["given"]))), row["state"] or "present"
+
+
+def _completed(row: Row, own: Mapping[_Key, Prior], source: str, problems: list[Problem]) -> Row:
     cells = dict(row.cells)
     cells["state"] = row["state"] or "present"
-    match = own.get((row["variable"], tuple(sorted(tables.pairs(row["given"]))), cells["state"]))
     if not row["low"] and not row["high"]:
-        _borrow_interval(row, cells, match, problems)
+        _borrow_interval(row, cells, own, problems)
     cells["basis"] = row["basis"] or "expert"
     cells["source"] = row["source"] or source
     return Row(row.file, row.line, cells)
 
 
-def _borrow_interval(row: Row, cells: dict[str, str], match: Prior | None, problems: list[Problem]) -> None:
-    try:
-        value = float(row["probability"])
-    except ValueError:
-        # The reader of the tables says what is wrong with it.
-        cells["low"], cells["high"] = "0", "1"
-        return
-    if match is None:
-        message = f"prior of {row['variable']!r} has no row to take its interval from; give low and high"
-        problems.append(Problem(row.file, row.line, message))
-    elif 0 <= value <= 1 and not match.number.low <= value <= match.number.high:
-        interval = f"[{match.number.low}, {match.number.high}] of {match.variable!r}"
-        message = f"probability {value} is outside the model's interval {interval}; give low and high as well"
-        problems.append(Problem(row.file, row.line, message))
-    cells["low"] = str(match.number.low) if match else "0"
-    cells["high"] = str(match.number.high) if match else "1"
+def _borrow_interval(row: Row, cells: dict[str, str], own: Mapping[_Key, Prior], problems: list[Problem]) -> None:
+    match = own.get(_key(row))
+    strata = {tuple(name for name, _ in given) for variable, given, _ in own if variable == row["variable"]}
+    # The widest interval is right wherever something else is wrong, which is then said once.
+    cells["low"], cells["high"] = "0", "1"
+    if match is not None:
+        try:
+            value = float(row["probability"])
+        except ValueError:
+            return
+        if match.number.low <= value <= match.number.high:
+            cells["low"], cells["high"] = str(match.number.low), str(match.number.high)
+        elif 0 <= value <= 1:
+            interval = f"[{match.number.low}, {match.number.high}] of {match.variable!r}"
+            message = f"probability {value} is outside the model's interval {interval}; give low and high as well"
+            problems.append(Problem(row.file, row.line, message))
+    elif strata and tuple(name for name, _ in _key(row)[1]) not in strata:
+        given = " or ".join(";".join(names) or "nothing" for names in sorted(strata))
+        message = f"given {row['given'] or 'nothing'}: the model's rows of {row['variable']!r} are given {given}"
+        problems.append(Problem(row.file, row.line, f"{message}; keep to them, or give low and high as well"))

@@ -85,7 +85,12 @@ def read(
             columns = ", ".join(required)
             problems.append(Problem(file, None, f"is missing; a CSV file with the columns {columns} belongs here"))
         return empty
-    return parse(source.read_bytes(), file=file, required=required, problems=problems)
+    try:
+        raw = source.read_bytes()
+    except OSError as error:
+        problems.append(Problem(file, None, f"cannot be opened: {error.strerror or error}"))
+        return empty
+    return parse(raw, file=file, required=required, problems=problems)
 
 
 def parse(raw: bytes, *, file: str, required: Sequence[str], problems: list[Problem]) -> Table:
@@ -97,48 +102,61 @@ def parse(raw: bytes, *, file: str, required: Sequence[str], problems: list[Prob
         line = raw[: error.start].count(b"\n") + 1
         problems.append(Problem(file, line, f"byte 0x{raw[error.start]:02x} is not UTF-8; save the file as UTF-8"))
         return empty
-    if not text.strip():
+    header_line, columns, rows = _rows(text, file, problems)
+    if not columns:
         problems.append(Problem(file, None, f"is empty; it needs a header with the columns {', '.join(required)}"))
         return empty
-    columns, rows = _rows(text, file, problems)
-    faults = list(_header_problems(file, columns, required))
+    faults = [Problem(file, header_line, message) for message in _header_faults(columns, required)]
     problems.extend(faults)
     # Without its header every row would be a fault as well; one message says it.
     return empty if faults else Table(file, columns, rows, raw)
 
 
-def _rows(text: str, file: str, problems: list[Problem]) -> tuple[tuple[str, ...], tuple[Row, ...]]:
+def _rows(text: str, file: str, problems: list[Problem]) -> tuple[int, tuple[str, ...], tuple[Row, ...]]:
+    """Return the line of the header, its columns and the rows."""
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    header_line = 0
     columns: tuple[str, ...] = ()
     rows: list[Row] = []
     end = 0
     try:
-        for cells in reader:
+        for raw_cells in reader:
             # `line_num` is the last line of a row; a quoted field may span several.
             line, end = end + 1, reader.line_num
-            stripped = [cell.strip() for cell in cells]
-            if not any(stripped):
+            cells = _cells(raw_cells, len(columns))
+            if not any(cells):
                 continue
             if not columns:
-                columns = tuple(stripped)
-            elif len(stripped) > len(columns):
-                excess = f"has {len(stripped)} cells where the header has {len(columns)}"
+                header_line, columns = line, tuple(cells)
+            elif len(cells) > len(columns):
+                excess = f"has {len(cells)} cells where the header has {len(columns)}"
                 problems.append(Problem(file, line, f"{excess}; quote a field that contains a comma"))
             else:
-                stripped += [""] * (len(columns) - len(stripped))
-                rows.append(Row(file, line, dict(zip(columns, stripped, strict=True))))
+                rows.append(Row(file, line, dict(zip(columns, cells, strict=True))))
     except csv.Error as error:
-        problems.append(Problem(file, reader.line_num, f"cannot be read as CSV ({error}); look for an open quote"))
-    return columns, tuple(rows)
+        # The row at fault begins where the last good one ended; an open quote runs on to the end of the file.
+        problems.append(Problem(file, end + 1, f"cannot be read as CSV ({error}); look for an open quote"))
+    return header_line, columns, tuple(rows)
 
 
-def _header_problems(file: str, columns: Sequence[str], required: Sequence[str]) -> Iterable[Problem]:
+def _cells(cells: Sequence[str], width: int) -> list[str]:
+    """Return stripped cells, `width` of them at least; empty ones that a spreadsheet left behind them are none."""
+    stripped = [cell.strip().replace("\r\n", "\n") for cell in cells]
+    while len(stripped) > width and not stripped[-1]:
+        stripped.pop()
+    return stripped + [""] * (width - len(stripped))
+
+
+def _header_faults(columns: Sequence[str], required: Sequence[str]) -> Iterable[str]:
     missing = [column for column in required if column not in columns]
     if missing:
-        yield Problem(file, 1, f"lacks the columns {', '.join(missing)}; the header is {', '.join(columns)}")
-    repeated = sorted({column for column in columns if columns.count(column) > 1})
+        yield f"lacks the columns {', '.join(missing)}; the header is {', '.join(columns)}"
+    if "" in columns:
+        yield "has a column without a name; name it or take it out"
+    repeated = sorted({column for column in columns if column and columns.count(column) > 1})
     if repeated:
-        yield Problem(file, 1, f"has the column {', '.join(repeated)} twice; each column may stand once")
+        yield f"has the column {', '.join(repeated)} twice; each column may stand once"
+
 
 def words(cell: str) -> tuple[str, ...]:
     """Return the `;`-separated words of a cell."""

@@ -1,0 +1,258 @@
+"""What the evidence of each row multiplies: the weights of contexts, causes and findings, in logarithms.
+
+Everything is in natural logarithms until the last moment, so that 1 - p keeps its digits for tiny p and
+nothing underflows. Rows and parameter sets are one axis: either may have length one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from twitchbayes.network import Network, Parameters
+from twitchbayes.plan import Plan, Stage
+
+__all__ = ["CauseWeights", "Closed", "Logs", "PatternWeights", "Tables"]
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Codes = NDArray[np.int8]
+
+
+@dataclass(frozen=True, slots=True)
+class Logs:
+    """Parameters as the walk reads them: tables laid flat, and logarithms of whatever multiplies.
+
+    Every array has the parameter set on its first axis. `survival` holds ln(1 - b) of the causes;
+    `activation`, `leaks` and `links` hold ln(1 - w), ln(1 - leak) and ln(1 - q).
+    """
+
+    contexts: Floats
+    survival: Floats
+    activation: Floats
+    leaks: Floats
+    links: Floats
+
+    @classmethod
+    def of(cls, parameters: Parameters) -> Logs:
+        """Take the logarithms, once for each parameter set."""
+
+        def flat(arrays: Sequence[Floats]) -> Floats:
+            sets = parameters.n_sets
+            return np.concatenate([a.reshape(sets, -1) for a in arrays] or [np.zeros((sets, 0))], axis=1)
+
+        with np.errstate(divide="ignore"):  # ln 0 = -inf is right: a certain link leaves no survivor
+            return cls(
+                contexts=flat(parameters.context_tables),
+                survival=np.log1p(-flat(parameters.cause_leaks)),
+                activation=parameters.log_no_activation,
+                leaks=np.log1p(-parameters.finding_leaks),
+                links=parameters.log_no_links,
+            )
+
+    @property
+    def n_sets(self) -> int:
+        """Number of parameter sets."""
+        return int(self.links.shape[0])
+
+    def take(self, sets: Any) -> Logs:
+        """Return some of the parameter sets."""
+        return Logs(*(getattr(self, name)[sets] for name in self.__slots__))
+
+
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """Where an entry of each table stands when the tables lie flat: offset + strides @ context states."""
+
+    offsets: Ints
+    strides: Ints
+
+    @classmethod
+    def of(cls, arrays: Sequence[Floats], axes: Sequence[Sequence[int]], n_contexts: int) -> Lookup:
+        """Describe tables with the parameter set on axis 0 and then the contexts named in `axes`."""
+        shapes = [array.shape[1:] for array in arrays]
+        sizes = [int(np.prod(shape, dtype=np.int64)) for shape in shapes]
+        strides = np.zeros((len(shapes), n_contexts), dtype=np.int64)
+        for row, (shape, contexts) in enumerate(zip(shapes, axes, strict=True)):
+            for axis, context in enumerate(contexts):
+                strides[row, context] = int(np.prod(shape[axis + 1 :], dtype=np.int64))
+        return cls(np.cumsum([0, *sizes[:-1]], dtype=np.int64), strides)
+
+    def entries(self, flat: Floats, states: Ints, tables: Ints, *, shift: int = 0) -> Floats:
+        """Return the entries of `tables` at `states` (rows, cells, contexts): (rows, cells, tables).
+
+        `shift` moves that many entries on, along the last axis of each table.
+        """
+        index = (self.offsets[tables] + shift) + states @ self.strides[tables].T
+        if len(flat) == 1:
+            return flat[0][index]
+        if len(index) == 1:
+            return flat[:, index[0]]
+        return flat[np.arange(len(flat))[:, None, None], index]
+
+
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """The structure that every walk of a network shares."""
+
+    n_contexts: int
+    n_causes: int
+    context_at: Lookup
+    cause_at: Lookup
+    serious: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, network: Network) -> Tables:
+        """Describe the tables of a network."""
+        parameters, n_contexts = network.parameters, len(network.contexts)
+        own = [(*parents, context) for context, parents in enumerate(network.context_parents)]
+        return cls(
+            n_contexts=n_contexts,
+            n_causes=len(network.causes),
+            context_at=Lookup.of(parameters.context_tables, own, n_contexts),
+            cause_at=Lookup.of(parameters.cause_leaks, network.cause_strata, n_contexts),
+            serious=network.serious,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class CauseWeights:
+    """Weights of both states of some causes in each cell: (rows, cells, causes).
+
+    The two weights of a cause sum to at most 1 in every cell, and to 1 in one of them.
+    """
+
+    causes: Ints
+    absent: Floats
+    present: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """Causes that can explain no positive finding: given the cell they are independent, a closed form.
+
+    `absent` and `either` are what each cause multiplies the weight of a cell by when it is absent and
+    when it may be either, (rows, cells, causes); `posterior` is P(cause present | cell, evidence), of
+    the same shape; `serious` says which causes are.
+    """
+
+    causes: Ints
+    absent: Floats
+    either: Floats
+    posterior: Floats
+    serious: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, weights: CauseWeights, serious: NDArray[np.bool_]) -> Closed:
+        """Normalise the weights of closed causes."""
+        either = weights.absent + weights.present
+        posterior = weights.present / np.where(either > 0, either, 1.0)
+        return cls(weights.causes, weights.absent, either, posterior, serious[weights.causes])
+
+    def some_serious(self) -> Floats:
+        """Return P(at least one serious closed cause is present | cell, evidence), (rows, cells)."""
+        return -np.expm1(np.log1p(-self.posterior[:, :, self.serious]).sum(axis=-1))
+
+    def factors(self) -> Floats:
+        """Return what they multiply each chain of the walk by: all free, none serious, none: (3, rows, cells)."""
+        not_serious = np.where(self.serious, self.absent, self.either)
+        return np.stack([self.either.prod(axis=-1), not_serious.prod(axis=-1), self.absent.prod(axis=-1)])
+
+
+class PatternWeights:
+    """The weights of all rows that share a pattern of evidence.
+
+    Attributes
+    ----------
+    n : int
+        Number of rows or of parameter sets, whichever is more.
+    log_no_leak : ndarray, shape (n_sets, n_elements)
+        ln(1 - leak) of each element; of a union, of all its members together.
+    log_no_link : ndarray, shape (n_sets, n_causes, n_elements)
+        ln(1 - q) likewise.
+    log_constant : ndarray, shape (n or 1,)
+        What multiplies P(evidence) whatever the causes are, in nats.
+    """
+
+    def __init__(self, tables: Tables, plan: Plan, codes: Codes, logs: Logs) -> None:
+        n_contexts, n_causes, n_findings = tables.n_contexts, tables.n_causes, logs.leaks.shape[1]
+        self.tables, self.plan, self._logs = tables, plan, logs
+        self.n = max(len(codes), logs.n_sets)
+        self._states = np.maximum(codes[:, None, :n_contexts], 0).astype(np.int64)
+        known = codes[:, None, n_contexts : n_contexts + n_causes]
+        negative = codes[:, None, n_contexts + n_causes : n_contexts + n_causes + n_findings] == 0
+        # What a known cause is not is ruled out by a weight of ln 0.
+        self._log_absent = np.where(known == 1, -np.inf, 0.0)
+        self._log_present = np.where(known == 0, -np.inf, 0.0) + _total(negative, logs.links)
+        groups = plan.pattern.elements
+        self.log_no_leak = np.zeros((logs.n_sets, len(groups)))
+        self.log_no_link = np.zeros((logs.n_sets, n_causes, len(groups)))
+        for i, members in enumerate(groups):
+            self.log_no_leak[:, i] = logs.leaks[:, members].sum(axis=-1)
+            self.log_no_link[:, :, i] = logs.links[:, :, members].sum(axis=-1)
+        self.log_constant = _total(negative, logs.leaks[:, None, :])[:, 0, 0] + self._log_constants()
+
+    def _log_constants(self) -> Floats:
+        plan = self.plan
+        own = self.tables.context_at.entries(self._logs.contexts, self._states, plan.constants)
+        alone = np.log(-np.expm1(self.log_no_leak[:, plan.unexplained]))
+        total: Floats = np.log(own[:, 0, :]).sum(axis=-1) + alone.sum(axis=-1)
+        return total
+
+    def cells(self, stage: Stage) -> Floats:
+        """Return the product of the contexts' own probabilities that belong to a stage: (rows, cells)."""
+        if not stage.factors.size:
+            return np.ones((1, len(stage.grid)))
+        entries = self.tables.context_at.entries(self._logs.contexts, self._states + stage.grid, stage.factors)
+        product: Floats = entries.prod(axis=-1)
+        return product
+
+    def causes(self, stage: Stage) -> tuple[CauseWeights, CauseWeights, Floats]:
+        """Return the weights of a stage's walked and closed causes, and the log of what was scaled out."""
+        causes = stage.causes
+        log_absent = self._log_prior_absent(stage)
+        log_present = np.log(-np.expm1(log_absent)) + self._log_present[:, :, causes]
+        log_absent = log_absent + self._log_absent[:, :, causes]
+        peak = np.logaddexp(log_absent, log_present).max(axis=1, keepdims=True)
+        peak = np.where(peak == -np.inf, 0.0, peak)
+        absent, present = np.exp(log_absent - peak), np.exp(log_present - peak)
+        split = len(stage.walked)
+        walked = CauseWeights(causes[:split], absent[:, :, :split], present[:, :, :split])
+        closed = CauseWeights(causes[split:], absent[:, :, split:], present[:, :, split:])
+        return walked, closed, peak[:, 0, :].sum(axis=-1)
+
+    def _log_prior_absent(self, stage: Stage) -> Floats:
+        """Return ln P(cause absent | contexts of the row and cell), absorbed contexts averaged: (rows, cells, causes)."""
+        states = self._states + stage.grid
+        log_absent = self.tables.cause_at.entries(self._logs.survival, states, stage.causes)
+        log_absent = log_absent + _total(states == 1, self._logs.activation[:, stage.causes])
+        if stage.absorbed.size:
+            place, contexts = stage.absorbed
+            # The states of a binary context lie next to each other: its entry at 0 is one before that at 1.
+            chance = self.tables.context_at.entries(self._logs.contexts, states, contexts, shift=1)
+            link = -np.expm1(self._logs.activation[:, None, stage.causes[place], contexts])
+            np.add.at(log_absent, (slice(None), slice(None), place), np.log1p(-link * chance))
+        return log_absent
+
+
+def _total(chosen: NDArray[np.bool_], logs: Floats) -> Floats:
+    """Sum logs (sets, outputs, items) over the items chosen in (rows, cells, items): (rows, cells, outputs)."""
+    if chosen.shape[:2] == (1, 1):
+        return logs[:, None, :, chosen[0, 0]].sum(axis=-1)
+    impossible = np.isneginf(logs)
+    certain = impossible.any()
+    total = _product(chosen, np.where(impossible, 0.0, logs) if certain else logs)
+    return np.where(_product(chosen, impossible) > 0, -np.inf, total) if certain else total
+
+
+def _product(chosen: NDArray[np.bool_], items: NDArray[Any]) -> Floats:
+    weights = chosen.astype(np.float64)
+    if len(items) > 1:
+        return weights @ items.astype(np.float64).transpose(0, 2, 1)
+    # One plain matrix product is far faster than one small product a row.
+    flat = weights.reshape(chosen.shape[0] * chosen.shape[1], chosen.shape[2]) @ items[0].astype(np.float64).T
+    return flat.reshape(*chosen.shape[:2], len(items[0]))

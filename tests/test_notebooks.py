@@ -1,0 +1,94 @@
+"""The notebooks: the `.py` is the source, the `.ipynb` beside it is made from it and stores no outputs.
+
+`python tests/test_notebooks.py` makes every `.ipynb` anew.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import jupytext
+import nbformat
+import pytest
+
+NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
+SOURCES = sorted(NOTEBOOKS.glob("*.py"))
+
+MAX_CODE_CELLS = 12
+MAX_LINES = 10
+
+
+def made_from(source: Path) -> str:
+    """Return the `.ipynb` text of a notebook in percent form; the same text always."""
+    notebook = jupytext.reads(source.read_text(encoding="utf-8"), fmt="py:percent")
+    for number, cell in enumerate(notebook.cells, start=1):
+        # Jupytext draws these at random.
+        cell.id = f"cell-{number:02}"
+    notebook.metadata = {"kernelspec": notebook.metadata["kernelspec"], "language_info": {"name": "python"}}
+    return str(nbformat.writes(notebook)) + "\n"
+
+
+@pytest.fixture(params=SOURCES, ids=lambda source: source.stem)
+def source(request: pytest.FixtureRequest) -> Path:
+    path: Path = request.param
+    return path
+
+
+@pytest.fixture
+def cells(source: Path) -> list[Any]:
+    notebook = nbformat.read(source.with_suffix(".ipynb"), as_version=4)
+    nbformat.validate(notebook)
+    return list(notebook.cells)
+
+
+def code(cells: list[Any]) -> list[str]:
+    return [cell.source for cell in cells if cell.cell_type == "code"]
+
+
+def test_each_has_its_other_half() -> None:
+    """No `.py` without its `.ipynb`, none the other way round, and names of the form NN_verb_noun."""
+    assert SOURCES
+    assert [path.stem for path in SOURCES] == sorted(path.stem for path in NOTEBOOKS.glob("*.ipynb"))
+    assert all(re.fullmatch(r"\d\d(_[a-z]+)+", path.stem) for path in SOURCES)
+
+
+def test_both_say_the_same(source: Path) -> None:
+    """The `.ipynb` is, byte for byte, what the `.py` gives."""
+    assert source.with_suffix(".ipynb").read_text(encoding="utf-8") == made_from(source)
+
+
+def test_no_outputs_are_stored(cells: list[Any]) -> None:
+    """A stored output would go stale."""
+    assert not any(cell.get("outputs") or cell.get("execution_count") for cell in cells)
+
+
+def test_runs_on_any_python_kernel(source: Path) -> None:
+    """The kernel is the one that ipykernel offers wherever it is installed."""
+    notebook = nbformat.read(source.with_suffix(".ipynb"), as_version=4)
+    assert notebook.metadata.kernelspec.name == "python3"
+
+
+def test_sizes(cells: list[Any]) -> None:
+    """At most 12 code cells of at most 10 lines."""
+    assert len(code(cells)) <= MAX_CODE_CELLS
+    assert max(len(text.splitlines()) for text in code(cells)) <= MAX_LINES
+
+
+def test_question_first_answer_last(cells: list[Any]) -> None:
+    """The first cell asks one question, and the last one asserts its answer."""
+    assert cells[0].cell_type == "markdown"
+    assert cells[0].source.count("?") == 1
+    assert "assert " in code(cells)[-1]
+    assert cells[-1].cell_type == "code"
+
+
+def test_defines_nothing(cells: list[Any]) -> None:
+    """A function that a notebook needs belongs into the library."""
+    assert not [text for text in code(cells) if re.search(r"^\s*(def|class) ", text, re.MULTILINE)]
+
+
+if __name__ == "__main__":
+    for path in SOURCES:
+        path.with_suffix(".ipynb").write_text(made_from(path), encoding="utf-8")
