@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from twitchbayes.enumeration import enumerate_causes
+from twitchbayes.errors import EngineLimitError
 from twitchbayes.evidence import Evidence
 from twitchbayes.network import Network, Parameters
 from twitchbayes.plan import Pattern, Plan, make_plan
@@ -127,9 +128,25 @@ class Engine:
         Raises
         ------
         EngineLimitError
-            If a row would need more than `max_bytes`.
+            If a row would need more than `max_bytes`, or if P(evidence) of a row is positive and yet
+            below the smallest number a double can hold on the way to it.
         """
-        logs = self._logs if parameters is None else Logs.of(parameters)
+        answer = self._answer(codes, self._logs if parameters is None else Logs.of(parameters))
+        if not answer.possible.all():
+            self._confirm_impossible(codes, parameters or self.network.parameters, answer.possible)
+        return answer.frozen()
+
+    def _confirm_impossible(self, codes: Codes, parameters: Parameters, possible: NDArray[np.bool_]) -> None:
+        """Refuse to call evidence impossible that is only too improbable to compute with."""
+        rows = np.flatnonzero(~possible)
+        support = Logs.of(parameters.support())
+        support = support if support.n_sets == 1 else support.take(rows)
+        lost = rows[self._answer(codes if len(codes) == 1 else codes[rows], support).possible]
+        if lost.size:
+            message = f"evidence row {lost[0]} is possible, but too improbable to compute with in double precision"
+            raise EngineLimitError(message)
+
+    def _answer(self, codes: Codes, logs: Logs) -> Answer:
         if logs.n_sets > 1 and len(codes) > 1 and logs.n_sets != len(codes):
             message = f"{len(codes)} evidence rows and {logs.n_sets} parameter sets: give one of either or as many of both"
             raise ValueError(message)
@@ -141,7 +158,7 @@ class Engine:
                 found = enumerate_causes(weights) if plan.enumerates(weights.n) else walk(weights)
                 # A probability of 1 may come out one rounding above it.
                 answer.put(rows, Answer(*(np.minimum(p, 1.0) for p in found[:3]), found[3]))
-        return answer.frozen()
+        return answer
 
     def _groups(self, codes: Codes, logs: Logs) -> Iterator[tuple[Any, Plan, Codes, Logs]]:
         """Split a batch into chunks of rows that share a pattern; impossible unions drop out."""

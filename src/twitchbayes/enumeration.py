@@ -71,7 +71,8 @@ def _likelihood(weights: PatternWeights, walked: CauseWeights) -> Floats:
         half = 1 << i
         np.add(log_absent[:, :, :half], log_no_link[:, i, elements, None], out=log_absent[:, :, half : 2 * half])
     np.expm1(log_absent, out=log_absent)
-    likelihood: Floats = np.abs(log_absent, out=log_absent).prod(axis=1)
+    log_absent /= -weights.scale[:, elements, None]
+    likelihood: Floats = log_absent.prod(axis=1)
     return likelihood
 
 

@@ -194,7 +194,7 @@ class Words:
         if is_unknown(value):
             return
         named = value.replace(",", ";").split(";") if isinstance(value, str) else value
-        if not isinstance(named, Iterable):
+        if isinstance(named, bytes) or not isinstance(named, Iterable):
             message = f"{group}={value!r} is not a site; give {_one_of(self._sites[group])}, a list of them or a mapping"
             raise InvalidValueError(message)
         sites = {self._site(group, site) for site in named if not (isinstance(site, str) and not site.strip())}

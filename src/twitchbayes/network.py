@@ -54,6 +54,29 @@ class Parameters:
         """Number of parameter sets."""
         return int(self.links.shape[0])
 
+    def support(self) -> Parameters:
+        """Return what is possible and what is certain: every number strictly between 0 and 1 becomes 1/2.
+
+        Evidence has probability 0 under these numbers exactly if it has under the true ones, and here
+        nothing can underflow.
+        """
+
+        def half(p: Floats) -> Floats:
+            return np.where((p > 0) & (p < 1), 0.5, p)
+
+        def log_half(log_no: Floats) -> Floats:
+            return np.where((log_no < 0) & (log_no > -np.inf), -np.log(2), log_no)
+
+        return Parameters(
+            context_tables=tuple(map(half, self.context_tables)),
+            cause_leaks=tuple(map(half, self.cause_leaks)),
+            activation=half(self.activation),
+            finding_leaks=half(self.finding_leaks),
+            links=half(self.links),
+            log_no_activation=log_half(self.log_no_activation),
+            log_no_links=log_half(self.log_no_links),
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Network:

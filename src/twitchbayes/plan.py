@@ -29,7 +29,6 @@ __all__ = ["Pattern", "Plan", "Stage", "make_plan"]
 FLAT_CELLS = 1 << 9
 # Up to this many cells of the context grid the joint states of the causes may be enumerated instead.
 FLAT_GRID = 1 << 12
-LOG_FLOOR = -500.0  # nats; the smallest double is exp(-745)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,12 +160,6 @@ def _flat(network: Network, scopes: _Scopes, pattern: Pattern, max_bytes: int) -
     causes = sum(1 for elements in scopes.elements_of_cause if elements)
     cells = math.prod(_card(network, c) for c in scopes.carried)
     if 8 * _enumerated(cells, causes, len(pattern.elements)) > max_bytes or cells > FLAT_GRID:
-        return None
-    # The product of P(finding | causes) must not underflow: its smallest factors are leaks and links.
-    parameters = network.parameters
-    smallest = np.concatenate([parameters.finding_leaks[:, None, :], parameters.links], axis=1)
-    floor = np.log(np.where(smallest > 0, smallest, 1)).min(axis=(0, 1))
-    if sum(floor[list(members)].min() for members in pattern.elements) < LOG_FLOOR:
         return None
     linked = frozenset().union(*scopes.elements_of_cause)
     run = _Run(list(range(len(network.causes))), frozenset(scopes.carried), linked, [c for c, _ in scopes.factors])

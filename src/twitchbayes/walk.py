@@ -85,7 +85,7 @@ def _forward(weights: PatternWeights, stage: Stage, state: Floats) -> tuple[Floa
     if closed.causes.size:
         state = state * closed.factors()[..., None]
         trace.after_closed = state[FREE]
-    move = _Move.of(stage, weights.log_no_link)
+    move = _Move.of(stage, weights)
     for i, cause in enumerate(walked.causes):
         moved = walked.present[:, :, i, None] * move.forward(state[:NO_CAUSE], i)
         state = walked.absent[:, :, i, None] * state
@@ -107,7 +107,7 @@ def _backward(
     `causes` and `serious` receive what the stage adds to the posteriors.
     """
     walked, closed = trace.walked, trace.closed
-    move = _Move.of(stage, weights.log_no_link)
+    move = _Move.of(stage, weights)
     gradient = _unleave(stage, gradient / trace.scales[len(walked.causes)])
     for i, cause in reversed(list(enumerate(walked.causes))):
         if i in trace.scales:
@@ -134,7 +134,7 @@ def _enter(weights: PatternWeights, stage: Stage, state: Floats) -> tuple[Floats
     subsets = np.ones((1, 1))
     for i in stage.enter_slots:
         log_no_leak = weights.log_no_leak[:, i, None]
-        leak = np.concatenate([np.exp(log_no_leak), -np.expm1(log_no_leak)], axis=1)
+        leak = np.concatenate([np.exp(log_no_leak), -np.expm1(log_no_leak) / weights.scale[:, i, None]], axis=1)
         subsets = (subsets[:, :, None] * leak[:, None, :]).reshape(len(leak), -1)
     cells = weights.cells(stage)
     old_cells = state.shape[2]
@@ -156,9 +156,10 @@ class _Move:
     no_link: Floats
 
     @classmethod
-    def of(cls, stage: Stage, log_no_link: Floats) -> _Move:
-        log_no_link = log_no_link[:, stage.walked][:, :, list(stage.slots)]
-        link, no_link = -np.expm1(log_no_link), np.exp(log_no_link)
+    def of(cls, stage: Stage, weights: PatternWeights) -> _Move:
+        slots = list(stage.slots)
+        log_no_link = weights.log_no_link[:, stage.walked][:, :, slots]
+        link, no_link = -np.expm1(log_no_link) / weights.scale[:, None, slots], np.exp(log_no_link)
         if len(stage.slots) > DENSE_SLOTS:
             return cls(None, link, no_link)
         step = np.empty((*link.shape, 2, 2))

@@ -174,6 +174,9 @@ class PatternWeights:
         ln(1 - leak) of each element; of a union, of all its members together.
     log_no_link : ndarray, shape (n_sets, n_causes, n_elements)
         ln(1 - q) likewise.
+    scale : ndarray, shape (n_sets, n_elements)
+        The largest leak or link that can explain an element. The weight of an explained element is
+        kept in this unit, so that twenty findings which all are rare do not underflow.
     log_constant : ndarray, shape (n or 1,)
         What multiplies P(evidence) whatever the causes are, in nats.
     """
@@ -194,13 +197,20 @@ class PatternWeights:
         for i, members in enumerate(groups):
             self.log_no_leak[:, i] = logs.leaks[:, members].sum(axis=-1)
             self.log_no_link[:, :, i] = logs.links[:, :, members].sum(axis=-1)
+        self.scale = self._scale((known != 0).any(axis=(0, 1)))
         self.log_constant = _total(negative, logs.leaks[:, None, :])[:, 0, 0] + self._log_constants()
+
+    def _scale(self, possible: NDArray[np.bool_]) -> Floats:
+        links = -np.expm1(self.log_no_link[:, possible].min(axis=1, initial=0.0))
+        largest = np.maximum(links, -np.expm1(self.log_no_leak))
+        return np.where(largest > 0, largest, 1.0)
 
     def _log_constants(self) -> Floats:
         plan = self.plan
         own = self.tables.context_at.entries(self._logs.contexts, self._states, plan.constants)
         alone = np.log(-np.expm1(self.log_no_leak[:, plan.unexplained]))
-        total: Floats = np.log(own[:, 0, :]).sum(axis=-1) + alone.sum(axis=-1)
+        units = np.log(np.delete(self.scale, plan.unexplained, axis=1))
+        total: Floats = np.log(own[:, 0, :]).sum(axis=-1) + alone.sum(axis=-1) + units.sum(axis=-1)
         return total
 
     def cells(self, stage: Stage) -> Floats:
