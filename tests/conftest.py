@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
-from models import CERTAIN, SHIPPED, SITES, load
 
 import twitchbayes
+from models import CERTAIN, SHIPPED, SITES, load
 from twitchbayes.model import Model
 
 # No test asserts a time, so no example may fail for being slow.

@@ -75,7 +75,10 @@ class BruteForce:
     def context_states(self, evidence: Mapping[str, str]) -> Any:
         all_states = (self.knowledge.variables[name].states for name in self.contexts)
         return itertools.product(
-            *((evidence[name],) if name in evidence else states for name, states in zip(self.contexts, all_states, strict=True))
+            *(
+                (evidence[name],) if name in evidence else states
+                for name, states in zip(self.contexts, all_states, strict=True)
+            )
         )
 
     def p_context(self, name: str, context: Mapping[str, str]) -> Any:
@@ -117,7 +120,9 @@ class BruteForce:
         weight = self.constant(self.number(1))
         for k, cause in enumerate(self.causes):
             if cause in evidence:
-                weight = weight * np.where(self.states[:, k] == (evidence[cause] == "present"), self.number(1), self.number(0))
+                weight = weight * np.where(
+                    self.states[:, k] == (evidence[cause] == "present"), self.number(1), self.number(0)
+                )
             if cause in virtual:
                 absent, present = map(self.exact, virtual[cause])
                 weight = weight * np.where(self.states[:, k] == 1, present, absent)
@@ -138,13 +143,19 @@ class BruteForce:
         return weight
 
     def p_members(
-        self, members: list[str], union: str | None, evidence: Mapping[str, str], virtual: Mapping[str, tuple[float, ...]]
+        self,
+        members: list[str],
+        union: str | None,
+        evidence: Mapping[str, str],
+        virtual: Mapping[str, tuple[float, ...]],
     ) -> Any:
         total = self.constant(self.number(0))
         absent = [self.p_absent(member) for member in members]
         for states in itertools.product([0, 1], repeat=len(members)):
             shown = dict(zip(members, states, strict=True)) | ({union: max(states)} if union else {})
-            if any(evidence.get(name, ("absent", "present")[s]) != ("absent", "present")[s] for name, s in shown.items()):
+            if any(
+                evidence.get(name, ("absent", "present")[s]) != ("absent", "present")[s] for name, s in shown.items()
+            ):
                 continue
             term = self.constant(self.number(1))
             for p_absent, state in zip(absent, states, strict=True):
@@ -160,4 +171,8 @@ def relative_error(found: float, truth: Any) -> float:
     """|found - truth| / truth, in units of the truth; 0 where both are 0."""
     if truth == 0:
         return abs(found)
-    return float(abs(Fraction(found) - truth) / truth) if isinstance(truth, Fraction) else float(abs(found - truth) / truth)
+    return (
+        float(abs(Fraction(found) - truth) / truth)
+        if isinstance(truth, Fraction)
+        else float(abs(found - truth) / truth)
+    )

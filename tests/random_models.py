@@ -23,11 +23,20 @@ NUMBER = ("probability", "low", "high", "basis", "source", "note")
 
 
 def number_cells(p: float) -> dict[str, str]:
-    return {"probability": repr(p), "low": "0", "high": "1", "basis": "expert", "source": "made_up", "note": ""}
+    return {
+        "probability": repr(p),
+        "low": "0",
+        "high": "1",
+        "basis": "expert",
+        "source": "made_up",
+        "note": "",
+    }
 
 
 @st.composite
-def models(draw: st.DrawFn, *, probabilities: st.SearchStrategy[float] = PROBABILITIES, union: bool | None = None) -> Model:
+def models(
+    draw: st.DrawFn, *, probabilities: st.SearchStrategy[float] = PROBABILITIES, union: bool | None = None
+) -> Model:
     """A model of up to 4 contexts, 4 causes and 5 findings, with context parents, strata, links and a group."""
     contexts = [f"x{i}" for i in range(draw(st.integers(0, 4)))]
     causes = [f"c{i}" for i in range(draw(st.integers(1, 4)))]
@@ -37,9 +46,14 @@ def models(draw: st.DrawFn, *, probabilities: st.SearchStrategy[float] = PROBABI
     grouped = min(grouped, len(findings))
     variables = [{"variable": x, "role": "context", "states": ";".join(states[x])} for x in contexts]
     variables += [{"variable": c, "role": "cause", "serious": draw(st.sampled_from(["yes", "no"]))} for c in causes]
-    variables += [{"variable": f, "role": "finding", "group": "g" if i < grouped else ""} for i, f in enumerate(findings)]
+    variables += [
+        {"variable": f, "role": "finding", "group": "g" if i < grouped else ""} for i, f in enumerate(findings)
+    ]
     if grouped:
-        variables += [{"variable": "g", "role": "group"}, {"variable": "any_g", "role": "finding", "any_of": "g"}]
+        variables += [
+            {"variable": "g", "role": "group"},
+            {"variable": "any_g", "role": "finding", "any_of": "g"},
+        ]
     priors: list[dict[str, str]] = []
     for i, x in enumerate(contexts):
         parents = draw(st.lists(st.sampled_from(contexts[:i]), unique=True, max_size=2)) if i else []
@@ -56,7 +70,14 @@ def models(draw: st.DrawFn, *, probabilities: st.SearchStrategy[float] = PROBABI
             leak = float(next((k["probability"] for k in links if k["parent"] == "leak" and k["child"] == child), 1))
             p = draw(probabilities)
             compound = child in findings and p >= leak and draw(st.booleans())
-            links.append({"parent": parent, "child": child, "form": "compound" if compound else "net", **number_cells(p)})
+            links.append(
+                {
+                    "parent": parent,
+                    "child": child,
+                    "form": "compound" if compound else "net",
+                    **number_cells(p),
+                }
+            )
     return make_model(variables, priors, links)
 
 
@@ -80,7 +101,11 @@ def _givens(parents: list[str], states: dict[str, tuple[str, ...]]) -> list[str]
 
 @st.composite
 def _context_rows(
-    draw: st.DrawFn, name: str, states: tuple[str, ...], parents: list[str], all_states: dict[str, tuple[str, ...]]
+    draw: st.DrawFn,
+    name: str,
+    states: tuple[str, ...],
+    parents: list[str],
+    all_states: dict[str, tuple[str, ...]],
 ) -> list[dict[str, str]]:
     rows = []
     for given in _givens(parents, all_states):

@@ -86,7 +86,13 @@ def _twitch_cases() -> list[dict[str, str]]:
         "present",
     )
     sites = dict.fromkeys("twitch_face twitch_tongue twitch_arm_hand twitch_leg_foot twitch_trunk".split(), "present")
-    few = {"age": "60-69", "sex": "male", "recent_exercise": "absent", "cancer": "absent", "dehydration": "absent"}
+    few = {
+        "age": "60-69",
+        "sex": "male",
+        "recent_exercise": "absent",
+        "cancer": "absent",
+        "dehydration": "absent",
+    }
     rest = "anxiety extreme_pain high_caffeine estrogen_use diuretic_use corticosteroid_use autoimmune_disease trauma".split()
     known = few | dict.fromkeys(rest, "absent") | {"known_motor_neuron_disease": "absent", "anxiety": "present"}
     mixed = {name: "absent" if i % 2 else "present" for i, name in enumerate(every)}

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from models import CERTAIN, MISSING, SITES, TINY, load, with_line, write_model
 
+from models import CERTAIN, MISSING, SITES, TINY, load, with_line, write_model
 from twitchbayes import ModelTableError, knowledge
 
 
@@ -47,7 +47,7 @@ NUMBERS = [
     pytest.param("0.5,0.9,0.1", ["low 0.9 is above high 0.1; swap them"], id="low_above_high"),
     pytest.param("0.5,0.6,0.9", ["probability 0.5 is outside its interval [0.6, 0.9]"], id="below_its_interval"),
     pytest.param("0.5,0.1,0.4", ["probability 0.5 is outside its interval [0.1, 0.4]"], id="above_its_interval"),
-    pytest.param("x,y,z", [f"{c} {v!r} {NUMBER}" for c, v in zip(("probability", "low", "high"), "xyz")], id="all"),
+    pytest.param("x,y,z", [f"{c} {v!r} {NUMBER}" for c, v in zip(("probability", "low", "high"), "xyz", strict=True)], id="all"),
 ]
 PLACES = [
     pytest.param("priors", "priors.csv", "variable,given,probability,low,high\nwinter,,0.5,0,1\nflu,,{}\ncold,,0.1,0,1", id="prior"),
@@ -182,9 +182,7 @@ SITES_LINES = {name: i for i, name in enumerate(re.findall(r"^ +(\w+),", SITES["
 def test_one_row_that_others_lean_on(folder: Path, name: str, row: str, expected: str) -> None:
     """A fault in a group, a site or a context that priors depend on is said once, not wherever it is used."""
     text = with_line(SITES["variables"], SITES_LINES[name], row)
-    assert problems_of(folder, base=SITES, variables=text) == [
-        f"variables.csv, line {SITES_LINES[name]}: {expected}"
-    ]
+    assert problems_of(folder, base=SITES, variables=text) == [f"variables.csv, line {SITES_LINES[name]}: {expected}"]
 
 
 def priors(line: int, row: str | None, text: str = TINY["priors"]) -> str:
@@ -321,7 +319,9 @@ def test_circle_of_contexts(folder: Path, dependencies: dict[str, str], loop: st
     first = 2 + next(i for i, row in enumerate(rows) if row.startswith(f"{loop[0]},"))
     said = problems_of(
         folder,
-        variables="variable,role\n" + "".join(f"{n},context\n" for n in names) + "flu,cause\ncold,cause\nfever,finding\ncough,finding",
+        variables="variable,role\n"
+        + "".join(f"{n},context\n" for n in names)
+        + "flu,cause\ncold,cause\nfever,finding\ncough,finding",
         priors="variable,given,probability\n" + "\n".join(rows) + "\nwinter,,0.5\nflu,,0.1\ncold,,0.1",
     )
     assert said == [f"priors.csv, line {first}: the contexts depend on each other in a circle: {loop}"]
@@ -386,8 +386,14 @@ def test_compound_may_equal_its_leak(folder: Path) -> None:
             "lifting,palsy,compound,0.5",
             "a compound link needs one leak, and that of 'palsy' is stratified; give the net link",
         ),
-        ("strain,twitching,net,0.5", "'twitching' is the OR of 'site' and takes no link; link its members instead"),
-        ("leak,twitching,,0.5", "'twitching' is the OR of 'site' and takes no link; link its members instead"),
+        (
+            "strain,twitching,net,0.5",
+            "'twitching' is the OR of 'site' and takes no link; link its members instead",
+        ),
+        (
+            "leak,twitching,,0.5",
+            "'twitching' is the OR of 'site' and takes no link; link its members instead",
+        ),
         (
             "strain,site,net,0.5",
             "links go from a context to a cause or from a cause to a finding, not cause to group",
@@ -525,9 +531,7 @@ def test_populations(folder: Path, rows: str, expected: list[str]) -> None:
     """A setting must fit the model it is laid over, and is checked when the model is read."""
     said = problems_of(folder, base=SITES, populations={"clinic": f"{POPULATION}\n{rows}"})
     marks = {"l": ", ", ":": ""}
-    assert said == [
-        e if e.startswith("links.csv") else f"populations/clinic.csv{marks[e[0]]}{e}" for e in expected
-    ]
+    assert said == [e if e.startswith("links.csv") else f"populations/clinic.csv{marks[e[0]]}{e}" for e in expected]
 
 
 def test_every_problem_of_every_file_at_once(folder: Path) -> None:
@@ -633,6 +637,8 @@ LINK_PROBLEMS = [
         ),
     ],
 )
-def test_a_file_that_cannot_be_read_hides_nothing_else(folder: Path, files: dict[str, Any], expected: list[str]) -> None:
+def test_a_file_that_cannot_be_read_hides_nothing_else(
+    folder: Path, files: dict[str, Any], expected: list[str]
+) -> None:
     """With one file unreadable, the rows of the others are checked, and nothing is said that leans on it."""
     assert problems_of(folder, **files) == expected

@@ -15,8 +15,8 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from models import SITES, load
 
+from models import SITES, load
 from twitchbayes import (
     EngineLimitError,
     InvalidEvidenceError,
@@ -116,7 +116,7 @@ def test_age(twitch: Model, age: Any, band: str | None) -> None:
 )  # fmt: skip
 def test_what_is_no_age(twitch: Model, age: Any) -> None:
     """What is no number of years from 18 to 120 is an error that says so."""
-    with pytest.raises(InvalidValueError, match="^age=.* is not a number of years from 18 to 120, which this model covers; give one, a band such as '18-29', or None for unknown$"):  # fmt: skip
+    with pytest.raises(InvalidValueError, match=r"^age=.* is not a number of years from 18 to 120, which this model covers; give one, a band such as '18-29', or None for unknown$"):  # fmt: skip
         twitch.infer(age=age)
 
 
@@ -136,14 +136,18 @@ def test_sex(twitch: Model, sex: Any, state: str | None) -> None:
 @pytest.mark.parametrize("sex", ["x", "yes", True, 1, 0, "f m"])
 def test_what_is_no_sex(twitch: Model, sex: Any) -> None:
     """Yes and no are no states of a variable with states of its own."""
-    with pytest.raises(InvalidValueError, match=re.escape(f"sex={sex!r} is not a state of sex; give female or male, or None")):
+    with pytest.raises(
+        InvalidValueError, match=re.escape(f"sex={sex!r} is not a state of sex; give female or male, or None")
+    ):
         twitch.infer(sex=sex)
 
 
 def test_aliases_of_the_table_have_the_last_word(folder: Any) -> None:
     """An alias in variables.csv wins over the words that every model has, and works for bands."""
-    variables = SITES["variables"].replace("weak,finding,,,,,,", "weak,finding,,,,,1=absent;weakish=present,").replace(
-        "years,,,,", "years,,,young=18-39,,"
+    variables = (
+        SITES["variables"]
+        .replace("weak,finding,,,,,,", "weak,finding,,,,,1=absent;weakish=present,")
+        .replace("years,,,,", "years,,,young=18-39,,")
     )
     model = load(folder, base=SITES, variables=variables)
     p = model.infer(weak=1, age="Young", twitching=None)
@@ -313,14 +317,26 @@ def test_saying_it_twice_alike_is_fine(twitch: Model, case: dict[str, Any]) -> N
 @pytest.mark.parametrize("second", [True, False, None])
 def test_a_name_given_twice(twitch: Model, second: bool | None) -> None:
     """A name in the mapping and as a keyword is an error that shows both, even where they agree."""
-    with pytest.raises(InvalidValueError, match=rf"^given twice: weakness=True and weakness={second}; give each variable once$"):
+    with pytest.raises(
+        InvalidValueError,
+        match=rf"^given twice: weakness=True and weakness={second}; give each variable once$",
+    ):
         twitch.infer({"weakness": True, "pain": True}, weakness=second)
 
 
 def test_several_faults_come_together(twitch: Model) -> None:
     """Every fault of a case is reported at once, in an error that is both kinds and holds each of them."""
-    case = {"weaknes": True, "pain": "maybe", "age": -3, "twitch_location": "elbow", "twitching": False, "twitch_face": 1}
-    with pytest.raises(InvalidEvidenceError, match=r"^6 problems in the evidence:\n  the model has no variable 'weaknes'") as raised:
+    case = {
+        "weaknes": True,
+        "pain": "maybe",
+        "age": -3,
+        "twitch_location": "elbow",
+        "twitching": False,
+        "twitch_face": 1,
+    }
+    with pytest.raises(
+        InvalidEvidenceError, match=r"^6 problems in the evidence:\n  the model has no variable 'weaknes'"
+    ) as raised:
         twitch.infer(case, virtual_evidence={"cramps": -1})
     error = raised.value
     assert isinstance(error, InvalidValueError | UnknownVariableError)
@@ -328,12 +344,22 @@ def test_several_faults_come_together(twitch: Model) -> None:
     assert isinstance(error, KeyError)
     assert [type(e) for e in error.errors] == [UnknownVariableError] + [InvalidValueError] * 5
     assert str(error).split("\n  ")[1:] == [str(e) for e in error.errors]
-    for part in ("weaknes", "pain='maybe'", "age=-3", "twitch_location='elbow'", "cramps=-1", "twitching=False contradicts twitch_face=1"):
+    for part in (
+        "weaknes",
+        "pain='maybe'",
+        "age=-3",
+        "twitch_location='elbow'",
+        "cramps=-1",
+        "twitching=False contradicts twitch_face=1",
+    ):
         assert sum(part in str(e) for e in error.errors) == 1
     assert (error.name, error.suggestions) == ("weaknes", ("weakness",))
 
 
-@pytest.mark.parametrize("kind", [InvalidValueError, UnknownVariableError, InvalidEvidenceError, ValueError, KeyError, TwitchbayesError])
+@pytest.mark.parametrize(
+    "kind",
+    [InvalidValueError, UnknownVariableError, InvalidEvidenceError, ValueError, KeyError, TwitchbayesError],
+)
 def test_several_faults_are_caught_as_any_of_their_kinds(twitch: Model, kind: type[Exception]) -> None:
     """Whoever catches one kind of fault catches several at once too, and can read its attributes."""
     with pytest.raises(kind, match=r"^2 problems in the evidence:\n  pain='maybe'.*\n  age=5 ") as raised:
@@ -475,7 +501,8 @@ def test_what_is_no_likelihood(twitch: Model, virtual: dict[str, Any], message: 
 
 
 @pytest.mark.parametrize(
-    ("name", "hint"), [("weaknes", "Did you mean 'weakness'?"), ("twitch_location", "Did you mean"), (3, "It has: age")]
+    ("name", "hint"),
+    [("weaknes", "Did you mean 'weakness'?"), ("twitch_location", "Did you mean"), (3, "It has: age")],
 )
 def test_virtual_evidence_on_an_unknown_variable(twitch: Model, name: Any, hint: str) -> None:
     """Virtual evidence names a variable, not a group."""
@@ -501,7 +528,10 @@ def test_a_row_of_a_frame_is_a_mapping(twitch: Model) -> None:
 def test_virtual_evidence_on_too_many_variables(twitch: Model) -> None:
     """2^13 mixed cases are above the bound of 4096, which an error says before anything is computed."""
     names = [name for name in twitch.findings if not name.startswith("twitch")][:13]
-    with pytest.raises(EngineLimitError, match="virtual evidence on 13 variables is a mixture of 8192 cases, above the bound of 4096"):
+    with pytest.raises(
+        EngineLimitError,
+        match="virtual evidence on 13 variables is a mixture of 8192 cases, above the bound of 4096",
+    ):
         twitch.infer(virtual_evidence=dict.fromkeys(names, 2))
 
 
@@ -520,7 +550,13 @@ def test_input_is_untouched(twitch: Model) -> None:
 @given(data=st.data())
 def test_order_is_irrelevant(data: st.DataObject, twitch: Model) -> None:
     """A case in any order, by mapping or by keyword, gets the same answer to the last bit."""
-    names = data.draw(st.lists(st.sampled_from(sorted({*twitch.findings, *twitch.causes} - {"twitching"})), unique=True, max_size=6))
+    names = data.draw(
+        st.lists(
+            st.sampled_from(sorted({*twitch.findings, *twitch.causes} - {"twitching"})),
+            unique=True,
+            max_size=6,
+        )
+    )
     case = {name: data.draw(st.sampled_from([True, False, None])) for name in names}
     shuffled = dict(data.draw(st.permutations(list(case.items()))))
     split = data.draw(st.integers(0, len(names)))

@@ -101,9 +101,7 @@ CASES = [
         id="a_man_of_62",
     ),
     pytest.param({"als": True, "cramps": True, "fatigue": False}, {}, id="a_cause_present"),
-    pytest.param(
-        {"stress": False, "high_caffeine": True, "tremor": True, "twitching": None}, {}, id="a_cause_absent"
-    ),
+    pytest.param({"stress": False, "high_caffeine": True, "tremor": True, "twitching": None}, {}, id="a_cause_absent"),
     pytest.param(
         {"twitch_location": ["face", "leg_foot"], "pain": True},
         {"weakness": 4.0, "anxiety": {"absent": 1.0, "present": 0.2}},
@@ -144,9 +142,7 @@ def complete_model(folder: Path, causes: list[str], findings: list[str], probabi
             [head["variables.csv"], *(f"{c},cause" for c in causes), *(f"{f},finding" for f in findings)]
         ),
         priors="\n".join([head["priors.csv"], *(f"{c},,present,{number}" for c in causes)]),
-        links="\n".join(
-            [head["links.csv"], *(f"{c},{f},net,{number}" for f in findings for c in ("leak", *causes))]
-        ),
+        links="\n".join([head["links.csv"], *(f"{c},{f},net,{number}" for f in findings for c in ("leak", *causes))]),
         sources="\n".join(TABLES["sources.csv"].splitlines()[:2]),
     )
 
@@ -199,9 +195,7 @@ def read_uai(text: str, names: tuple[str, ...]) -> dict[str, tuple[tuple[str, ..
     return tables
 
 
-def assert_same(
-    found: dict[str, tuple[tuple[str, ...], np.ndarray]], model: Model, tolerance: float = 0.0
-) -> None:
+def assert_same(found: dict[str, tuple[tuple[str, ...], np.ndarray]], model: Model, tolerance: float = 0.0) -> None:
     """Hold tables, their parents in any order, to those of `to_pgmpy`."""
     expected = tables_of(to_pgmpy(model.network))
     assert found.keys() == expected.keys()
@@ -287,9 +281,7 @@ def test_table_of_a_union(small: Model) -> None:
 def test_a_table_that_is_too_large_is_refused(tmp_path: Path) -> None:
     """A finding with 22 parents would need 2**23 cells; the error says so, and nothing was allocated."""
     wide = complete_model(tmp_path, [f"c{i}" for i in range(22)], ["wide"], "0.1")
-    with pytest.raises(
-        EngineLimitError, match=r"'wide' with its 22 parents would have 8388608 cells.*4194304"
-    ):
+    with pytest.raises(EngineLimitError, match=r"'wide' with its 22 parents would have 8388608 cells.*4194304"):
         to_pgmpy(wide.network)
     assert 0 < wide.infer(wide=True)["c0"] < 1
 
@@ -415,9 +407,7 @@ def test_export_returns_the_path_and_leaves_nothing_else(small: Model, tmp_path:
 
 def test_an_unknown_suffix_is_refused(small: Model, tmp_path: Path) -> None:
     """The error lists the suffixes there are."""
-    with pytest.raises(
-        InvalidValueError, match=r"'.dne' of 'm.dne' is none of .bif, .xmlbif, .xml, .xdsl, .net, .uai"
-    ):
+    with pytest.raises(InvalidValueError, match=r"'.dne' of 'm.dne' is none of .bif, .xmlbif, .xml, .xdsl, .net, .uai"):
         export(small.network, tmp_path / "m.dne")
 
 
@@ -427,9 +417,7 @@ def test_a_missing_folder_is_named(small: Model, tmp_path: Path) -> None:
         export(small.network, tmp_path / "nowhere" / "m.bif")
 
 
-def test_a_failed_export_leaves_the_old_file(
-    small: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_failed_export_leaves_the_old_file(small: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where writing fails half way, the file that was there stays, and no part of the new one."""
 
     def half(self: Path, *_: object, **__: object) -> int:
@@ -511,9 +499,7 @@ def test_networkx_edges(small: Model) -> None:
 
 
 @pytest.mark.parametrize(("evidence", "virtual"), CASES)
-def test_engines_agree_on_the_shipped_model(
-    twitch: Model, evidence: dict[str, Any], virtual: dict[str, Any]
-) -> None:
+def test_engines_agree_on_the_shipped_model(twitch: Model, evidence: dict[str, Any], virtual: dict[str, Any]) -> None:
     """Both engines give the same Posterior within 1e-9 absolute."""
     ours = twitch.infer(evidence, virtual_evidence=virtual)
     theirs = twitch.infer(evidence, virtual_evidence=virtual, engine="pgmpy")
@@ -537,9 +523,7 @@ def test_engines_agree_on_every_kind_of_row(small: Model) -> None:
     np.testing.assert_array_equal(theirs.possible, ours.possible)
     np.testing.assert_array_equal(codes, before)
     for name in ("causes", "none", "serious"):
-        np.testing.assert_allclose(
-            getattr(theirs, name), getattr(ours, name), rtol=0, atol=1e-9, err_msg=name
-        )
+        np.testing.assert_allclose(getattr(theirs, name), getattr(ours, name), rtol=0, atol=1e-9, err_msg=name)
     possible = ours.possible
     np.testing.assert_allclose(theirs.log_evidence[possible], ours.log_evidence[possible], rtol=0, atol=1e-9)
 
@@ -575,9 +559,7 @@ def test_evidence_too_improbable_for_pgmpy_is_refused(tmp_path: Path) -> None:
     """Findings of 1e-80 each underflow inside pgmpy, which would call them impossible: an error instead."""
     findings = [f"f{i}" for i in range(5)]
     faint = complete_model(tmp_path, ["c"], findings, "1e-80")
-    with pytest.raises(
-        EngineLimitError, match=r"at 'f3' the probability of f0, f1, f2, f3 is too small for pgmpy"
-    ):
+    with pytest.raises(EngineLimitError, match=r"at 'f3' the probability of f0, f1, f2, f3 is too small for pgmpy"):
         faint.infer(dict.fromkeys(findings, True), engine="pgmpy")
 
 

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from models import DIRECTORY, META, MISSING, MODELS, SHIPPED, SITES, TINY, completed, load, write_model
 
 import twitchbayes
+from models import DIRECTORY, META, MISSING, MODELS, SHIPPED, SITES, TINY, completed, load, write_model
 from twitchbayes import ImpossibleEvidenceError, Model, ModelNotFoundError, ModelTableError, knowledge
 from twitchbayes.knowledge import COLUMNS, REQUIRED, Knowledge
 
@@ -100,9 +100,7 @@ def test_name(folder: Path) -> None:
         pytest.param(b"", "{file}: is empty; it needs a header with the columns {columns}", id="no_bytes"),
         pytest.param(b"\xef\xbb\xbf\r\n", "{file}: is empty; it needs a header with the columns {columns}", id="blank"),
         pytest.param("header", "{file}: has a header and no row under it", id="header_only"),
-        pytest.param(
-            b"a,b\n1,\xe4\n", "{file}, line 2: byte 0xe4 is not UTF-8; save the file as UTF-8", id="latin_1"
-        ),
+        pytest.param(b"a,b\n1,\xe4\n", "{file}, line 2: byte 0xe4 is not UTF-8; save the file as UTF-8", id="latin_1"),
         pytest.param(b"a\n1\n", "{file}, line 1: lacks the columns {columns}; the header is a", id="other_columns"),
     ],
 )
@@ -161,7 +159,7 @@ def test_no_folder(tmp_path: Path) -> None:
         (META.replace('"MIT"', '["MIT"]'), r"licence = \['MIT'\] must be a text in quotes"),
         (META.replace('"1.0"', "1.0.0"), r"cannot be read as TOML: .*line 2"),
         (META + "title = 'again'\n", r"cannot be read as TOML: .*line 8"),
-        (META + "open = '", "cannot be read as TOML: Expected \"'\""),
+        (META + "open = '", 'cannot be read as TOML: Expected "\'"'),
         (b'title = "caf\xe9"\n', "cannot be read as TOML: 'utf-8' codec can't decode byte 0xe9"),
         ("title = 'x'\0\n", "cannot be read as TOML: .*line 1"),
     ],
@@ -181,7 +179,11 @@ def test_a_setting_replaces_the_rows_it_names(folder: Path, tiny: Model) -> None
     """A row of a setting takes the place of the model's row; the others stay; the folder's model is as before."""
     model = load(folder, populations={"clinic": CLINIC, "ward": CLINIC.replace("0.3", "0.4")})
     clinic = model.knowledge.at_population("clinic")
-    assert {p.variable: p.number.probability for p in clinic.priors} == {"winter": 0.25, "flu": 0.3, "cold": 0.1}
+    assert {p.variable: p.number.probability for p in clinic.priors} == {
+        "winter": 0.25,
+        "flu": 0.3,
+        "cold": 0.1,
+    }
     assert [p.number.file for p in clinic.priors] == ["priors.csv", "populations/clinic.csv", "priors.csv"]
     assert clinic.population == "clinic"
     assert model.knowledge.population is None
@@ -196,7 +198,9 @@ def test_a_setting_may_stratify_anew(folder: Path) -> None:
     rows = "variable,given,probability\nstrain,sex=female,0.3\nstrain,sex=male,0.4\npalsy,,0.5\n"
     links = SITES["links"].replace("compound,0.5", "net,0.5")
     model = load(folder, base=SITES, links=links, populations={"clinic": rows}).at_population("clinic")
-    of = {(p.variable, p.given): p.number.probability for p in model.knowledge.priors if p.variable in {"strain", "palsy"}}
+    of = {
+        (p.variable, p.given): p.number.probability for p in model.knowledge.priors if p.variable in {"strain", "palsy"}
+    }
     assert of == {
         ("palsy", ()): 0.5,
         ("strain", (("sex", "female"),)): 0.3,
@@ -279,12 +283,14 @@ def reads_or_says_why(model: str, file: str, raw: bytes) -> Knowledge | None:
     """Read a shipped model with one file replaced; what it reads must answer too."""
     try:
         known = knowledge.read(Fake(MODELS / model, {file: raw}))
+        changed = Model(known)
     except ModelTableError as error:
-        assert error.problems
-        assert all(problem.file and problem.message for problem in error.problems)
+        # Not `pytest.raises`: the table may be sound as well.
+        if not error.problems or not all(problem.file and problem.message for problem in error.problems):
+            raise
         return None
     try:
-        posterior = Model(known).infer()
+        posterior = changed.infer()
     except ImpossibleEvidenceError:
         return known
     assert all(0 <= p <= 1 for p in (*posterior.values(), posterior.none, posterior.serious))
@@ -292,8 +298,34 @@ def reads_or_says_why(model: str, file: str, raw: bytes) -> Knowledge | None:
 
 
 FILES = [(name, file) for name in SHIPPED for file in sorted(COLUMNS) if (MODELS / name / file).is_file()]
-WORDS = ["", "0", "1", "-1", "nan", "inf", "1e-320", "0.5", "present", "absent", "leak", "als", "age", "sex=male", "compound"]
-WORDS += ["age=18-29;sex=male", "twitch_location", "twitching", "context", "cause", "finding", "group", "yes", "unknown"]
+WORDS = [
+    "",
+    "0",
+    "1",
+    "-1",
+    "nan",
+    "inf",
+    "1e-320",
+    "0.5",
+    "present",
+    "absent",
+    "leak",
+    "als",
+    "age",
+    "sex=male",
+    "compound",
+]
+WORDS += [
+    "age=18-29;sex=male",
+    "twitch_location",
+    "twitching",
+    "context",
+    "cause",
+    "finding",
+    "group",
+    "yes",
+    "unknown",
+]
 WORDS += ["18-39;40-120", "a;b", "years", ";", "=", "a=b", '"', "\n", "\ufeff", "\0", "é", "x" * 300]
 
 
@@ -324,7 +356,9 @@ def test_some_bytes_changed_reads_or_says_why(data: st.DataObject) -> None:
     raw = (MODELS / model / file).read_bytes()
     start = data.draw(st.integers(0, len(raw)))
     end = data.draw(st.integers(start, min(len(raw), start + 200)) | st.just(len(raw)))
-    new = data.draw(st.sampled_from([b"", b'"', b",", b"\n", b"\r", b"\xff", b"\xef\xbb\xbf", b"\0"]) | st.binary(max_size=4))
+    new = data.draw(
+        st.sampled_from([b"", b'"', b",", b"\n", b"\r", b"\xff", b"\xef\xbb\xbf", b"\0"]) | st.binary(max_size=4)
+    )
     reads_or_says_why(model, file, raw[:start] + new + raw[end:] or b"\n")
 
 

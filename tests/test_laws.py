@@ -20,7 +20,15 @@ from hypothesis import strategies as st
 from oracle import BruteForce
 from random_models import ORDINARY, cases, make_model, models, number_cells
 
-from twitchbayes import EngineLimitError, ImpossibleEvidenceError, Model, Posterior, list_models, load_model, plan
+from twitchbayes import (
+    EngineLimitError,
+    ImpossibleEvidenceError,
+    Model,
+    Posterior,
+    list_models,
+    load_model,
+    plan,
+)
 from twitchbayes.engine import Answer, Engine, answer
 from twitchbayes.evidence import Words
 from twitchbayes.network import Network
@@ -58,7 +66,10 @@ def contexts_of(data: st.DataObject, model: Model) -> dict[str, str]:
 def free(data: st.DataObject, model: Model, case: Mapping[str, str]) -> str:
     """A variable of which any state may be added to a case: no part of a group that the case speaks of."""
     network = model.network
-    groups = [{u, *(network.findings[j] for j in members)} for u, members in zip(network.unions, network.union_members, strict=True)]
+    groups = [
+        {u, *(network.findings[j] for j in members)}
+        for u, members in zip(network.unions, network.union_members, strict=True)
+    ]
     spoken = set(case).union(*(group for group in groups if group & set(case)))
     names = [name for name in network.columns if name not in spoken]
     return data.draw(st.sampled_from(names), label="variable") if names else reject()
@@ -159,7 +170,10 @@ def test_no_evidence_gives_the_prior(name: str, data: st.DataObject) -> None:
     """With nothing known, or everything given as unknown, each cause has the prior of the tables."""
     model = any_model(data, name)
     expected = {cause: close(float(p)) for cause, p in prior_by_hand(model).items()}
-    unknown = ask(model, dict.fromkeys(model.network.columns, data.draw(st.sampled_from([None, "", "unknown", math.nan]))))
+    unknown = ask(
+        model,
+        dict.fromkeys(model.network.columns, data.draw(st.sampled_from([None, "", "unknown", math.nan]))),
+    )
     assert dict(ask(model, {})) == dict(unknown) == dict(model.prior) == expected
     assert unknown.log_evidence == pytest.approx(0, abs=SAME)
 
@@ -196,7 +210,12 @@ def test_order_of_evidence_is_irrelevant(name: str, data: st.DataObject, seed: i
     items = list(case.items())
     random.Random(seed).shuffle(items)
     one, other = ask(model, case), ask(model, dict(items))
-    assert (dict(one), one.none, one.serious, one.log_evidence) == (dict(other), other.none, other.serious, other.log_evidence)
+    assert (dict(one), one.none, one.serious, one.log_evidence) == (
+        dict(other),
+        other.none,
+        other.serious,
+        other.log_evidence,
+    )
 
 
 def shuffled(table: Table, rng: random.Random) -> list[dict[str, str]]:
@@ -220,7 +239,9 @@ def test_order_of_rows_columns_and_states_is_irrelevant(name: str, data: st.Data
     """Tables with their rows, columns and states in another order are the same model."""
     model = any_model(data, name)
     rng = random.Random(seed)
-    other = rewritten(model, lambda table: shuffled(table, rng), "variables.csv", "priors.csv", "links.csv", "sources.csv")
+    other = rewritten(
+        model, lambda table: shuffled(table, rng), "variables.csv", "priors.csv", "links.csv", "sources.csv"
+    )
     case = data.draw(cases(model))
     one, two = ask(model, case), ask(other, case)
     assert everything(two) == close(everything(one))
@@ -279,7 +300,10 @@ def test_d_separated_variable_changes_nothing(name: str, data: st.DataObject) ->
     further = free(data, model, case)
     apart = [c for c in model.causes if c not in {*case, further} and not connected(parents, further, case, c)]
     assume(apart)
-    before, after = ask(model, case), ask(model, case | {further: data.draw(st.sampled_from(model.network.states[further]))})
+    before, after = (
+        ask(model, case),
+        ask(model, case | {further: data.draw(st.sampled_from(model.network.states[further]))}),
+    )
     assert [after[cause] for cause in apart] == close([before[cause] for cause in apart])
 
 
@@ -292,7 +316,9 @@ def renamed(model: Model, file: str, prefix: str) -> list[dict[str, str]]:
         named = column in {"variable", "parent", "child", "group", "any_of"} and cell not in {"", "leak"}
         return prefix + cell if named else cell
 
-    return [{column: new(column, cell) for column, cell in row.cells.items()} for row in model.knowledge.table(file).rows]
+    return [
+        {column: new(column, cell) for column, cell in row.cells.items()} for row in model.knowledge.table(file).rows
+    ]
 
 
 @some
@@ -340,7 +366,11 @@ def test_finding_moves_its_parents_its_own_way(name: str, data: st.DataObject) -
     assume(possible[0])
     for i, (finding, parents) in enumerate(linked):
         for row, sign in ((2 * i + 1, -1), (2 * i + 2, 1)):
-            moved = [sign * (found.causes[row][k] / before[k] - 1) for k, c in enumerate(network.causes) if c in parents and before[k]]
+            moved = [
+                sign * (found.causes[row][k] / before[k] - 1)
+                for k, c in enumerate(network.causes)
+                if c in parents and before[k]
+            ]
             assert not possible[row] or min(moved, default=0) >= -SAME, finding
 
 
@@ -422,9 +452,13 @@ def test_chain_rule(name: str, data: st.DataObject) -> None:
     chance = 1.0
     for cause in data.draw(st.permutations(model.causes)):
         p = ask(model, case)[cause]
-        case[cause] = data.draw(st.sampled_from(["absent", "present"] if 0 < p < 1 else [["absent", "present"][int(p)]]))
+        case[cause] = data.draw(
+            st.sampled_from(["absent", "present"] if 0 < p < 1 else [["absent", "present"][int(p)]])
+        )
         chance *= p if case[cause] == "present" else 1 - p
-        assert math.exp(ask(model, case).log_evidence - first.log_evidence) == pytest.approx(chance, rel=EXACT, abs=SAME)
+        assert math.exp(ask(model, case).log_evidence - first.log_evidence) == pytest.approx(
+            chance, rel=EXACT, abs=SAME
+        )
 
 
 # ---------------------------------------------------------------- virtual evidence
@@ -563,7 +597,13 @@ def test_arrays_are_read_only(name: str, data: st.DataObject, seed: int) -> None
     sets = network.with_values(other_values(model, 2, seed))
     frozen = [network.values, evidence.codes]
     for numbers in (network.parameters, sets):
-        frozen += [*numbers.context_tables, *numbers.cause_leaks, numbers.activation, numbers.finding_leaks, numbers.links]
+        frozen += [
+            *numbers.context_tables,
+            *numbers.cause_leaks,
+            numbers.activation,
+            numbers.finding_leaks,
+            numbers.links,
+        ]
         frozen += [numbers.log_no_activation, numbers.log_no_links]
     frozen += fields(engine.run(random_codes(network, 3, seed))) + fields(engine.run(codes_of(network, {}), sets))
     frozen += fields(answer(engine, evidence))
@@ -599,7 +639,9 @@ def test_impossible_evidence_raises(name: str, data: st.DataObject) -> None:
             wider.infer({**case, extra: state})
         assert caught.value.conflict == {extra: state}
         assert caught.value.smallest
-    assert everything(ask(wider, case | {"never": "absent", "always": "present"})) == close(everything(ask(model, case)))
+    assert everything(ask(wider, case | {"never": "absent", "always": "present"})) == close(
+        everything(ask(model, case))
+    )
 
 
 # ---------------------------------------------------------------- extremes and sizes
@@ -623,7 +665,11 @@ def test_extreme_probabilities_keep_their_digits(data: st.DataObject) -> None:
 
 
 def bipartite(
-    causes: Mapping[str, float], leaks: Mapping[str, float], links: Mapping[tuple[str, str], float], *, form: str = "net"
+    causes: Mapping[str, float],
+    leaks: Mapping[str, float],
+    links: Mapping[tuple[str, str], float],
+    *,
+    form: str = "net",
 ) -> Model:
     """A model of causes and findings alone."""
     variables = [{"variable": c, "role": "cause", "serious": ["yes", "no"][i % 2]} for i, c in enumerate(causes)]
@@ -690,7 +736,9 @@ def test_30_causes_and_60_findings_are_exact() -> None:
 
 
 @pytest.mark.parametrize(("n_positive", "n_negative"), [(60, 0), (40, 20), (25, 0)])
-def test_large_networks_agree_with_another_order(n_positive: int, n_negative: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_large_networks_agree_with_another_order(
+    n_positive: int, n_negative: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Many positive findings in a large network come out the same whichever way the causes are walked."""
     model = generated(30, 60, banded, seed=4)
     names = np.random.default_rng(5).permutation(model.findings).tolist()
@@ -739,7 +787,11 @@ def test_no_underflow(state: str, n_findings: int, n_linked: int, leak: float, c
 def test_no_underflow_over_many_causes() -> None:
     """400 positive findings at 0.01 of 200 causes, two findings each, multiply to 1e-800 and stay exact."""
     findings = {f"f{j}": 0.01 for j in range(400)}
-    model = bipartite({f"c{k}": 0.01 for k in range(200)}, findings, {(f"c{j // 2}", f): 0.02 for j, f in enumerate(findings)})
+    model = bipartite(
+        {f"c{k}": 0.01 for k in range(200)},
+        findings,
+        {(f"c{j // 2}", f): 0.02 for j, f in enumerate(findings)},
+    )
     absent, prior = Fraction(0.01) ** 2, Fraction(0.01)
     present = (1 - (1 - Fraction(0.01)) * (1 - Fraction(0.02))) ** 2
     total = absent * (1 - prior) + present * prior

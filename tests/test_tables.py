@@ -111,7 +111,9 @@ def test_a_column_that_is_not_there_reads_as_empty() -> None:
         ),
         pytest.param(b"a\n1\n", "t.csv, line 1: lacks the columns b; the header is a", id="missing_column"),
         pytest.param(
-            b"A,B\n1,2\n", "t.csv, line 1: lacks the columns a, b; the header is A, B", id="columns_in_capitals"
+            b"A,B\n1,2\n",
+            "t.csv, line 1: lacks the columns a, b; the header is A, B",
+            id="columns_in_capitals",
         ),
         pytest.param(
             b"a,b,a\n1,2,3\n",
@@ -214,9 +216,7 @@ class Unreadable:
             ["t.csv: is a directory; a CSV file belongs here"],
             id="directory_where_a_file_is_optional",
         ),
-        pytest.param(
-            lambda path: Unreadable(), False, ["t.csv: cannot be opened: Permission denied"], id="unreadable"
-        ),
+        pytest.param(lambda _: Unreadable(), False, ["t.csv: cannot be opened: Permission denied"], id="unreadable"),
     ],
 )
 def test_no_file_to_read(tmp_path: Path, make: object, missing_ok: bool, expected: list[str]) -> None:
@@ -237,7 +237,11 @@ def test_a_table_read_from_a_file_is_written_as_it_was() -> None:
 
 @given(
     rows=st.lists(
-        st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\r"), max_size=8).map(str.strip), min_size=2, max_size=2),
+        st.lists(
+            st.text(st.characters(codec="utf-8", exclude_characters="\r"), max_size=8).map(str.strip),
+            min_size=2,
+            max_size=2,
+        ),
         max_size=5,
     )
 )

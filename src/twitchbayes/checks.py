@@ -31,7 +31,19 @@ __all__ = [
 ROLES = ("context", "cause", "finding", "group")
 BASES = ("counts", "reported", "pooled", "band", "expert", "tuned")
 # Names with a meaning of their own in the tables, in answers or in the arguments of `infer`.
-RESERVED = ("leak", "none", "serious", "unknown", "model", "population", "priors", "virtual_evidence", "engine", "log_evidence", "probability")
+RESERVED = (
+    "leak",
+    "none",
+    "serious",
+    "unknown",
+    "model",
+    "population",
+    "priors",
+    "virtual_evidence",
+    "engine",
+    "log_evidence",
+    "probability",
+)
 SUM_TOLERANCE = 1e-9
 BINARY = ("absent", "present")
 # The engine holds the number of a state in one signed byte.
@@ -52,12 +64,14 @@ def unique(table: Table, column: str) -> Iterator[Problem]:
         first.setdefault(name, row.line)
 
 
-def interval(row: Row) -> tuple[list[Problem], tuple[float, float, float]]:
-    """Read probability, low and high of a row: fractions with low <= probability <= high."""
+def interval(
+    row: Row, *, column: str = "probability", above_one: bool = False
+) -> tuple[list[Problem], tuple[float, float, float]]:
+    """Read a number of a row with its low and high: fractions, or ratios where `above_one`, low <= it <= high."""
     faults: list[Problem] = []
     values: list[float] = []
-    for column in ("probability", "low", "high"):
-        value, fault = _fraction(row[column])
+    for name in (column, "low", "high"):
+        value, fault = _fraction(row[name], math.inf if above_one else 1)
         values.append(value)
         if fault:
             faults.append(Problem(row.file, row.line, f"{column} {fault}"))
@@ -65,23 +79,23 @@ def interval(row: Row) -> tuple[list[Problem], tuple[float, float, float]]:
     if low > high:
         faults.append(Problem(row.file, row.line, f"low {low} is above high {high}; swap them"))
     elif not (math.isnan(probability) or math.isnan(low) or math.isnan(high) or low <= probability <= high):
-        faults.append(
-            Problem(row.file, row.line, f"probability {probability} is outside its interval [{low}, {high}]")
-        )
+        faults.append(Problem(row.file, row.line, f"{stated} {probability} is outside its interval [{low}, {high}]"))
     if row["basis"] not in BASES:
         faults.append(Problem(row.file, row.line, f"basis {row['basis']!r} is none of {', '.join(BASES)}"))
     return faults, (probability, low, high)
 
 
-def _fraction(text: str) -> tuple[float, str]:
+def _fraction(text: str, most: float) -> tuple[float, str]:
     try:
         value = math.nan if "_" in text else float(text)
     except ValueError:
         value = math.nan
     if math.isnan(value):
         return value, f"{text!r} is not a number; give a fraction between 0 and 1"
-    if not 0 <= value <= 1:
+    if most == 1 and not 0 <= value <= 1:
         return math.nan, f"{text} is outside [0, 1]; give a fraction (0.3, not 30)"
+    if not 0 <= value < math.inf:
+        return math.nan, f"{text} is no ratio; give a finite number that is not negative"
     return value, ""
 
 
@@ -146,9 +160,7 @@ def _aliases(row: Row) -> Iterator[str]:
         taken.add(alias.casefold())
 
 
-def _group(
-    row: Row, groups: set[str], members: Collection[str], unions: Mapping[str, int]
-) -> Iterator[str]:
+def _group(row: Row, groups: set[str], members: Collection[str], unions: Mapping[str, int]) -> Iterator[str]:
     name, role = row["variable"], row["role"]
     for column in ("group", "any_of"):
         if row[column] and role != "finding":
@@ -158,7 +170,8 @@ def _group(
     if row["group"] and row["any_of"]:
         yield "a finding is a member of a group or the OR of one, not both"
     elif role == "finding" and row["any_of"] and unions[row["any_of"]] != row.line:
-        yield f"any_of {row['any_of']!r}: line {unions[row['any_of']]} is the OR of that group already; a group has one at most"
+        first = unions[row["any_of"]]
+        yield f"any_of {row['any_of']!r}: line {first} is the OR of that group already; a group has one at most"
     if role == "group" and name not in members:
         yield f"group {name!r} has no member; name it in the column group of its findings"
 
@@ -175,7 +188,7 @@ def known(new: Sequence[Prior], own: Sequence[Prior], variables: Mapping[str, Va
 def priors(
     rows: Sequence[Prior], variables: Mapping[str, Variable], *, doubtful: Collection[str] = ()
 ) -> Iterator[Problem]:
-    """The priors as a whole: names, complete strata, sums, no cycle among contexts.
+    """Check the priors as a whole: names, complete strata, sums, no cycle among contexts.
 
     Nothing is said of `doubtful` variables, whose own row is at fault, nor of the strata of a variable
     of which a row is at fault: what is missing there may be what that row was meant to be.
@@ -205,9 +218,7 @@ def _in_doubt(name: str, variables: Collection[str], doubtful: Collection[str]) 
     return name in doubtful or (name not in variables and bool(nearest(name, doubtful)))
 
 
-def _prior_names(
-    prior: Prior, variables: Mapping[str, Variable], doubtful: Collection[str]
-) -> Iterator[str]:
+def _prior_names(prior: Prior, variables: Mapping[str, Variable], doubtful: Collection[str]) -> Iterator[str]:
     if _in_doubt(prior.variable, variables, doubtful):
         return
     variable = variables.get(prior.variable)
@@ -274,7 +285,10 @@ def _sum_of_states(variable: Variable, rows: Sequence[Prior], where: str) -> Ite
         return
     total = math.fsum(row.number.probability for row in rows)
     if abs(total - 1) > SUM_TOLERANCE:
-        yield _at(_last_laid(rows), f"the states of {variable.name!r}{where} sum to {total:.12g}; they must sum to 1")
+        yield _at(
+            _last_laid(rows),
+            f"the states of {variable.name!r}{where} sum to {total:.12g}; they must sum to 1",
+        )
 
 
 def _cycles(rows: Mapping[str, Sequence[Prior]]) -> Iterator[Problem]:
@@ -366,7 +380,7 @@ def _link_ends(link: Link, variables: Mapping[str, Variable]) -> Iterator[str]:
 
 
 def compounds(knowledge: Knowledge, *, with_priors: bool = True) -> Iterator[Problem]:
-    """A compound link includes the leak of its child, which must be one number and not above it."""
+    """Check that each compound link includes the leak of its child: one number, and not above it."""
     leaks: dict[str, dict[object, Number]] = defaultdict(dict)
     for link in knowledge.links:
         if link.parent == "leak":

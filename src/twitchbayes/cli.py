@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from twitchbayes import __version__
-from twitchbayes.errors import InvalidValueError, ModelTableError, TwitchbayesError
+from twitchbayes.consistency import Implied
+from twitchbayes.display import DISCLAIMER
+from twitchbayes.errors import InvalidEvidenceError, InvalidValueError, ModelTableError, TwitchbayesError
+from twitchbayes.evidence import read_items
 from twitchbayes.model import Model, list_models, load_model
-from twitchbayes.posterior import DISCLAIMER
-from twitchbayes.scenarios import read_items, run
+from twitchbayes.scenarios import Outcome, run
 
 __all__ = ["main"]
 
@@ -32,18 +34,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         return int(options.run(options))
+    except BrokenPipeError:
+        raise
     except (TwitchbayesError, OSError) as error:
-        print(f"twitchbayes: {error}", file=sys.stderr)
+        for message in _messages(error):
+            print(f"twitchbayes: {message}", file=sys.stderr)
         return BAD_INPUT
     except KeyboardInterrupt:
         return 130
 
 
+def _messages(error: Exception) -> Sequence[object]:
+    """Return what is wrong, one fault each."""
+    if isinstance(error, ModelTableError):
+        return error.problems
+    return error.errors if isinstance(error, InvalidEvidenceError) else [error]
+
+
 def entry() -> None:
     """Run `main` and exit, quietly where the reader of a pipe has gone away."""
     try:
-        status = main()
-        sys.stdout.flush()
+        try:
+            status = main()
+        finally:
+            sys.stdout.flush()  # also where argparse has printed its help and leaves
     except BrokenPipeError:
         # Python would report the broken pipe once more when it closes standard output.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -61,9 +75,15 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
 
     infer = commands.add_parser("infer", help="the posterior of every cause given what is known")
-    infer.add_argument("evidence", nargs="*", metavar="name=value", help="as weakness=yes twitch_location=arm_hand age=62")
     infer.add_argument(
-        "--virtual", action="append", default=[], metavar="name=RATIO", help="uncertain evidence: likelihood ratio present : absent"
+        "evidence", nargs="*", metavar="name=value", help="as weakness=yes twitch_location=arm_hand age=62"
+    )
+    infer.add_argument(
+        "--virtual",
+        action="append",
+        default=[],
+        metavar="name=RATIO",
+        help="uncertain evidence: likelihood ratio present : absent",
     )
     infer.add_argument("--engine", choices=("numpy", "pgmpy"), default="numpy", help="pgmpy is slow, to check by")
     _add_model(infer)
@@ -77,6 +97,14 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("folder", nargs="?", default="twitch", help="a folder of tables, or the name of a shipped model")
     check.add_argument("--json", action="store_true", help="print JSON")
     check.set_defaults(run=_check)
+
+    card = commands.add_parser("card", help="write the model card, made from the tables, and its picture")
+    card.add_argument("folder", nargs="?", default="twitch", help="a folder of tables, or the name of a shipped model")
+    card.add_argument(
+        "-o", "--output", metavar="FILE", help="Markdown file; the picture is put beside it (default: NAME.md)"
+    )
+    card.add_argument("--json", action="store_true", help="print JSON")
+    card.set_defaults(run=_card)
 
     export = commands.add_parser("export", help="write the network as .bif, .xmlbif, .xdsl, .net or .uai")
     export.add_argument("file", help="where to write; the suffix chooses the format")
@@ -100,7 +128,9 @@ def _model(options: argparse.Namespace) -> Model:
 def _infer(options: argparse.Namespace) -> int:
     ratios = read_items(options.virtual)
     posterior = _model(options).infer(
-        read_items(options.evidence), virtual_evidence={n: _ratio(n, r) for n, r in ratios.items()}, engine=options.engine
+        read_items(options.evidence),
+        virtual_evidence={n: _ratio(n, r) for n, r in ratios.items()},
+        engine=options.engine,
     )
     print(posterior.to_json() if options.json else posterior)
     return 0
@@ -128,25 +158,48 @@ def _models(options: argparse.Namespace) -> int:
 def _check(options: argparse.Namespace) -> int:
     try:
         model = load_model(options.folder)
-        outcomes = run(model)
+        outcomes, facts = run(model), model.implied_facts()
     except ModelTableError as error:
         if not options.json:
             raise
-        _print_json({"problems": [p._asdict() for p in error.problems], "scenarios": []})
+        _print_json({"problems": [p._asdict() for p in error.problems], "scenarios": [], "facts": []})
         return BAD_INPUT
-    surprises = [outcome for outcome in outcomes if outcome.holds != outcome.expected]
+    wrong = [outcome for outcome in outcomes if outcome.holds != outcome.expected]
+    off = [fact for fact in facts if fact.inside != fact.expected]
+    status = FAILED_CHECK if wrong or off else 0
     if options.json:
-        _print_json({"problems": [], "fingerprint": model.fingerprint, "scenarios": [o._asdict() for o in outcomes]})
-        return FAILED_CHECK if surprises else 0
+        rows = {"scenarios": [o._asdict() for o in outcomes], "facts": [fact._asdict() for fact in facts]}
+        _print_json({"problems": [], "fingerprint": model.fingerprint, **rows})
+        return status
+    _print_check(model, outcomes, facts)
+    for o in wrong:
+        how = "does not hold" if o.expected else "holds, though its scenario is marked open"
+        print(f"  {o.case}: {o.condition} {how} ({o.left:.4g} against {o.right:.4g})")
+    for f in off:
+        where = "inside, though its row says outside" if f.inside else "outside, though its row says inside"
+        print(f"  {f.check}: {f.quantity} is {f.implied:.4g}, the fact [{f.low:.4g}, {f.high:.4g}]: {where}")
+    print("all as the tables say" if not status else f"{len(wrong) + len(off)} otherwise than the tables say")
+    return status
+
+
+def _print_check(model: Model, outcomes: Sequence[Outcome], facts: Sequence[Implied]) -> None:
     print(repr(model).strip("<>"))
     print(f"fingerprint {model.fingerprint}")
     still_open = sum(not outcome.expected for outcome in outcomes)
     print(f"{len(outcomes) - still_open} conditions of scenarios should hold, {still_open} are known not to")
-    for o in surprises:
-        how = "does not hold" if o.expected else "holds, though its scenario is marked open"
-        print(f"  {o.case}: {o.condition} {how} ({o.left:.4g} against {o.right:.4g})")
-    print("all as the table says" if not surprises else f"{len(surprises)} otherwise than the table says")
-    return FAILED_CHECK if surprises else 0
+    if facts:
+        outside = sum(not fact.inside for fact in facts)
+        print(f"{len(facts)} facts compared: {len(facts) - outside} inside their interval, {outside} outside")
+
+
+def _card(options: argparse.Namespace) -> int:
+    model = load_model(options.folder)
+    path = model.card(options.output or f"{model.name}.md")
+    if options.json:
+        _print_json({"file": str(path), "picture": str(path.with_suffix(".svg"))})
+    else:
+        print(f"wrote {path} and {path.with_suffix('.svg')}")
+    return 0
 
 
 def _export(options: argparse.Namespace) -> int:

@@ -148,7 +148,9 @@ class Engine:
 
     def _answer(self, codes: Codes, logs: Logs) -> Answer:
         if logs.n_sets > 1 and len(codes) > 1 and logs.n_sets != len(codes):
-            message = f"{len(codes)} evidence rows and {logs.n_sets} parameter sets: give one of either or as many of both"
+            message = (
+                f"{len(codes)} evidence rows and {logs.n_sets} parameter sets: give one of either or as many of both"
+            )
             raise ValueError(message)
         n_rows = max(len(codes), logs.n_sets) if len(codes) else 0
         answer = Answer.blank(n_rows, len(self.network.causes))
@@ -156,9 +158,16 @@ class Engine:
             for rows, plan, part, part_logs in self._groups(codes, logs):
                 weights = PatternWeights(self._tables, plan, part, part_logs)
                 found = enumerate_causes(weights) if plan.enumerates(weights.n) else walk(weights)
-                # A probability of 1 may come out one rounding above it.
-                answer.put(rows, Answer(*(np.minimum(p, 1.0) for p in found[:3]), found[3]))
+                answer.put(rows, self._rounded(part, *found))
         return answer
+
+    def _rounded(self, codes: Codes, causes: Floats, none: Floats, serious: Floats, log_evidence: Floats) -> Answer:
+        """Return the answer with the last rounding mended: nothing above 1, and what is observed exactly 1."""
+        observed = codes[:, len(self.network.contexts) : self._findings.start] == PRESENT
+        certain = observed & (log_evidence > -np.inf)[:, None]
+        causes = np.where(certain, 1.0, np.minimum(causes, 1.0))
+        serious = np.where((certain & self.network.serious).any(axis=1), 1.0, np.minimum(serious, 1.0))
+        return Answer(causes, np.minimum(none, 1.0), serious, log_evidence)
 
     def _groups(self, codes: Codes, logs: Logs) -> Iterator[tuple[Any, Plan, Codes, Logs]]:
         """Split a batch into chunks of rows that share a pattern; impossible unions drop out."""
@@ -236,9 +245,13 @@ def answer(engine: Runs, evidence: Evidence, parameters: Parameters | None = Non
     log_parts = np.stack([part.log_evidence for part in parts]) + log_weights[:, None]
     log_evidence = _log_sum(log_parts)
     shares = np.exp(log_parts - np.where(np.isfinite(log_evidence), log_evidence, 0.0))
-    mixed = {name: sum(s * getattr(p, name) for s, p in zip(shares, parts, strict=True)) for name in ("none", "serious")}
+    mixed = {
+        name: sum(s * getattr(p, name) for s, p in zip(shares, parts, strict=True)) for name in ("none", "serious")
+    }
     causes = sum(s[:, None] * p.causes for s, p in zip(shares, parts, strict=True))
-    return Answer(np.minimum(causes, 1), np.minimum(mixed["none"], 1), np.minimum(mixed["serious"], 1), log_evidence).frozen()
+    return Answer(
+        np.minimum(causes, 1), np.minimum(mixed["none"], 1), np.minimum(mixed["serious"], 1), log_evidence
+    ).frozen()
 
 
 def log_probability(engine: Runs, evidence: Evidence, further: Codes) -> Floats:

@@ -26,7 +26,7 @@ Floats = NDArray[np.float64]
 def enumerate_causes(weights: PatternWeights) -> tuple[Floats, Floats, Floats, Floats]:
     """Return posteriors (rows, causes), P(none), P(serious) and ln P(evidence) (rows,), of a flat plan."""
     stage = weights.plan.flat
-    assert stage is not None  # noqa: S101  (the engine enumerates only where the plan says so)
+    assert stage is not None  # the engine enumerates only where the plan says so
     serious = weights.tables.serious
     walked, closed_weights, log_scale = weights.causes(stage)
     closed = Closed.of(closed_weights, serious)

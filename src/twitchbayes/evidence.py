@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from twitchbayes.knowledge import Knowledge, Variable
     from twitchbayes.network import Network
 
-__all__ = ["Evidence", "Words", "is_unknown"]
+__all__ = ["Evidence", "Words", "is_unknown", "read_items"]
 
 PRESENT_WORDS = ("yes", "y", "true", "present", "1")
 ABSENT_WORDS = ("no", "n", "false", "absent", "0")
@@ -79,6 +79,27 @@ class Evidence:
         return {**self.observed, **self.assumed}
 
 
+def read_items(items: Iterable[str]) -> dict[str, str]:
+    """Return evidence written as `name=value` words, as on the command line.
+
+    Raises
+    ------
+    InvalidValueError
+        If a word has no "=" or a name stands twice.
+    """
+    evidence: dict[str, str] = {}
+    for item in items:
+        name, sign, value = item.partition("=")
+        if not sign or not name:
+            message = f"{item!r} is not of the form name=value, as weakness=yes"
+            raise InvalidValueError(message)
+        if name in evidence:
+            message = f"given twice: {name}={evidence[name]} and {item}; give each variable once"
+            raise InvalidValueError(message)
+        evidence[name] = value
+    return evidence
+
+
 def is_unknown(value: object) -> bool:
     """Whether a value says nothing: None, NaN, a missing value of pandas, "" or "unknown"."""
     if value is None:
@@ -110,6 +131,11 @@ class Words:
         self._states = {name: _state_words(v) for name, v in knowledge.variables.items() if v.role != "group"}
         self._unions = [v for v in knowledge.variables.values() if v.any_of]
         self._assumed = [v for v in knowledge.variables.values() if v.assumed]
+
+    @property
+    def nothing_assumed(self) -> dict[str, None]:
+        """A case that leaves open whatever would be assumed otherwise."""
+        return dict.fromkeys(variable.name for variable in self._assumed)
 
     def read(self, given: Mapping[str, Any], virtual: Mapping[str, Any] | None = None) -> Evidence:
         """Check a case and turn it into evidence.
@@ -195,11 +221,15 @@ class Words:
             return
         named = value.replace(",", ";").split(";") if isinstance(value, str) else value
         if isinstance(named, bytes) or not isinstance(named, Iterable):
-            message = f"{group}={value!r} is not a site; give {_one_of(self._sites[group])}, a list of them or a mapping"
+            message = (
+                f"{group}={value!r} is not a site; give {_one_of(self._sites[group])}, a list of them or a mapping"
+            )
             raise InvalidValueError(message)
         sites = {self._site(group, site) for site in named if not (isinstance(site, str) and not site.strip())}
         if not sites:
-            message = f"{group}={value!r} names no site; give None for unknown, or a site: {_one_of(self._sites[group])}"
+            message = (
+                f"{group}={value!r} names no site; give None for unknown, or a site: {_one_of(self._sites[group])}"
+            )
             raise InvalidValueError(message)
         for own in self._members[group]:
             yield own.name, "present" if own.name in sites else "absent", f"{group}={value!r}"
@@ -241,10 +271,14 @@ class Words:
         elif states == ("absent", "present"):
             numbers = (1.0, _number(value))
         else:
-            message = f"virtual evidence {name}={value!r}: give a mapping with a likelihood for each of {', '.join(states)}"
+            message = (
+                f"virtual evidence {name}={value!r}: give a mapping with a likelihood for each of {', '.join(states)}"
+            )
             raise InvalidValueError(message)
         if not all(0 <= number < math.inf for number in numbers) or not any(numbers):
-            message = f"virtual evidence {name}={value!r} must be finite, not negative and not all 0 (a likelihood ratio)"
+            message = (
+                f"virtual evidence {name}={value!r} must be finite, not negative and not all 0 (a likelihood ratio)"
+            )
             raise InvalidValueError(message)
         return numbers
 
@@ -254,12 +288,16 @@ class Words:
         assumed = {}
         for variable in self._assumed:
             members = [m.name for m in self._members.get(variable.any_of, ())]
-            decided = any(observed.get(m) == "present" for m in members) or (members and all(m in observed for m in members))
+            decided = any(observed.get(m) == "present" for m in members) or (
+                members and all(m in observed for m in members)
+            )
             if variable.name not in given and variable.name not in virtual and not decided:
                 assumed[variable.name] = variable.assumed
         return assumed
 
-    def _check_unions(self, observed: Mapping[str, str], origin: Mapping[str, str], faults: list[TwitchbayesError]) -> None:
+    def _check_unions(
+        self, observed: Mapping[str, str], origin: Mapping[str, str], faults: list[TwitchbayesError]
+    ) -> None:
         for union in self._unions:
             members = [m.name for m in self._members[union.any_of]]
             present = [origin[m] for m in members if observed.get(m) == "present"]
@@ -328,7 +366,7 @@ def _expected(variable: Variable) -> str:
 
 def _site_words(members: list[str]) -> dict[str, str]:
     """Each member of a group by its name and by what is left of it without the prefix they share."""
-    shared = os.path.commonprefix(members)
+    shared = os.path.commonprefix(members)  # noqa: RUF071 (of names, letter by letter; these are no paths)
     prefix = shared[: shared.rfind("_") + 1]
     return {word.casefold(): name for name in members for word in (name.removeprefix(prefix), name) if word}
 

@@ -418,6 +418,4 @@ class PgmpyEngine:
 
 def _too_small(name: str, observed: Mapping[str, int]) -> EngineLimitError:
     items = ", ".join(observed)
-    return EngineLimitError(
-        f"at {name!r} the probability of {items} is too small for pgmpy; engine='numpy' rescales"
-    )
+    return EngineLimitError(f"at {name!r} the probability of {items} is too small for pgmpy; engine='numpy' rescales")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import codecs
+import json
 import tomllib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -14,12 +16,36 @@ from twitchbayes.tables import Row, Table, bands, pairs, words
 __all__ = ["Citation", "Knowledge", "Link", "Number", "Prior", "Variable", "overlay", "read"]
 
 COLUMNS: Mapping[str, tuple[str, ...]] = {
-    "variables.csv": ("variable", "role", "label", "question", "states", "group", "assumed", "serious", "definition"),
+    "variables.csv": (
+        "variable",
+        "role",
+        "label",
+        "question",
+        "states",
+        "group",
+        "assumed",
+        "serious",
+        "definition",
+    ),
     "priors.csv": ("variable", "given", "state", "probability", "low", "high", "basis", "source", "note"),
     "links.csv": ("parent", "child", "form", "probability", "low", "high", "basis", "source", "note"),
     "sources.csv": ("source", "citation", "identifier", "kind", "read"),
     "codes.csv": ("variable", "system", "code"),
     "scenarios.csv": ("case", "evidence", "holds", "source"),
+    "checks.csv": (
+        "check",
+        "measure",
+        "variable",
+        "given",
+        "against",
+        "value",
+        "low",
+        "high",
+        "basis",
+        "status",
+        "source",
+        "note",
+    ),
     "red_flags.csv": ("rule", "evidence", "advice", "source"),
 }
 REQUIRED = ("variables.csv", "priors.csv", "links.csv", "sources.csv")
@@ -104,7 +130,8 @@ class Knowledge:
     """The checked content of a model folder.
 
     `tables` keeps every file as text (extra columns included), so that a model can be saved without
-    loss; `meta` is `model.toml`; `variables`, `priors`, `links` and `citations` are its typed rows.
+    loss; `meta` is `model.toml`; `variables`, `priors`, `links` and `citations` are its typed rows;
+    `facts` are the numbers of `checks.csv`, which no parameter depends on.
     """
 
     name: str
@@ -115,6 +142,7 @@ class Knowledge:
     priors: tuple[Prior, ...] = field(repr=False)
     links: tuple[Link, ...] = field(repr=False)
     citations: Mapping[str, Citation] = field(repr=False)
+    facts: tuple[Number, ...] = field(repr=False)
     populations: Mapping[str, Table] = field(repr=False)
     population: str | None = None
 
@@ -144,7 +172,11 @@ class Knowledge:
             have = did_you_mean(name, self.populations) or " It has none."
             message = f"model {self.name!r} has no population {name!r}.{have}"
             raise ModelNotFoundError(message)
-        return replace(overlay(self, self.populations[name]), population=name)
+        laid = overlay(self, self.populations[name])
+        # Written into model.toml, so that a saved model says what its priors are.
+        setting = f"setting = {json.dumps(name)}\n".encode()
+        raw = setting + self.meta_raw.removeprefix(codecs.BOM_UTF8)
+        return replace(laid, population=name, meta={**self.meta, "setting": name}, meta_raw=raw)
 
 
 def read(folder: Any, *, name: str | None = None) -> Knowledge:
@@ -187,6 +219,9 @@ def read(folder: Any, *, name: str | None = None) -> Knowledge:
         if not table.rows and table.file not in unread:
             problems.append(Problem(table.file, None, "has a header and no row under it"))
             unread.add(table.file)
+    if meta.get("setting") and meta["setting"] not in populations:
+        hint = did_you_mean(meta["setting"], populations)
+        problems.append(Problem("model.toml", None, f"setting {meta['setting']!r} is no file of populations/.{hint}"))
     kept = {file: table for file, table in read_tables.items() if table.raw is not None or file in REQUIRED}
     knowledge = _typed(name, meta, meta_raw, kept, populations, problems)
     problems.extend(checks.whole(knowledge, unread=unread))
@@ -276,9 +311,11 @@ def _meta(folder: Any, problems: list[Problem]) -> tuple[dict[str, str], bytes]:
     missing = [key for key in META if key not in meta or not str(meta[key]).strip()]
     if missing:
         problems.append(Problem("model.toml", None, f"lacks {', '.join(missing)}"))
-    for key in ("name", *META):
-        if not isinstance(meta.get(key, ""), str):
-            problems.append(Problem("model.toml", None, f"{key} = {meta[key]!r} must be a text in quotes"))
+    problems.extend(
+        Problem("model.toml", None, f"{key} = {meta[key]!r} must be a text in quotes")
+        for key in ("name", "setting", *META)
+        if not isinstance(meta.get(key, ""), str)
+    )
     return {key: str(value).strip() for key, value in meta.items()}, raw
 
 
@@ -317,7 +354,9 @@ def _typed(
         priors=_priors(present["priors.csv"], problems),
         links=_links(present["links.csv"], problems),
         citations=_citations(present["sources.csv"], problems),
+        facts=_facts(present.get("checks.csv"), problems),
         populations=populations,
+        population=meta.get("setting") or None,
     )
 
 
@@ -340,29 +379,46 @@ def _variable(row: Row) -> Variable:
     )
 
 
-def _number(row: Row, problems: list[Problem]) -> Number:
-    faults, (probability, low, high) = checks.interval(row)
+def _number(row: Row, problems: list[Problem], *, column: str = "probability", above_one: bool = False) -> Number:
+    faults, (probability, low, high) = checks.interval(row, column=column, above_one=above_one)
     problems.extend(faults)
     return Number(probability, low, high, row["basis"], words(row["source"]), row["note"], row.file, row.line)
 
 
 def _priors(table: Table, problems: list[Problem]) -> tuple[Prior, ...]:
     return tuple(
-        Prior(row["variable"], tuple(sorted(pairs(row["given"]))), row["state"] or "present", _number(row, problems))
+        Prior(
+            row["variable"],
+            tuple(sorted(pairs(row["given"]))),
+            row["state"] or "present",
+            _number(row, problems),
+        )
         for row in table.rows
     )
 
 
 def _links(table: Table, problems: list[Problem]) -> tuple[Link, ...]:
     return tuple(
-        Link(row["parent"], row["child"], "compound" if row["form"] == "compound" else "net", _number(row, problems))
+        Link(
+            row["parent"],
+            row["child"],
+            "compound" if row["form"] == "compound" else "net",
+            _number(row, problems),
+        )
         for row in table.rows
     )
 
 
+def _facts(table: Table | None, problems: list[Problem]) -> tuple[Number, ...]:
+    rows = table.rows if table else ()
+    return tuple(_number(row, problems, column="value", above_one="ratio" in row["measure"]) for row in rows)
+
+
 def _citations(table: Table, problems: list[Problem]) -> dict[str, Citation]:
     problems.extend(
-        Problem(row.file, row.line, f"source {row['source']!r} has no citation") for row in table.rows if not row["citation"]
+        Problem(row.file, row.line, f"source {row['source']!r} has no citation")
+        for row in table.rows
+        if not row["citation"]
     )
     return {
         row["source"]: Citation(row["source"], row["citation"], row["identifier"], row["kind"], row["read"])

@@ -12,11 +12,12 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from twitchbayes import card, consistency, red_flags
 from twitchbayes import knowledge as knowledge_module
 from twitchbayes import priors as priors_module
 from twitchbayes.conflict import impossible
 from twitchbayes.engine import Engine, Runs, answer
-from twitchbayes.errors import InvalidValueError, ModelNotFoundError, UnknownVariableError, did_you_mean
+from twitchbayes.errors import InvalidValueError, ModelNotFoundError, did_you_mean
 from twitchbayes.evidence import Words
 from twitchbayes.knowledge import Knowledge
 from twitchbayes.network import Network, compile_network
@@ -60,6 +61,12 @@ class Model:
         self.network: Network = compile_network(knowledge)
         self._engine = Engine(self.network)
         self._words = Words(knowledge, self.network)
+        self._rules = red_flags.read_rules(knowledge, self._words)
+
+    @property
+    def engine(self) -> Engine:
+        """The engine that answers, for batches of codes and parameter sets of one's own."""
+        return self._engine
 
     @property
     def name(self) -> str:
@@ -107,8 +114,7 @@ class Model:
     @cached_property
     def _prior(self) -> Posterior:
         # Nothing known, and nothing assumed: the population as it is.
-        nothing: dict[str, Any] = {v.name: None for v in self.knowledge.variables.values() if v.assumed}
-        return self.infer(nothing)
+        return self.infer(self._words.nothing_assumed)
 
     @property
     def prior(self) -> Mapping[str, float]:
@@ -168,7 +174,7 @@ class Model:
         found = answer(runs, case)
         if not found.possible[0]:
             raise impossible(runs, case)
-        return Posterior(self, case, found, runs)
+        return Posterior(self, case, found, runs, red_flags=red_flags.met(self._rules, case))
 
     def _runs(self, engine: str) -> Runs:
         if engine == "numpy":
@@ -207,8 +213,22 @@ class Model:
         return Model(merged, changes=priors_module.since(self.changes, changes))
 
     def at_population(self, name: str | None) -> Model:
-        """Return the model with the priors of one of its settings (`populations/<name>.csv`)."""
-        return self if name is None else Model(self.knowledge.at_population(name), changes=self.changes)
+        """Return the model with the priors of one of its settings (`populations/<name>.csv`).
+
+        Raises
+        ------
+        ModelNotFoundError
+            If the model has no such setting.
+        InvalidValueError
+            If other priors are laid over the model already: a setting would undo some of them unseen.
+        """
+        if name is None or name == self.population:
+            return self
+        if self.population is not None or self.changes:
+            laid = f"population {self.population!r}" if self.population else f"{len(self.changes)} changed numbers"
+            message = f"population {name!r} cannot be laid over {laid}; start from the model as it was loaded"
+            raise InvalidValueError(message)
+        return Model(self.knowledge.at_population(name))
 
     @property
     def parameters(self) -> pd.DataFrame:
@@ -230,6 +250,32 @@ class Model:
             head = {"kind": kind, "parent": link.parent, "child": link.child, "given": ""}
             rows.append({**head, "state": "present", "form": link.form, **_number_columns(link.number)})
         return pd.DataFrame(rows)
+
+    def implied_facts(self) -> list[consistency.Implied]:
+        """Return the rows of `check` without making a frame of them."""
+        return consistency.compare(self.knowledge, self._words, self._engine)
+
+    def check(self) -> pd.DataFrame:
+        """Compare the facts of `checks.csv`, which no parameter depends on, with what the model implies.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row a fact: `check`, `quantity`, `fact`, `low`, `high`, `implied`, `inside` (is the
+            implied value in the fact's interval?), `distance_nats` (ln of implied over the nearer
+            bound, 0 inside), `expected` (False where the table says that it lies outside, for the
+            reason in `note`), `basis`, `source`, `note`.
+
+        Raises
+        ------
+        ModelTableError
+            With every row that cannot be read, by line.
+        """
+        import pandas as pd
+
+        frame = pd.DataFrame(self.implied_facts(), columns=list(consistency.Implied._fields))
+        frame["sources"] = [";".join(sources) for sources in frame["sources"]]
+        return frame.rename(columns={"sources": "source"})
 
     def save(self, folder: str | os.PathLike[str]) -> Path:
         """Write the model's tables into a new folder, unchanged files byte for byte.
@@ -279,6 +325,15 @@ class Model:
         from twitchbayes.interop import export
 
         return export(self.network, Path(file))
+
+    def card(self, file: str | os.PathLike[str]) -> Path:
+        """Write the model card, generated from the tables, as Markdown, and its picture beside it as SVG."""
+        path = Path(file)
+        drawing = path.with_suffix(".svg")
+        text = card.markdown(self, self.implied_facts(), picture_file=drawing.name)
+        drawing.write_text(card.picture(self.knowledge), encoding="utf-8", newline="\n")
+        path.write_text(text, encoding="utf-8", newline="\n")
+        return path
 
     def describe(self) -> str:
         """Return one line: name, version, population and window."""

@@ -203,7 +203,10 @@ def compile_network(knowledge: Knowledge) -> Network:
 
 
 def _index(
-    knowledge: Knowledge, contexts: Sequence[Variable], causes: Sequence[Variable], findings: Sequence[Variable]
+    knowledge: Knowledge,
+    contexts: Sequence[Variable],
+    causes: Sequence[Variable],
+    findings: Sequence[Variable],
 ) -> ParameterIndex:
     offset = len(knowledge.priors)
     context_of = {v.name: i for i, v in enumerate(contexts)}
@@ -250,9 +253,7 @@ def _shape(rows: Sequence[tuple[int, Prior]], variables: Mapping[str, Variable])
     return tuple(len(variables[name].states) for name, _ in rows[0][1].given)
 
 
-def _context_rows(
-    variable: Variable, rows: Sequence[tuple[int, Prior]], variables: Mapping[str, Variable]
-) -> Ints:
+def _context_rows(variable: Variable, rows: Sequence[tuple[int, Prior]], variables: Mapping[str, Variable]) -> Ints:
     index = np.full((*_shape(rows, variables), len(variable.states)), COMPLEMENT, dtype=np.int64)
     for row, prior in rows:
         index[(*_position(prior.given, variables), variable.states.index(prior.state))] = row

@@ -297,7 +297,12 @@ def _runs(network: Network, scopes: _Scopes, order: Sequence[int]) -> list[_Run]
         slots = frozenset(i for i, (first, last) in slot_spans.items() if first <= step <= last)
         factors = [c for c, place in places.items() if place == step]
         if runs:
-            wider = _Run([*runs[-1].causes, k], runs[-1].axes | axes, runs[-1].slots | slots, runs[-1].factors + factors)
+            wider = _Run(
+                [*runs[-1].causes, k],
+                runs[-1].axes | axes,
+                runs[-1].slots | slots,
+                runs[-1].factors + factors,
+            )
             same = wider.axes == runs[-1].axes == axes and wider.slots == runs[-1].slots == slots
             if same or _cells(network, wider) <= FLAT_CELLS:
                 runs[-1] = wider
@@ -310,11 +315,9 @@ def _cells(network: Network, run: _Run) -> int:
     return math.prod(_card(network, c) for c in run.axes) << len(run.slots)
 
 
-def _spans(
-    needs: Iterable[tuple[int, frozenset[int]]], scopes: _Scopes, steps: int
-) -> dict[int, tuple[int, int]]:
+def _spans(needs: Iterable[tuple[int, frozenset[int]]], scopes: _Scopes, steps: int) -> dict[int, tuple[int, int]]:
     """First and last step at which each carried context is live, so that each factor finds its scope live."""
-    spans = {}
+    spans: dict[int, tuple[int, int]] = {}
     for step, contexts in needs:
         for c in contexts:
             spans[c] = (spans.get(c, (step, step))[0], step)

@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 import heapq
-import html
 import json
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from twitchbayes import display
 from twitchbayes.engine import UNKNOWN, Answer, Runs, log_probability
 from twitchbayes.errors import UnknownVariableError
 from twitchbayes.evidence import Evidence
+from twitchbayes.provenance import Provenance, trace
+from twitchbayes.red_flags import RedFlag
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from twitchbayes.model import Model
 
-__all__ = ["DISCLAIMER", "ExplanatorySet", "Posterior"]
+__all__ = ["ExplanatorySet", "Posterior"]
 
-DISCLAIMER = "For research and teaching. Not a medical device, not medical advice."
 # Partial assignments that are opened at once in the search for the most probable explanations.
 SEARCH_BATCH = 32
 
@@ -51,9 +51,14 @@ class Posterior(Mapping[str, float]):
         P(at least one cause marked serious is present | evidence).
     log_evidence : float
         ln P(evidence), in nats.
+    red_flags : tuple of RedFlag
+        The warning signs of guidelines that this evidence meets, with their citations. They stand
+        beside the probabilities and do not change them.
     """
 
-    def __init__(self, model: Model, evidence: Evidence, answer: Answer, engine: Runs) -> None:
+    def __init__(
+        self, model: Model, evidence: Evidence, answer: Answer, engine: Runs, *, red_flags: tuple[RedFlag, ...] = ()
+    ) -> None:
         values = answer.causes[0].tolist()
         order = sorted(range(len(values)), key=lambda k: (-values[k], k))
         names = engine.network.causes
@@ -61,6 +66,7 @@ class Posterior(Mapping[str, float]):
         self._evidence = evidence
         self._engine = engine
         self.model = model
+        self.red_flags = red_flags
         self.none = float(answer.none[0])
         self.serious = float(answer.serious[0])
         self.log_evidence = float(answer.log_evidence[0])
@@ -172,6 +178,13 @@ class Posterior(Mapping[str, float]):
         log_joint = log_probability(self._engine, self._evidence, further)
         return np.minimum(np.exp(log_joint - self.log_evidence), 1.0)
 
+    def provenance(self, cause: str) -> Provenance:
+        """Return which numbers of the tables the posterior of a cause rests on, and where they are from.
+
+        See `twitchbayes.provenance.trace`. It needs the numpy engine: the answer of pgmpy is the same.
+        """
+        return trace(self.model.knowledge, self.model.engine, self._evidence, cause)
+
     def to_frame(self) -> pd.DataFrame:
         """Return a table: cause, label, prior, posterior (fractions) and whether the cause is serious."""
         import pandas as pd
@@ -205,70 +218,16 @@ class Posterior(Mapping[str, float]):
             "none": self.none,
             "serious": self.serious,
             "log_evidence_nats": self.log_evidence,
-            "disclaimer": DISCLAIMER,
+            "red_flags": [{**flag._asdict(), "citations": list(flag.citations)} for flag in self.red_flags],
+            "disclaimer": display.DISCLAIMER,
         }
 
     def to_json(self, *, indent: int | None = 2) -> str:
         """Return `to_dict` as JSON."""
         return json.dumps(self.to_dict(), indent=indent, allow_nan=False)
 
-    def _said(self) -> str:
-        virtual = [f"{name} seen with likelihoods {values}" for name, values in self.virtual_evidence.items()]
-        observed = [f"{name}={state}" for name, state in self.evidence.items()]
-        return ", ".join(observed + virtual) or "nothing observed"
-
     def __repr__(self) -> str:
-        variables = self.model.knowledge.variables
-        width = max([len(variables[cause].label) for cause in self] + [len("no listed cause")])
-        lines = [f"Posterior of {self.model.describe()}", f"  given {self._said()}"]
-        if self.assumed:
-            lines.append(f"  assumed {', '.join(f'{name}={state}' for name, state in self.assumed.items())}")
-        lines += ["", f"  {'cause':<{width}}  {'prior':>9}  {'posterior':>9}"]
-        for cause in self:
-            mark = "  serious" if variables[cause].serious else ""
-            row = f"  {variables[cause].label:<{width}}  {percent(self.prior[cause]):>9}  {percent(self[cause]):>9}"
-            lines.append(row + mark)
-        lines.append(f"  {'no listed cause':<{width}}  {percent(self.model.prior_none):>9}  {percent(self.none):>9}")
-        lines += ["", f"  P(at least one serious cause) = {percent(self.serious)}", f"  {DISCLAIMER}"]
-        return "\n".join(lines)
+        return display.as_text(self)
 
     def _repr_html_(self) -> str:
-        variables = self.model.knowledge.variables
-        escape = html.escape
-        rows = "".join(
-            f"<tr><th scope='row' style='text-align:left'>{escape(variables[cause].label)}"
-            f"{' <strong>(serious)</strong>' if variables[cause].serious else ''}</th>"
-            f"<td>{percent(self.prior[cause])}</td><td>{percent(self[cause])}</td>"
-            f"<td style='text-align:left'>{_bar(self[cause])}</td></tr>"
-            for cause in self
-        )
-        assumed = ", ".join(f"{name}={state}" for name, state in self.assumed.items())
-        return (
-            "<div class='twitchbayes-posterior'><table>"
-            f"<caption style='caption-side:top;text-align:left'>{escape(self.model.describe())}<br>given {escape(self._said())}"
-            f"{f'<br>assumed {escape(assumed)}' if assumed else ''}</caption>"
-            "<thead><tr><th scope='col' style='text-align:left'>cause</th><th scope='col'>prior</th>"
-            "<th scope='col'>posterior</th><th scope='col'></th></tr></thead>"
-            f"<tbody>{rows}<tr><th scope='row' style='text-align:left'>no listed cause</th>"
-            f"<td>{percent(self.model.prior_none)}</td><td>{percent(self.none)}</td>"
-            f"<td style='text-align:left'>{_bar(self.none)}</td></tr></tbody></table>"
-            f"<p>P(at least one serious cause) = {percent(self.serious)}. <small>{DISCLAIMER}</small></p></div>"
-        )
-
-
-def percent(probability: float) -> str:
-    """Return a probability in percent with three significant digits; never 0% or 100% where it is neither."""
-    value = 100 * probability
-    if probability in {0.0, 1.0}:
-        return f"{value:.0f}%"
-    if value > 99.9:
-        places = 1 - math.floor(math.log10(100 - value))
-        return f"{value:.{places}f}%"
-    if value < 0.001:
-        return f"{value:.1e}%"
-    return f"{value:.{max(0, 2 - math.floor(math.log10(value)))}f}%"
-
-
-def _bar(probability: float) -> str:
-    width = f"{100 * probability:.1f}px"
-    return f"<span aria-hidden='true' style='display:inline-block;height:.7em;width:{width};background:#0072b2'></span>"
+        return display.as_html(self)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _Key: TypeAlias = tuple[str, tuple[tuple[str, str], ...], str]
 
-__all__ = ["Change", "PriorsLike", "changes", "read", "since"]
+__all__ = ["Change", "changes", "read", "since"]
 
 
 class Change(NamedTuple):
@@ -105,7 +105,13 @@ def _table(priors: PriorsLike, problems: list[Problem]) -> tuple[Table, Row]:
 
 
 def _citation(name: str, citation: str) -> Row:
-    cells = {"source": name, "citation": citation, "identifier": "none", "kind": "caller", "read": "not applicable"}
+    cells = {
+        "source": name,
+        "citation": citation,
+        "identifier": "none",
+        "kind": "caller",
+        "read": "not applicable",
+    }
     return Row("sources.csv", 0, cells)
 
 
@@ -125,7 +131,9 @@ def _mapping_rows(priors: Mapping[Any, Any], problems: list[Problem]) -> Iterabl
         variable, *given = key if isinstance(key, tuple) else (key,)
         numbers = value if isinstance(value, tuple | list) else (value,)
         if len(given) > 1 or len(numbers) not in {1, 3}:
-            message = f"{key!r}: {value!r} must be variable or (variable, given): probability or (probability, low, high)"
+            message = (
+                f"{key!r}: {value!r} must be variable or (variable, given): probability or (probability, low, high)"
+            )
             problems.append(Problem("mapping of priors", position, message))
             continue
         cells = {"variable": str(variable), "given": str(*given), "state": "present"}

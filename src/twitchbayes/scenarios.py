@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import math
 import operator
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from twitchbayes.errors import InvalidValueError, ModelTableError, Problem, TwitchbayesError, did_you_mean
+from twitchbayes.evidence import read_items
 from twitchbayes.tables import words
 
 if TYPE_CHECKING:
     from twitchbayes.model import Model
     from twitchbayes.posterior import Posterior
 
-__all__ = ["Outcome", "read_items", "run"]
+__all__ = ["Outcome", "run"]
 
 COMPARISONS: Mapping[str, Callable[[float, float], bool]] = {
     "<": operator.lt,
@@ -23,7 +25,8 @@ COMPARISONS: Mapping[str, Callable[[float, float], bool]] = {
     ">=": operator.ge,
 }
 STATUSES = ("holds", "open")
-TERM = re.compile(r"(?:(?P<factor>[0-9.eE+-]+)\s*\*\s*)?(?P<name>[A-Za-z_]\w*)(?:@(?P<case>[\w.-]+))?")
+NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+TERM = re.compile(rf"(?:(?P<factor>{NUMBER.pattern})\s*\*\s*)?(?P<name>[A-Za-z_]\w*)(?:@(?P<case>[\w.-]+))?")
 CONDITION = re.compile(r"(?P<left>[^<>=]+?)\s*(?P<sign><=|>=|<|>)\s*(?P<right>[^<>=]+)")
 
 
@@ -42,27 +45,6 @@ class Outcome(NamedTuple):
     note: str
 
 
-def read_items(items: Iterable[str]) -> dict[str, str]:
-    """Return evidence written as `name=value` words, as on the command line.
-
-    Raises
-    ------
-    InvalidValueError
-        If a word has no "=" or a name stands twice.
-    """
-    evidence: dict[str, str] = {}
-    for item in items:
-        name, sign, value = item.partition("=")
-        if not sign or not name:
-            message = f"{item!r} is not of the form name=value, as weakness=yes"
-            raise InvalidValueError(message)
-        if name in evidence:
-            message = f"given twice: {name}={evidence[name]} and {item}; give each variable once"
-            raise InvalidValueError(message)
-        evidence[name] = value
-    return evidence
-
-
 def run(model: Model) -> list[Outcome]:
     """Return how each condition of the model's `scenarios.csv` comes out.
 
@@ -77,47 +59,48 @@ def run(model: Model) -> list[Outcome]:
     """
     rows = model.knowledge.table("scenarios.csv").rows
     problems: list[Problem] = []
-    answers: dict[str, Posterior] = {}
+    answers: dict[str, Posterior | None] = {}
     for row in rows:
         try:
             if row["case"] in answers:
                 message = f"case {row['case']!r} stands twice"
-                raise InvalidValueError(message)  # noqa: TRY301  (one place turns faults into problems)
+                raise InvalidValueError(message)
             answers[row["case"]] = model.infer(read_items(row["evidence"].split()))
         except TwitchbayesError as error:
+            answers.setdefault(row["case"], None)
             problems.append(Problem(row.file, row.line, str(error)))
     outcomes: list[Outcome] = []
     for row in rows:
         if (row["status"] or "holds") not in STATUSES:
             problems.append(Problem(row.file, row.line, f"status {row['status']!r} is none of {', '.join(STATUSES)}"))
-        if row["case"] not in answers:
-            continue
-        try:
-            outcomes += [
-                Outcome(row["case"], text, *_compare(text, row["case"], answers), row["status"] != "open", row["note"])
-                for text in words(row["holds"])
-            ]
-        except InvalidValueError as error:
-            problems.append(Problem(row.file, row.line, str(error)))
+        for text in words(row["holds"]):
+            try:
+                found = _compare(text, row["case"], answers)
+            except InvalidValueError as error:
+                problems.append(Problem(row.file, row.line, str(error)))
+            else:
+                outcomes.append(Outcome(row["case"], text, *found, row["status"] != "open", row["note"]))
     if problems:
         raise ModelTableError(problems)
     return outcomes
 
 
-def _compare(condition: str, case: str, answers: Mapping[str, Posterior]) -> tuple[float, float, bool]:
+def _compare(condition: str, case: str, answers: Mapping[str, Posterior | None]) -> tuple[float, float, bool]:
     parts = CONDITION.fullmatch(condition.strip())
     if parts is None:
         message = f"{condition!r} is no condition; write one such as als > 0.5 or als > 2*anemia@other_case"
         raise InvalidValueError(message)
     left, right = (_value(parts[side].strip(), case, answers) for side in ("left", "right"))
+    if math.isinf(left) or math.isinf(right):
+        message = f"{condition!r} has a number that is too large"
+        raise InvalidValueError(message)
     return left, right, COMPARISONS[parts["sign"]](left, right)
 
 
-def _value(term: str, case: str, answers: Mapping[str, Posterior]) -> float:
-    try:
+def _value(term: str, case: str, answers: Mapping[str, Posterior | None]) -> float:
+    if NUMBER.fullmatch(term):
         return float(term)
-    except ValueError:
-        parts = TERM.fullmatch(term)
+    parts = TERM.fullmatch(term)
     if parts is None:
         message = f"{term!r} is no number, cause, none or serious"
         raise InvalidValueError(message)
@@ -126,6 +109,8 @@ def _value(term: str, case: str, answers: Mapping[str, Posterior]) -> float:
         message = f"{term!r} names the case {case!r}, which does not stand in the table.{did_you_mean(case, answers)}"
         raise InvalidValueError(message)
     posterior = answers[case]
+    if posterior is None:
+        return math.nan  # The row of that case says what is wrong with it, and nothing is returned.
     known = {**posterior, "none": posterior.none, "serious": posterior.serious}
     if parts["name"] not in known:
         message = f"{term!r}: {parts['name']!r} is no cause, none or serious.{did_you_mean(parts['name'], known)}"

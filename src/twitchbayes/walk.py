@@ -123,7 +123,8 @@ def _backward(
         gradient = gradient * closed.either.prod(axis=-1)[..., None]
         serious += ((trace.before_closed * gradient).sum(axis=-1) * closed.some_serious()).sum(axis=-1)
     wide = gradient.reshape(len(gradient), *trace.entered.shape[1:3], -1, trace.entered.shape[-1])
-    return (wide * trace.entered).sum(axis=(2, 4))
+    before: Floats = (wide * trace.entered).sum(axis=(2, 4))
+    return before
 
 
 def _enter(weights: PatternWeights, stage: Stage, state: Floats) -> tuple[Floats, Floats]:
@@ -177,8 +178,8 @@ class _Move:
             return state @ (self.matrices[0, i] if len(self.matrices) == 1 else self.matrices[:, i])
         out = state.copy()
         for absent, present, link, no_link in self._butterflies(out, i):
-            present += link * absent
-            absent *= no_link
+            np.add(present, link * absent, out=present)
+            np.multiply(absent, no_link, out=absent)
         return out
 
     def backward(self, gradient: Floats, i: int) -> Floats:
@@ -188,8 +189,7 @@ class _Move:
             return gradient @ np.swapaxes(matrices, -1, -2)
         out = gradient.copy()
         for absent, present, link, no_link in self._butterflies(out, i):
-            absent *= no_link
-            absent += link * present
+            np.add(no_link * absent, link * present, out=absent)
         return out
 
     def _butterflies(self, out: Floats, i: int) -> Iterator[tuple[Floats, Floats, Floats, Floats]]:
@@ -199,8 +199,8 @@ class _Move:
             if not self.link[:, i, slot].any():
                 continue
             halves = out.reshape(*out.shape[:-1], 1 << slot, 2, -1)
-            link, no_link = self.link[:, i, slot, None, None, None], self.no_link[:, i, slot, None, None, None]
-            yield halves[..., 0, :], halves[..., 1, :], link, no_link
+            cell = (slice(None), i, slot, None, None, None)
+            yield halves[..., 0, :], halves[..., 1, :], self.link[cell], self.no_link[cell]
 
 
 def _leave(stage: Stage, state: Floats) -> Floats:

@@ -89,10 +89,12 @@ class Lookup:
         """
         index = (self.offsets[tables] + shift) + states @ self.strides[tables].T
         if len(flat) == 1:
-            return flat[0][index]
-        if len(index) == 1:
-            return flat[:, index[0]]
-        return flat[np.arange(len(flat))[:, None, None], index]
+            entries: Floats = flat[0][index]
+        elif len(index) == 1:
+            entries = flat[:, index[0]]
+        else:
+            entries = flat[np.arange(len(flat))[:, None, None], index]
+        return entries
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +157,8 @@ class Closed:
 
     def some_serious(self) -> Floats:
         """Return P(at least one serious closed cause is present | cell, evidence), (rows, cells)."""
-        return -np.expm1(np.log1p(-self.posterior[:, :, self.serious]).sum(axis=-1))
+        log_none: Floats = np.log1p(-self.posterior[:, :, self.serious]).sum(axis=-1)
+        return -np.expm1(log_none)
 
     def factors(self) -> Floats:
         """Return what they multiply each chain of the walk by: all free, none serious, none: (3, rows, cells)."""
@@ -236,7 +239,7 @@ class PatternWeights:
         return walked, closed, peak[:, 0, :].sum(axis=-1)
 
     def _log_prior_absent(self, stage: Stage) -> Floats:
-        """Return ln P(cause absent | contexts of the row and cell), absorbed contexts averaged: (rows, cells, causes)."""
+        """Return ln P(cause absent | contexts of row and cell), absorbed ones averaged: (rows, cells, causes)."""
         states = self._states + stage.grid
         log_absent = self.tables.cause_at.entries(self._logs.survival, states, stage.causes)
         log_absent = log_absent + _total(states == 1, self._logs.activation[:, stage.causes])
@@ -245,14 +248,17 @@ class PatternWeights:
             # The states of a binary context lie next to each other: its entry at 0 is one before that at 1.
             chance = self.tables.context_at.entries(self._logs.contexts, states, contexts, shift=1)
             link = -np.expm1(self._logs.activation[:, None, stage.causes[place], contexts])
-            np.add.at(log_absent, (slice(None), slice(None), place), np.log1p(-link * chance))
+            averaged = np.log1p(-link * chance)
+            for i, cause in enumerate(place):
+                log_absent[:, :, cause] += averaged[:, :, i]
         return log_absent
 
 
 def _total(chosen: NDArray[np.bool_], logs: Floats) -> Floats:
     """Sum logs (sets, outputs, items) over the items chosen in (rows, cells, items): (rows, cells, outputs)."""
     if chosen.shape[:2] == (1, 1):
-        return logs[:, None, :, chosen[0, 0]].sum(axis=-1)
+        alone: Floats = logs[:, None, :, chosen[0, 0]].sum(axis=-1)
+        return alone
     impossible = np.isneginf(logs)
     certain = impossible.any()
     total = _product(chosen, np.where(impossible, 0.0, logs) if certain else logs)
@@ -260,9 +266,10 @@ def _total(chosen: NDArray[np.bool_], logs: Floats) -> Floats:
 
 
 def _product(chosen: NDArray[np.bool_], items: NDArray[Any]) -> Floats:
-    weights = chosen.astype(np.float64)
-    if len(items) > 1:
-        return weights @ items.astype(np.float64).transpose(0, 2, 1)
+    weights, factors = chosen.astype(np.float64), items.astype(np.float64)
+    if len(factors) > 1:
+        product: Floats = weights @ factors.transpose(0, 2, 1)
+        return product
     # One plain matrix product is far faster than one small product a row.
-    flat = weights.reshape(chosen.shape[0] * chosen.shape[1], chosen.shape[2]) @ items[0].astype(np.float64).T
-    return flat.reshape(*chosen.shape[:2], len(items[0]))
+    flat: Floats = weights.reshape(chosen.shape[0] * chosen.shape[1], chosen.shape[2]) @ factors[0].T
+    return flat.reshape(*chosen.shape[:2], len(factors[0]))
