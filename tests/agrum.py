@@ -33,7 +33,9 @@ def build(knowledge: Knowledge) -> Any:
     for link in knowledge.links:
         if link.parent != "leak" and link.parent not in contexts:
             p, leak = link.number.probability, leaks[link.child]
-            net.addWeightedArc(link.parent, link.child, (p - leak) / (1 - leak) if link.form == "compound" else p)
+            weight = (p - leak) / (1 - leak) if link.form == "compound" else p
+            if weight > 0:  # pyAgrum takes no arc of weight 0, which says nothing anyway
+                net.addWeightedArc(link.parent, link.child, weight)
     for union in knowledge.of_role("finding"):
         for member in knowledge.members(union.any_of) if union.any_of else ():
             net.addArc(member.name, union.name)

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from oracle import BruteForce, Truth, relative_error
-from random_models import cases, models
 
+import agrum
+from oracle import BruteForce, Truth, relative_error
+from random_models import ORDINARY, cases, models
 from twitchbayes import ImpossibleEvidenceError, Posterior, load_model, plan, walk
 
 RELATIVE = 1e-9
@@ -118,3 +119,31 @@ def test_shipped_model_equals_brute_force(case: dict[str, str], twitch_truth: Br
     """The shipped model, 0 to all 20 findings positive, contexts known and summed out, is exact."""
     unassumed = {"twitching": None} if "twitching" not in case else {}
     agree(load_model("twitch").infer(case | unassumed), twitch_truth.answer(case))
+
+
+@pytest.mark.parametrize("case", _twitch_cases(), ids=lambda case: f"{len(case)}_items")
+def test_shipped_model_equals_pyagrum(case: dict[str, str]) -> None:
+    """pyAgrum on the same network, built in memory with its own noisy-OR nodes, gives the same posteriors."""
+    pytest.importorskip("pyagrum", reason="pyAgrum is the second oracle; the extra `dev` installs it")
+    model = load_model("twitch")
+    unassumed = {"twitching": None} if "twitching" not in case else {}
+    posterior = model.infer(case | unassumed)
+    truth = agrum.posteriors(agrum.build(model.knowledge), case, model.causes)
+    for cause, p in truth.items():
+        assert posterior[cause] == pytest.approx(p, abs=1e-9), cause
+
+
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+def test_random_models_equal_pyagrum(data: st.DataObject) -> None:
+    """So it does on random networks."""
+    pytest.importorskip("pyagrum", reason="pyAgrum is the second oracle; the extra `dev` installs it")
+    model = data.draw(models(probabilities=ORDINARY))
+    evidence = data.draw(cases(model))
+    truth = BruteForce(model.knowledge).answer(evidence)
+    if truth.evidence == 0:
+        return  # contexts may still have states of probability 0
+    found = agrum.posteriors(agrum.build(model.knowledge), evidence, model.causes)
+    posterior = model.infer(evidence)
+    for cause, p in found.items():
+        assert posterior[cause] == pytest.approx(p, abs=1e-9), cause

@@ -6,9 +6,9 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import pytest
-from models import SHIPPED, load
 
 import twitchbayes
+from models import SHIPPED, load
 from twitchbayes import card
 from twitchbayes.model import Model
 

@@ -47,7 +47,9 @@ NUMBERS = [
     pytest.param("0.5,0.9,0.1", ["low 0.9 is above high 0.1; swap them"], id="low_above_high"),
     pytest.param("0.5,0.6,0.9", ["probability 0.5 is outside its interval [0.6, 0.9]"], id="below_its_interval"),
     pytest.param("0.5,0.1,0.4", ["probability 0.5 is outside its interval [0.1, 0.4]"], id="above_its_interval"),
-    pytest.param("x,y,z", [f"{c} {v!r} {NUMBER}" for c, v in zip(("probability", "low", "high"), "xyz", strict=True)], id="all"),
+    pytest.param(
+        "x,y,z", [f"{c} {v!r} {NUMBER}" for c, v in zip(("probability", "low", "high"), "xyz", strict=True)], id="all"
+    ),
 ]
 PLACES = [
     pytest.param("priors", "priors.csv", "variable,given,probability,low,high\nwinter,,0.5,0,1\nflu,,{}\ncold,,0.1,0,1", id="prior"),

@@ -6,8 +6,8 @@ import math
 from pathlib import Path
 
 import pytest
-from models import load
 
+from models import load
 from twitchbayes import ModelTableError
 from twitchbayes.model import Model
 

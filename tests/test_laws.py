@@ -17,9 +17,9 @@ import numpy as np
 import pytest
 from hypothesis import assume, given, reject, settings
 from hypothesis import strategies as st
+
 from oracle import BruteForce
 from random_models import ORDINARY, cases, make_model, models, number_cells
-
 from twitchbayes import (
     EngineLimitError,
     ImpossibleEvidenceError,

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from models import SITES, load
 
+from models import SITES, load
 from twitchbayes import ModelTableError
 from twitchbayes.model import Model
 

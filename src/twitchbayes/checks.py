@@ -74,12 +74,12 @@ def interval(
         value, fault = _fraction(row[name], math.inf if above_one else 1)
         values.append(value)
         if fault:
-            faults.append(Problem(row.file, row.line, f"{column} {fault}"))
+            faults.append(Problem(row.file, row.line, f"{name} {fault}"))
     probability, low, high = values
     if low > high:
         faults.append(Problem(row.file, row.line, f"low {low} is above high {high}; swap them"))
     elif not (math.isnan(probability) or math.isnan(low) or math.isnan(high) or low <= probability <= high):
-        faults.append(Problem(row.file, row.line, f"{stated} {probability} is outside its interval [{low}, {high}]"))
+        faults.append(Problem(row.file, row.line, f"{column} {probability} is outside its interval [{low}, {high}]"))
     if row["basis"] not in BASES:
         faults.append(Problem(row.file, row.line, f"basis {row['basis']!r} is none of {', '.join(BASES)}"))
     return faults, (probability, low, high)

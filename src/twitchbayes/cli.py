@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import os
 import sys
@@ -53,6 +54,8 @@ def _messages(error: Exception) -> Sequence[object]:
 
 def entry() -> None:
     """Run `main` and exit, quietly where the reader of a pipe has gone away."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a label that the terminal cannot show
     try:
         try:
             status = main()

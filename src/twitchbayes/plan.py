@@ -171,8 +171,8 @@ def _enumerated(cells: int, causes: int, elements: int) -> int:
 
 
 def _stored(cells: int, causes: int) -> int:
-    # Two of the three chains are kept for each cause, and a few more while a stage begins and ends.
-    return cells * (2 * causes + 8)
+    # For each cause two chains and a gradient are kept, and a few more while a stage begins and ends.
+    return cells * (3 * causes + 8)
 
 
 def _too_large(needed: int, max_bytes: int, network: Network, runs: Sequence[_Run]) -> EngineLimitError:

@@ -29,7 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from twitchbayes.plan import Stage
-from twitchbayes.weights import CauseWeights, Closed, PatternWeights
+from twitchbayes.weights import Closed, PatternWeights
 
 __all__ = ["walk"]
 
@@ -43,14 +43,21 @@ FREE, NOT_SERIOUS, NO_CAUSE = 0, 1, 2
 
 @dataclass(slots=True)
 class _Trace:
-    """What the backward pass needs of a stage: what entered, and the state on its way."""
+    """What the backward pass needs of a stage.
 
-    walked: CauseWeights
+    `moved` (walked causes, 2 chains, rows, cells, subsets) is where the weight went with each cause
+    present; `absent` and `present` (walked causes, rows, cells, 1) are the weights of their states.
+    """
+
+    causes: NDArray[np.int64]
+    absent: Floats
+    present: Floats
     closed: Closed
+    move: _Move
     entered: Floats
     before_closed: Floats
     after_closed: Floats
-    moved: list[Floats]
+    moved: Floats
     scales: dict[int, Floats]
 
 
@@ -81,21 +88,30 @@ def _forward(weights: PatternWeights, stage: Stage, state: Floats) -> tuple[Floa
     walked, closed_weights, log_scale = weights.causes(stage)
     closed = Closed.of(closed_weights, serious)
     state, entered = _enter(weights, stage, state)
-    trace = _Trace(walked, closed, entered, state[NOT_SERIOUS], state[FREE], [], {})
+    trace = _Trace(
+        causes=walked.causes,
+        absent=np.moveaxis(walked.absent, -1, 0)[..., None],
+        present=np.moveaxis(walked.present, -1, 0)[..., None],
+        closed=closed,
+        move=_Move.of(stage, weights),
+        entered=entered,
+        before_closed=state[NOT_SERIOUS],
+        after_closed=state[FREE],
+        moved=np.empty((len(walked.causes), 2, *state.shape[1:])),
+        scales={},
+    )
     if closed.causes.size:
         state = state * closed.factors()[..., None]
         trace.after_closed = state[FREE]
-    move = _Move.of(stage, weights)
-    for i, cause in enumerate(walked.causes):
-        moved = walked.present[:, :, i, None] * move.forward(state[:NO_CAUSE], i)
-        state = walked.absent[:, :, i, None] * state
-        state[FREE] += moved[FREE]
-        if not serious[cause]:
-            state[NOT_SERIOUS] += moved[NOT_SERIOUS]
-        trace.moved.append(moved)
+    for i, cause in enumerate(trace.causes):
+        moved = np.multiply(trace.present[i], trace.move.forward(state[:NO_CAUSE], i), out=trace.moved[i])
+        state = trace.absent[i] * state
+        # A serious cause that is present leaves the chain in which none has been so far.
+        reached = state[:NOT_SERIOUS] if serious[cause] else state[:NO_CAUSE]
+        reached += moved[: len(reached)]
         if i % SCALE_EVERY == SCALE_EVERY - 1:
             state, log_scale = _rescale(state, trace, i, log_scale)
-    state, log_scale = _rescale(_leave(stage, state), trace, len(walked.causes), log_scale)
+    state, log_scale = _rescale(_leave(stage, state), trace, len(trace.causes), log_scale)
     return state, trace, log_scale
 
 
@@ -106,17 +122,17 @@ def _backward(
 
     `causes` and `serious` receive what the stage adds to the posteriors.
     """
-    walked, closed = trace.walked, trace.closed
-    move = _Move.of(stage, weights)
-    gradient = _unleave(stage, gradient / trace.scales[len(walked.causes)])
-    for i, cause in reversed(list(enumerate(walked.causes))):
+    gradient = _unleave(stage, gradient / trace.scales[len(trace.causes)])
+    gradients = np.empty((len(trace.causes), *gradient.shape))
+    for i in range(len(trace.causes) - 1, -1, -1):
         if i in trace.scales:
             gradient = gradient / trace.scales[i]
-        causes[:, cause] = (gradient * trace.moved[i][FREE]).sum(axis=(1, 2))
-        if weights.tables.serious[cause]:
-            serious += (gradient * trace.moved[i][NOT_SERIOUS]).sum(axis=(1, 2))
-        present = walked.present[:, :, i, None] * gradient
-        gradient = walked.absent[:, :, i, None] * gradient + move.backward(present, i)
+        gradients[i] = gradient
+        gradient = trace.absent[i] * gradient + trace.move.backward(trace.present[i] * gradient, i)
+    is_serious = weights.tables.serious[trace.causes]
+    causes[:, trace.causes] = (trace.moved[:, FREE] * gradients).sum(axis=(2, 3)).T
+    serious += (trace.moved[is_serious, NOT_SERIOUS] * gradients[is_serious]).sum(axis=(0, 2, 3))
+    closed = trace.closed
     if closed.causes.size:
         share = (trace.after_closed * gradient).sum(axis=-1)
         causes[:, closed.causes] = (share[:, :, None] * closed.posterior).sum(axis=1)
