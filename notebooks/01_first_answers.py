@@ -2,8 +2,6 @@
 # # First answers
 #
 # Someone of 62 feels weak, and an arm twitches. **Which further findings would make ALS the most probable cause?**
-#
-# For research and teaching. Not a medical device, not medical advice.
 
 # %%
 import twitchbayes

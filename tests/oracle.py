@@ -88,8 +88,8 @@ class BruteForce:
 
     def p_causes(self, context: Mapping[str, str]) -> Any:
         """P(joint state of the causes | contexts): each cause is a noisy-OR of its active contexts."""
-        joint = self.constant(self.number(1))
-        for k, cause in enumerate(self.causes):
+        joint = self.constant(self.number(1))[:1]
+        for cause in self.causes:
             given = tuple((parent, context[parent]) for parent in self.given[cause])
             leak = self.prior[(cause, given, "present")]
             absent = 1 - leak
@@ -97,7 +97,8 @@ class BruteForce:
                 link = self.links.get((name, cause))
                 if link is not None and context[name] == "present":
                     absent *= 1 - self.net(link, leak)
-            joint = joint * np.where(self.states[:, k] == 1, 1 - absent, absent)
+            # The states are in the order of itertools.product: the last cause changes fastest.
+            joint = np.multiply.outer(joint, self.constant(self.number(1))[:2] * [absent, 1 - absent]).ravel()
         return joint
 
     def net(self, link: Any, leak: Any) -> Any:

@@ -79,34 +79,33 @@ def test_virtual_evidence_equals_brute_force(data: st.DataObject) -> None:
         agree(model.infer(evidence, virtual_evidence=virtual), truth)
 
 
-def _twitch_cases() -> list[dict[str, str]]:
-    """Cases of the shipped model with 0 to all findings positive, contexts known and unknown."""
-    every = dict.fromkeys(
-        "weakness cramps slurred_speech shortness_of_breath swallowing_trouble headache dizziness fatigue paralysis "
-        "muscle_wasting numbness_tingling pain palpitations tremor insomnia".split(),
-        "present",
-    )
-    sites = dict.fromkeys("twitch_face twitch_tongue twitch_arm_hand twitch_leg_foot twitch_trunk".split(), "present")
-    few = {
-        "age": "60-69",
-        "sex": "male",
-        "recent_exercise": "absent",
-        "cancer": "absent",
-        "dehydration": "absent",
+def _twitch_cases() -> dict[str, dict[str, str]]:
+    """Cases of the shipped model with 0 to all findings positive; what they say of contexts comes on top."""
+    network = load_model("twitch").network
+    every = dict.fromkeys(network.findings, "present")
+    return {
+        "nothing": {},
+        "twitching": {"twitching": "present"},
+        "all_positive": every,
+        "all_negative": dict.fromkeys(every, "absent"),
+        "half": {name: "absent" if i % 2 else "present" for i, name in enumerate(every)},
+        "no_site_yet": {"twitching": "present", "twitch_face": "absent", "weakness": "present", "als": "absent"},
     }
-    rest = "anxiety extreme_pain high_caffeine estrogen_use diuretic_use corticosteroid_use autoimmune_disease trauma".split()
-    known = few | dict.fromkeys(rest, "absent") | {"known_motor_neuron_disease": "absent", "anxiety": "present"}
-    mixed = {name: "absent" if i % 2 else "present" for i, name in enumerate(every)}
-    return [
-        {},
-        {"twitching": "present"},
-        every | sites,
-        every | sites | few,
-        every | sites | known,
-        dict.fromkeys(every | sites, "absent"),
-        mixed | {"twitching": "present", "twitch_face": "absent"} | few,
-        {"twitching": "present", "weakness": "present", "als": "absent", "diuretic_use": "present"},
+
+
+def _contexts(known: str) -> dict[str, str]:
+    """Some contexts of the shipped model: none known, or all but those that several causes share, or all."""
+    network = load_model("twitch").network
+    if known == "none":
+        return {}
+    users = [
+        {k for k, strata in enumerate(network.cause_strata) if i in strata}
+        | set(network.index.activation_cells[1][network.index.activation_cells[2] == i].tolist())
+        for i in range(len(network.contexts))
     ]
+    kept = [i for i, causes in enumerate(users) if known == "all" or len(causes) < 2]
+    states = {network.contexts[i]: network.states[network.contexts[i]][i % 2] for i in kept}
+    return states
 
 
 @pytest.fixture(scope="module")
@@ -114,19 +113,23 @@ def twitch_truth() -> BruteForce:
     return BruteForce(load_model("twitch").knowledge, np.longdouble)
 
 
-@pytest.mark.parametrize("case", _twitch_cases(), ids=lambda case: f"{len(case)}_items")
-def test_shipped_model_equals_brute_force(case: dict[str, str], twitch_truth: BruteForce) -> None:
-    """The shipped model, 0 to all 20 findings positive, contexts known and summed out, is exact."""
+@pytest.mark.parametrize("known", ["shared_unknown", "all"])
+@pytest.mark.parametrize("case", _twitch_cases().values(), ids=_twitch_cases())
+def test_shipped_model_equals_brute_force(case: dict[str, str], known: str, twitch_truth: BruteForce) -> None:
+    """The shipped model, 0 to all findings positive, contexts known and summed out, is exact."""
     unassumed = {"twitching": None} if "twitching" not in case else {}
+    case = case | _contexts(known)
     agree(load_model("twitch").infer(case | unassumed), twitch_truth.answer(case))
 
 
-@pytest.mark.parametrize("case", _twitch_cases(), ids=lambda case: f"{len(case)}_items")
-def test_shipped_model_equals_pyagrum(case: dict[str, str]) -> None:
+@pytest.mark.parametrize("known", ["none", "shared_unknown", "all"])
+@pytest.mark.parametrize("case", _twitch_cases().values(), ids=_twitch_cases())
+def test_shipped_model_equals_pyagrum(case: dict[str, str], known: str) -> None:
     """pyAgrum on the same network, built in memory with its own noisy-OR nodes, gives the same posteriors."""
     pytest.importorskip("pyagrum", reason="pyAgrum is the second oracle; the extra `dev` installs it")
     model = load_model("twitch")
     unassumed = {"twitching": None} if "twitching" not in case else {}
+    case = case | _contexts(known)
     posterior = model.infer(case | unassumed)
     truth = agrum.posteriors(agrum.build(model.knowledge), case, model.causes)
     for cause, p in truth.items():

@@ -428,10 +428,10 @@ def test_closed_pipe_leaves_no_traceback(arguments: list[str], buffered: bool) -
     reader, writer = os.pipe()
     os.close(reader)
     command = [sys.executable, "-m", "twitchbayes", *arguments]
-    how = {"stderr": subprocess.PIPE, "text": True, "check": False, "timeout": 120}
+    environment = {**os.environ, "PYTHONUNBUFFERED": "" if buffered else "1"}
     try:
         done = subprocess.run(
-            command, stdout=writer, env={**os.environ, "PYTHONUNBUFFERED": "" if buffered else "1"}, **how
+            command, stdout=writer, stderr=subprocess.PIPE, env=environment, text=True, check=False, timeout=120
         )
     finally:
         os.close(writer)

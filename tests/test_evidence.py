@@ -354,6 +354,7 @@ def test_several_faults_come_together(twitch: Model) -> None:
     ):
         assert sum(part in str(e) for e in error.errors) == 1
     assert (error.name, error.suggestions) == ("weaknes", ("weakness",))
+    assert error.known == tuple(twitch.knowledge.variables)
 
 
 @pytest.mark.parametrize(

@@ -384,6 +384,25 @@ def test_finding_moves_its_parents_its_own_way_in_the_population(name: str) -> N
         assert all(after[k] >= found.causes[0][k] for k, c in enumerate(network.causes) if c in parents), finding
 
 
+def test_unknown_context_can_turn_a_finding_against_a_parent() -> None:
+    """Why the law above needs known contexts: a finding that speaks for B's stratum speaks against A's."""
+    priors = [("x", "", "low", 0.5), ("x", "", "high", 0.5)]
+    priors += [("a", "x=low", "present", 0.5), ("a", "x=high", "present", 0.1)]
+    priors += [("b", "x=low", "present", 0.1), ("b", "x=high", "present", 0.5)]
+    links = {("leak", "f"): 0.0, ("a", "f"): 0.1, ("b", "f"): 0.9}
+    model = make_model(
+        [{"variable": "x", "role": "context", "states": "low;high"}]
+        + [{"variable": v, "role": role} for v, role in (("a", "cause"), ("b", "cause"), ("f", "finding"))],
+        [{"variable": v, "given": g, "state": s, **number_cells(p)} for v, g, s, p in priors],
+        [{"parent": a, "child": b, "form": "net", **number_cells(p)} for (a, b), p in links.items()],
+    )
+    # P(f | low) = 1 - (1 - 0.05) (1 - 0.09) = 0.1355 and P(f | high) = 1 - (1 - 0.01) (1 - 0.45) = 0.4555;
+    # P(f | A, low) = 1 - 0.9 x 0.91 = 0.181 and P(f | A, high) = 1 - 0.9 x 0.55 = 0.505.
+    assert ask(model, {})["a"] == close(0.3)
+    assert ask(model, {"f": True})["a"] == close((0.5 * 0.181 + 0.1 * 0.505) / (0.1355 + 0.4555))  # 0.239
+    assert ask(model, {"f": True, "x": "low"})["a"] == close(0.5 * 0.181 / 0.1355)  # 0.668 > 0.5
+
+
 @every_model
 @some
 @given(data=st.data())
@@ -575,7 +594,7 @@ def test_input_is_untouched(name: str, data: st.DataObject, seed: int) -> None:
     group = next(iter(model.knowledge.of_role("group")), None)
     members = [m.name for m in model.knowledge.members(group.name)] if group else []
     if group and not {*members, *model.network.unions} & {*case}:
-        case[group.name] = {member: True for member in members[:1]}  # type: ignore[assignment]
+        case[group.name] = dict.fromkeys(members[:1], True)  # type: ignore[assignment]
     virtual = {c: 2.0 for c in model.causes[:2] if c not in case}
     codes, values = random_codes(model.network, 5, seed), other_values(model, 5, seed)
     kept = copy.deepcopy((case, virtual, codes, values))
@@ -771,6 +790,7 @@ def likelihoods(state: str, n_findings: int, n_linked: int, leak: float, compoun
     [
         pytest.param("present", 400, 3, 0.01, 0.05, id="400_present_3_linked"),
         pytest.param("present", 400, 400, 0.01, 0.0101, id="400_present_all_linked"),
+        pytest.param("present", 12, 12, 1e-30, 2e-30, id="12_present_at_1e-30"),
         pytest.param("absent", 2000, 2000, 0.01, 0.012, id="2000_absent_all_linked"),
         pytest.param("absent", 2000, 2, 0.9, 0.95, id="2000_absent_at_0.9"),
     ],

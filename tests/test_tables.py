@@ -121,9 +121,9 @@ def test_a_column_that_is_not_there_reads_as_empty() -> None:
             id="duplicate_column",
         ),
         pytest.param(
-            b"a,,b\n1,2,3\n",
+            b"a,,,b\n1,2,3,4\n",
             "t.csv, line 1: has a column without a name; name it or take it out",
-            id="column_without_a_name",
+            id="columns_without_a_name",
         ),
         pytest.param(
             b"a,b,\n1,2,\n1,2,lost\n",
@@ -182,6 +182,7 @@ def test_several_faults_of_one_file_are_all_reported() -> None:
 class Unreadable:
     """A file that may not be opened."""
 
+    error: OSError
     name: str = "t.csv"
 
     def is_file(self) -> bool:
@@ -191,7 +192,7 @@ class Unreadable:
         return False
 
     def read_bytes(self) -> bytes:
-        raise PermissionError(13, "Permission denied")
+        raise self.error
 
 
 @pytest.mark.parametrize(
@@ -216,7 +217,15 @@ class Unreadable:
             ["t.csv: is a directory; a CSV file belongs here"],
             id="directory_where_a_file_is_optional",
         ),
-        pytest.param(lambda _: Unreadable(), False, ["t.csv: cannot be opened: Permission denied"], id="unreadable"),
+        pytest.param(
+            lambda _: Unreadable(PermissionError(13, "Permission denied")),
+            False,
+            ["t.csv: cannot be opened: Permission denied"],
+            id="unreadable",
+        ),
+        pytest.param(
+            lambda _: Unreadable(OSError("gone astray")), True, ["t.csv: cannot be opened: gone astray"], id="broken"
+        ),
     ],
 )
 def test_no_file_to_read(tmp_path: Path, make: object, missing_ok: bool, expected: list[str]) -> None:
