@@ -104,8 +104,7 @@ def _contexts(known: str) -> dict[str, str]:
         for i in range(len(network.contexts))
     ]
     kept = [i for i, causes in enumerate(users) if known == "all" or len(causes) < 2]
-    states = {network.contexts[i]: network.states[network.contexts[i]][i % 2] for i in kept}
-    return states
+    return {network.contexts[i]: network.states[network.contexts[i]][i % 2] for i in kept}
 
 
 @pytest.fixture(scope="module")
@@ -125,7 +124,7 @@ def test_shipped_model_equals_brute_force(case: dict[str, str], known: str, twit
 @pytest.mark.parametrize("known", ["none", "shared_unknown", "all"])
 @pytest.mark.parametrize("case", _twitch_cases().values(), ids=_twitch_cases())
 def test_shipped_model_equals_pyagrum(case: dict[str, str], known: str) -> None:
-    """pyAgrum on the same network, built in memory with its own noisy-OR nodes, gives the same posteriors."""
+    """On the same network pyAgrum, built in memory with its own noisy-OR nodes, gives the same posteriors."""
     pytest.importorskip("pyagrum", reason="pyAgrum is the second oracle; the extra `dev` installs it")
     model = load_model("twitch")
     unassumed = {"twitching": None} if "twitching" not in case else {}

@@ -56,7 +56,7 @@ def test_a_model_without_facts_has_an_empty_table(tiny: Model) -> None:
     assert "implied" in table.columns
 
 
-def test_nothing_is_assumed(sites: Model, folder: Path) -> None:
+def test_nothing_is_assumed(folder: Path) -> None:
     """The rate of twitching in a population is not 1, although `infer` assumes that twitching is present."""
     from models import SITES
 

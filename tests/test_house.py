@@ -55,7 +55,9 @@ def loaded_by(code: str) -> set[str]:
         ),
         pytest.param(
             "import twitchbayes as tb\n"
-            "m = tb.load_model('twitch').with_priors({'stress': 0.2})\n"
+            "m = tb.load_model('twitch')\n"
+            "p = next(p for p in m.knowledge.priors if p.variable in m.causes)\n"
+            "m = m.with_priors({(p.variable, ';'.join(map('='.join, p.given))): p.number.probability})\n"
             "tb.list_models(), m.fingerprint, repr(m), m.changes",
             HEAVY,
             id="other_priors",

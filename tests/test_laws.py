@@ -539,7 +539,7 @@ def other_values(model: Model, n_sets: int, seed: int) -> np.ndarray:
     """Other numbers that the tables may hold: (n_sets, n_priors + n_links)."""
     rng = np.random.default_rng(seed)
     knowledge = model.knowledge
-    values = np.repeat(model.network.values, n_sets, axis=0)
+    values = np.repeat(model.network.numbers, n_sets, axis=0)
     rows = [*knowledge.priors, *knowledge.links]
     strata: dict[Any, list[int]] = {}
     for i, row in enumerate(rows):
@@ -614,7 +614,7 @@ def test_arrays_are_read_only(name: str, data: st.DataObject, seed: int) -> None
     network, engine = model.network, Engine(model.network)
     evidence = Words(model.knowledge, network).read({}, {model.causes[0]: 2})
     sets = network.with_values(other_values(model, 2, seed))
-    frozen = [network.values, evidence.codes]
+    frozen = [network.numbers, evidence.codes]
     for numbers in (network.parameters, sets):
         frozen += [
             *numbers.context_tables,

@@ -331,8 +331,8 @@ def test_line_ends_do_not_change_the_fingerprint(folder: Path, tmp_path: Path) -
 def test_parameters(sites: Model) -> None:
     """Every number of the tables is one row, with its interval, basis, source and place."""
     frame = sites.parameters
-    assert len(frame) == 11 + 8 == sites.network.values.shape[1]
-    assert frame["probability"].tolist() == sites.network.values[0].tolist()
+    assert len(frame) == 11 + 8 == sites.network.numbers.shape[1]
+    assert frame["probability"].tolist() == sites.network.numbers[0].tolist()
     assert frame["kind"].value_counts().to_dict() == {"context": 6, "cause": 5, "link": 5, "leak": 3}
     assert frame.iloc[-1].to_dict() == {
         "kind": "link", "parent": "palsy", "child": "weak", "given": "", "state": "present", "form": "compound",
@@ -432,7 +432,7 @@ def test_threads(twitch: Model) -> None:
 def test_a_model_hands_out_nothing_that_changes_it(tiny: Model) -> None:
     """The arrays of a model are read-only, and its frames are copies."""
     before = tiny.infer(fever=True).to_json()
-    for array in (tiny.network.values, tiny.network.parameters.links, tiny.network.parameters.finding_leaks):
+    for array in (tiny.network.numbers, tiny.network.parameters.links, tiny.network.parameters.finding_leaks):
         with pytest.raises(ValueError, match="read-only"):
             array[...] = 0
     frame = tiny.parameters

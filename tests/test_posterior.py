@@ -172,14 +172,40 @@ def test_unknown_cause(twitch: Model, name: Any, hint: str) -> None:
 # Joint and explanations
 
 
+@pytest.fixture
+def eight(folder: Path) -> Model:
+    """Eight causes of six findings, crossed, behind a context that two of them are stratified by."""
+    causes, findings = [f"c{k}" for k in range(8)], [f"f{j}" for j in range(6)]
+    priors = [f"c{k},,{0.02 + 0.03 * k}" for k in range(6)]
+    priors += [f"c{k},x={state},{p}" for k in (6, 7) for state, p in (("absent", 0.1), ("present", 0.4))]
+    links = [f"leak,{f},0.05" for f in findings]
+    links += [f"c{k},f{j},{(1 + (3 * k + 5 * j) % 8) / 10}" for k in range(8) for j in range(6) if (k + j) % 3]
+    return load(
+        folder,
+        variables="variable,role,serious\nx,context,\n"
+        + "".join(f"{c},cause,{'yes' if c in {'c1', 'c6'} else ''}\n" for c in causes)
+        + "".join(f"{f},finding,\n" for f in findings),
+        priors="variable,given,probability\nx,,0.3\n" + "\n".join(priors),
+        links="parent,child,probability\n" + "\n".join(links),
+    )
+
+
 @pytest.mark.parametrize(
-    "case", [{}, {"weakness": True, "twitch_location": "arm_hand"}, {"als": True}, {"stress": False}]
+    ("case", "virtual"),
+    [
+        ({}, {}),
+        ({"f0": True, "f1": True}, {"f2": 3}),
+        ({"f0": True, "f1": False, "x": True}, {}),
+        ({"c6": True, "f3": True}, {"c0": 2}),
+        ({"c1": False, "c6": False}, {"x": 0.5}),
+        (dict.fromkeys(["f0", "f1", "f2", "f3", "f4", "f5"], True), {}),
+    ],
 )
-def test_joint_sums_to_its_margins(twitch: Model, case: dict[str, Any]) -> None:
-    """The joint of all causes sums to 1, its margins are the posteriors, and its corner is none."""
-    p = twitch.infer(case, virtual_evidence={"pain": 3})
+def test_joint_sums_to_its_margins(eight: Model, case: dict[str, Any], virtual: dict[str, float]) -> None:
+    """The joint of all causes sums to 1; its margins are the posteriors, none and serious."""
+    p = eight.infer(case, virtual_evidence=virtual)
     joint = p.joint(list(p))
-    assert len(joint) == 2 ** len(p)
+    assert len(joint) == 2**8
     assert list(joint.columns) == [*p, "probability"]
     assert not joint.duplicated(list(p)).any()
     weights = joint["probability"]
@@ -187,10 +213,19 @@ def test_joint_sums_to_its_margins(twitch: Model, case: dict[str, Any]) -> None:
     assert math.fsum(weights) == pytest.approx(1, rel=1e-12)
     for cause in p:
         assert joint[cause].dtype == bool
-        assert math.fsum(weights[joint[cause]]) == pytest.approx(p[cause], rel=1e-9)
-    serious = [cause for cause in p if twitch.knowledge.variables[cause].serious]
-    assert math.fsum(weights[joint[serious].any(axis=1)]) == pytest.approx(p.serious, rel=1e-9)
-    assert weights[~joint[list(p)].any(axis=1)].tolist() == pytest.approx([p.none], rel=1e-9, abs=1e-300)
+        assert math.fsum(weights[joint[cause]]) == pytest.approx(p[cause], rel=1e-12)
+    assert math.fsum(weights[joint["c1"] | joint["c6"]]) == pytest.approx(p.serious, rel=1e-12)
+    assert weights[~joint[list(p)].any(axis=1)].tolist() == pytest.approx([p.none], rel=1e-12, abs=1e-300)
+
+
+def test_joint_of_the_shipped_model(shipped: Model) -> None:
+    """Some of many causes have a joint too, with the same margins."""
+    p = shipped.infer(virtual_evidence=dict.fromkeys(shipped.findings[-3:], 3))
+    for causes in (list(p)[:10], list(p)[-10:]):
+        joint = p.joint(causes)
+        assert math.fsum(joint["probability"]) == pytest.approx(1, rel=1e-12)
+        for cause in causes:
+            assert math.fsum(joint["probability"][joint[cause]]) == pytest.approx(p[cause], rel=1e-9)
 
 
 def test_joint_of_one(twitch: Model) -> None:
@@ -225,21 +260,27 @@ def test_joint_of_too_many(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("batch", [1, 3, 32])
-def test_explanations_against_enumeration(twitch: Model, batch: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The n most probable joint states are the first n of all 2^10, however many are opened at once."""
+@pytest.mark.parametrize("case", [{}, {"f0": True, "f1": True, "f4": True}, {"f0": False, "c3": True}], ids=repr)
+def test_explanations_against_enumeration(
+    eight: Model, case: dict[str, Any], batch: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The n most probable joint states are the first n of all 2^8, however many are opened at once."""
     monkeypatch.setattr(posterior, "SEARCH_BATCH", batch)
-    p = twitch.infer(weakness=True, twitch_location=["arm_hand", "tongue"], slurred_speech=True, age=62)
+    p = eight.infer(case, virtual_evidence={"f5": 2})
     joint = {
         tuple(cause for cause, present in zip(p, states, strict=True) if present): q
         for *states, q in p.joint(list(p)).itertuples(index=False)
     }
     found = p.most_probable_explanations(40)
     # The names in the order of the answer, the most probable cause first, as in the keys here.
-    assert dict(found) == pytest.approx({names: joint[names] for names, _ in found}, rel=1e-9)
-    assert [q for _, q in found] == pytest.approx(sorted(joint.values(), reverse=True)[:40], rel=1e-9)
+    assert dict(found) == pytest.approx({names: joint[names] for names, _ in found}, rel=1e-12)
+    assert [q for _, q in found] == pytest.approx(sorted(joint.values(), reverse=True)[:40], rel=1e-12)
     assert len(dict(found)) == 40
     assert found[:5] == p.most_probable_explanations()
     assert found[0].present == found[0][0]
+    everything = p.most_probable_explanations(10_000)
+    assert len(everything) == sum(q > 0 for q in joint.values())
+    assert math.fsum(q for _, q in everything) == pytest.approx(1, rel=1e-12)
 
 
 def test_explanations_leave_out_the_impossible(certain: Model) -> None:

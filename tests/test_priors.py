@@ -66,7 +66,7 @@ def test_every_way_to_give_priors(tmp_path: Path, bounded: Model, kind: str) -> 
     assert numbers(model) == {"winter": (0.25, 0.1, 0.4), "flu": (0.3, 0.2, 0.4), "cold": (0.15, 0.05, 0.2)}
     assert numbers(bounded) == before
     assert bounded.fingerprint == fingerprint != model.fingerprint
-    assert (bounded.changes, bounded.network.values[0, 1]) == ((), 0.02)
+    assert (bounded.changes, bounded.network.numbers[0, 1]) == ((), 0.02)
     assert model.changes == (Change("flu", "", "present", 0.02, 0.3), Change("cold", "", "present", 0.1, 0.15))
     # P(flu) = 1 - 0.7 * (1 - 0.25 * 0.1) = 0.3175 and P(cold) = 0.15
     assert dict(model.prior) == pytest.approx({"flu": 0.3175, "cold": 0.15}, rel=1e-12)
@@ -316,5 +316,5 @@ def test_shipped_model_takes_every_own_prior(shipped: Model, tmp_path: Path) -> 
     file.write_bytes(shipped.knowledge.tables["priors.csv"].to_bytes())
     model = shipped.with_priors(file)
     assert model.changes == ()
-    assert np.array_equal(model.network.values, shipped.network.values)
+    assert np.array_equal(model.network.numbers, shipped.network.numbers)
     assert model.infer() == shipped.infer()

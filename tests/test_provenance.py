@@ -66,5 +66,5 @@ def test_text_names_bases_and_places(tiny: Model) -> None:
 
 def test_unknown_cause(tiny: Model) -> None:
     """A name that is no cause is an error with a hint."""
-    with pytest.raises(UnknownVariableError, match="no cause 'flue'. Did you mean 'flu'"):
+    with pytest.raises(UnknownVariableError, match=r"no cause 'flue'\. Did you mean 'flu'"):
         tiny.infer(fever=True).provenance("flue")

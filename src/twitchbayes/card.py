@@ -61,9 +61,10 @@ def picture(knowledge: Knowledge) -> str:
     width, height = 2 * MARGIN + 2 * COLUMN_WIDTH + BOX_WIDTH, 2 * MARGIN + tallest * ROW_HEIGHT
     title = f"<title>Network of the model {html.escape(knowledge.name)}</title>"
     size = f"viewBox='0 0 {width} {height}' width='{width}' height='{height}'"
+    font = "font-family='sans-serif' font-size='12'"
     background = f"<rect width='{width}' height='{height}' fill='#ffffff'/>"
     body = "\n".join([title, background, *lines])
-    return f"<svg xmlns='http://www.w3.org/2000/svg' role='img' font-family='sans-serif' font-size='12' {size}>\n{body}\n</svg>\n"
+    return f"<svg xmlns='http://www.w3.org/2000/svg' role='img' {font} {size}>\n{body}\n</svg>\n"
 
 
 def _edges(knowledge: Knowledge, place: Mapping[str, tuple[float, float]]) -> Iterable[str]:

@@ -32,6 +32,8 @@ _ALIASES = {
     "snomed ct": "snomedct sctid snomed http://snomed.info/sct",
     "icd-10-cm": "icd10cm http://hl7.org/fhir/sid/icd-10-cm",
     "icd-10": "icd10 http://hl7.org/fhir/sid/icd-10",
+    "omim": "mim http://www.omim.org http://omim.org",
+    "orpha": "orphanet http://www.orpha.net",
     "loinc": "http://loinc.org",
     "yes or no": "http://terminology.hl7.org/codesystem/v2-0136",
     "interpretation": "http://terminology.hl7.org/codesystem/v3-observationinterpretation",
@@ -185,6 +187,8 @@ def from_fhir(resource: _Source, model: _ModelLike = "twitch", *, on: date | str
 
 
 class _Coding(NamedTuple):
+    """A code of a system, or a field without one, as it stands in the document."""
+
     system: str
     code: str
     label: str
@@ -203,6 +207,7 @@ class _Node:
         return self.value is not None
 
     def fault(self, message: str) -> None:
+        """Say what is wrong with it."""
         self.problems.append(f"{self.path or 'the document'}: {message}")
 
     def checked(self, kind: Any) -> _Node:
@@ -236,7 +241,7 @@ class _Node:
     def term(self) -> _Coding:
         """Return an OntologyClass of a phenopacket."""
         code = self.text("id", required=True)
-        return _Coding(code.rpartition(":")[0], code, self.text("label"), self.path)
+        return _Coding(_prefix(code), code, self.text("label"), self.path)
 
     def coding(self) -> _Coding:
         """Return a Coding of FHIR."""
@@ -282,6 +287,7 @@ class _Reading:
         return CodedEvidence(evidence, tuple(self.used), tuple(self.unmatched))
 
     def skip(self, coding: _Coding, reason: str) -> None:
+        """Name what gives no evidence."""
         self.unmatched.append(Unmatched(coding.code, coding.label, coding.path, reason))
 
     def unread(self, node: _Node, known: set[str]) -> None:
@@ -467,7 +473,7 @@ def _item(reading: _Reading, item: _Node) -> None:
     """Take the answers to one question, known by its linkId (a variable or a code) or by a code in an extension."""
     link, answers = item.text("linkId", required=True), item.each("answer")
     codings = [part.get("valueCoding").coding() for part in item.each("extension") if part.get("valueCoding")]
-    codings.append(_Coding(link.rpartition(":")[0], link, item.text("text"), item.path))
+    codings.append(_Coding(_prefix(link), link, item.text("text"), item.path))
     known = [coding for coding in codings if reading.rows_of(coding)]
     if link in reading.variables:
         _answers(reading, link, codings[-1], answers)
@@ -581,6 +587,7 @@ def _years(node: _Node) -> int | None:
 
 
 def _completed(birth: date, day: date) -> int:
+    """Return the completed years from a birth to a day."""
     return day.year - birth.year - ((day.month, day.day) < (birth.month, birth.day))
 
 
@@ -591,6 +598,11 @@ def _key(system: str, code: str) -> tuple[str, str]:
     prefix, _, rest = code.strip().casefold().partition(":")
     local = rest if rest and SYSTEMS.get(prefix, prefix) == system else code.strip().casefold()
     return system, local.replace(".", "") if system.startswith("icd-10") else local
+
+
+def _prefix(curie: str) -> str:
+    """Return what stands before the colon, "" where there is none."""
+    return curie.partition(":")[0] if ":" in curie else ""
 
 
 def _first_code(value: Any) -> tuple[str, str]:
@@ -609,8 +621,10 @@ def _first_code(value: Any) -> tuple[str, str]:
 
 
 def _camel(name: object) -> str:
+    """Return the name of a field in camelCase."""
     return re.sub(r"_([a-z0-9])", lambda match: match[1].upper(), str(name))
 
 
 def _shown(value: object) -> str:
+    """Return a value for a message, shortened."""
     return reprlib.repr(value)

@@ -16,37 +16,17 @@ from twitchbayes.tables import Row, Table, bands, pairs, words
 __all__ = ["Citation", "Knowledge", "Link", "Number", "Prior", "Variable", "overlay", "read"]
 
 COLUMNS: Mapping[str, tuple[str, ...]] = {
-    "variables.csv": (
-        "variable",
-        "role",
-        "label",
-        "question",
-        "states",
-        "group",
-        "assumed",
-        "serious",
-        "definition",
-    ),
-    "priors.csv": ("variable", "given", "state", "probability", "low", "high", "basis", "source", "note"),
-    "links.csv": ("parent", "child", "form", "probability", "low", "high", "basis", "source", "note"),
-    "sources.csv": ("source", "citation", "identifier", "kind", "read"),
-    "codes.csv": ("variable", "system", "code"),
-    "scenarios.csv": ("case", "evidence", "holds", "source"),
-    "checks.csv": (
-        "check",
-        "measure",
-        "variable",
-        "given",
-        "against",
-        "value",
-        "low",
-        "high",
-        "basis",
-        "status",
-        "source",
-        "note",
-    ),
-    "red_flags.csv": ("rule", "evidence", "advice", "source"),
+    file: tuple(names.split())
+    for file, names in {
+        "variables.csv": "variable role label question states group assumed serious definition",
+        "priors.csv": "variable given state probability low high basis source note",
+        "links.csv": "parent child form probability low high basis source note",
+        "sources.csv": "source citation identifier kind read",
+        "codes.csv": "variable system code",
+        "scenarios.csv": "case evidence holds source",
+        "checks.csv": "check measure variable given against value low high basis status source note",
+        "red_flags.csv": "rule evidence advice source",
+    }.items()
 }
 REQUIRED = ("variables.csv", "priors.csv", "links.csv", "sources.csv")
 META = ("title", "version", "population", "window", "licence", "intended_use", "not_for")

@@ -84,7 +84,8 @@ class Network:
 
     Contexts, causes and findings are numbered by their place in the tuples of names. `findings` are
     the noisy-OR findings; `unions` are the findings that are the deterministic OR of some of them.
-    The columns of a batch of evidence are `columns`: contexts, causes, findings, unions.
+    The columns of a batch of evidence are `columns`: contexts, causes, findings, unions. `numbers`
+    (1, n_numbers) are the probabilities of the rows of `priors.csv` and then of `links.csv`.
     """
 
     contexts: tuple[str, ...]
@@ -96,7 +97,7 @@ class Network:
     cause_strata: tuple[tuple[int, ...], ...] = field(repr=False)
     union_members: tuple[tuple[int, ...], ...] = field(repr=False)
     serious: NDArray[np.bool_] = field(repr=False)
-    values: Floats = field(repr=False)
+    numbers: Floats = field(repr=False)
     parameters: Parameters = field(repr=False)
     index: ParameterIndex = field(repr=False)
 
@@ -196,7 +197,7 @@ def compile_network(knowledge: Knowledge) -> Network:
         cause_strata=tuple(strata[v.name] for v in causes),
         union_members=tuple(tuple(number_of[m.name] for m in knowledge.members(v.any_of)) for v in unions),
         serious=np.array([v.serious for v in causes]),
-        values=_read_only(values),
+        numbers=_read_only(values),
         parameters=index.parameters(values),
         index=index,
     )

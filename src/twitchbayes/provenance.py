@@ -121,7 +121,7 @@ def _names(knowledge: Knowledge) -> list[str]:
 
 def _influence(knowledge: Knowledge, engine: Runs, evidence: Evidence, cause: int) -> Floats:
     """Return d log odds(cause | evidence) / d log odds(number) of each row of the tables."""
-    values = engine.network.values[0]
+    values = engine.network.numbers[0]
     free = np.flatnonzero((values > 0) & (values < 1))
     sets = np.repeat(values[None, :], 2 * len(free), axis=0)
     for i, number in enumerate(free):
