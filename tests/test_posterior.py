@@ -220,8 +220,8 @@ def test_joint_sums_to_its_margins(eight: Model, case: dict[str, Any], virtual: 
 
 def test_joint_of_the_shipped_model(shipped: Model) -> None:
     """Some of many causes have a joint too, with the same margins."""
-    p = shipped.infer(virtual_evidence=dict.fromkeys(shipped.findings[-3:], 3))
-    for causes in (list(p)[:10], list(p)[-10:]):
+    p = shipped.infer(virtual_evidence={shipped.findings[-1]: 3})
+    for causes in (list(p)[:6], list(p)[-6:]):
         joint = p.joint(causes)
         assert math.fsum(joint["probability"]) == pytest.approx(1, rel=1e-12)
         for cause in causes:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         TwitchbayesError,
         UnknownVariableError,
     )
+    from twitchbayes.interchange import CodedEvidence, InterchangeError, from_fhir, from_phenopacket
     from twitchbayes.model import Model, ModelInfo, infer, list_models, load_model
     from twitchbayes.posterior import Posterior
 
@@ -33,6 +34,10 @@ _HOME = {
     "ModelTableError": "errors",
     "TwitchbayesError": "errors",
     "UnknownVariableError": "errors",
+    "CodedEvidence": "interchange",
+    "InterchangeError": "interchange",
+    "from_fhir": "interchange",
+    "from_phenopacket": "interchange",
     "Model": "model",
     "ModelInfo": "model",
     "infer": "model",
@@ -42,8 +47,10 @@ _HOME = {
 }
 
 __all__ = [
+    "CodedEvidence",
     "EngineLimitError",
     "ImpossibleEvidenceError",
+    "InterchangeError",
     "InvalidEvidenceError",
     "InvalidValueError",
     "Model",
@@ -54,6 +61,8 @@ __all__ = [
     "TwitchbayesError",
     "UnknownVariableError",
     "__version__",
+    "from_fhir",
+    "from_phenopacket",
     "infer",
     "list_models",
     "load_model",

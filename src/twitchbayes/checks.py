@@ -30,6 +30,8 @@ __all__ = [
 
 ROLES = ("context", "cause", "finding", "group")
 BASES = ("counts", "reported", "pooled", "band", "expert", "tuned")
+# What a code means next to its variable: the same, one kind of it, or more than it.
+RELATIONS = ("exact", "narrower", "broader")
 # Names with a meaning of their own in the tables, in answers or in the arguments of `infer`.
 RESERVED = (
     "leak",
@@ -320,15 +322,22 @@ def whole(knowledge: Knowledge, *, unread: Collection[str] = ()) -> Iterator[Pro
         if "links.csv" not in unread:
             yield from _links(knowledge, doubtful)
             yield from compounds(knowledge, with_priors="priors.csv" not in unread)
-        for row in knowledge.table("codes.csv").rows:
-            name = row["variable"]
-            if name not in knowledge.variables and not _in_doubt(name, knowledge.variables, doubtful):
-                hint = did_you_mean(name, knowledge.variables)
-                yield Problem(row.file, row.line, f"variable {name!r} is not in variables.csv.{hint}")
+        yield from _codes(knowledge, doubtful)
         for role in ("cause", "finding"):
             if not doubtful and not any(v.role == role for v in knowledge.variables.values()):
                 yield Problem("variables.csv", None, f"has no {role}; a model needs at least one")
     yield from _sources(knowledge, unread)
+
+
+def _codes(knowledge: Knowledge, doubtful: set[str]) -> Iterator[Problem]:
+    for row in knowledge.table("codes.csv").rows:
+        name = row["variable"]
+        if name not in knowledge.variables and not _in_doubt(name, knowledge.variables, doubtful):
+            hint = did_you_mean(name, knowledge.variables)
+            yield Problem(row.file, row.line, f"variable {name!r} is not in variables.csv.{hint}")
+        if row["relation"] not in {"", *RELATIONS}:
+            message = f"relation {row['relation']!r} is none of {', '.join(RELATIONS)} (empty means exact)"
+            yield Problem(row.file, row.line, message)
 
 
 def doubtful_variables(table: Table) -> set[str]:
