@@ -236,6 +236,20 @@ def test_priors(folder: Path, text: str, expected: list[str]) -> None:
     assert problems_of(folder, priors=text) == [f"priors.csv{mark}" for mark in marks]
 
 
+def test_a_fault_hides_no_other_of_a_like_name(folder: Path) -> None:
+    """What is wrong with one variable does not excuse another whose name is nearly the same."""
+    said = problems_of(
+        folder,
+        variables="variable,role\nflu_a,cause\nflu_b,cause\nfever,finding",
+        priors="variable,state,probability\nflu_a,absent,0.1",
+        links="parent,child,probability\nleak,fever,0.1",
+    )
+    assert said == [
+        "priors.csv: has no row for the cause 'flu_b'",
+        "priors.csv, line 2: state 'absent': the prior of a cause is that of its state present",
+    ]
+
+
 @pytest.mark.parametrize(
     ("error", "sums"),
     [

@@ -16,7 +16,14 @@ from hypothesis import strategies as st
 
 import twitchbayes
 from models import DIRECTORY, META, MISSING, MODELS, SHIPPED, SITES, TINY, completed, load, write_model
-from twitchbayes import ImpossibleEvidenceError, Model, ModelNotFoundError, ModelTableError, knowledge
+from twitchbayes import (
+    ImpossibleEvidenceError,
+    InvalidValueError,
+    Model,
+    ModelNotFoundError,
+    ModelTableError,
+    knowledge,
+)
 from twitchbayes.knowledge import COLUMNS, REQUIRED, Knowledge
 
 HEADERS = {file: ", ".join(columns) for file, columns in COLUMNS.items()}
@@ -68,6 +75,21 @@ def test_a_file_may_be_written_in_any_of_the_usual_ways(folder: Path, tiny: Mode
     assert [p.number.line for p in known.priors] == [3, 6, 9]
     assert known.tables["links.csv"].rows[0]["remark"] == 'extra, "kept"\nas it is'
     assert model.infer(fever=True) == tiny.infer(fever=True)
+
+
+def test_states_that_look_like_bands(folder: Path) -> None:
+    """Without a unit, states such as 1-2 are words, and a number between them is none of them."""
+    model = load(
+        folder,
+        variables="variable,role,states\nscore,context,1-2;3-4\nflu,cause,\nfever,finding,",
+        priors="variable,state,probability\nscore,1-2,0.5\nscore,3-4,0.5\nflu,,0.1",
+        links="parent,child,probability\nleak,fever,0.1",
+    )
+    assert model.infer(score="3-4").evidence == {"score": "3-4"}
+    with pytest.raises(
+        InvalidValueError, match="score=3 is not a state of score; give 1-2 or 3-4, or None for unknown"
+    ):
+        model.infer(score=3)
 
 
 def test_optional_tables(tiny: Model) -> None:

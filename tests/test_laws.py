@@ -840,10 +840,6 @@ def test_no_underflow_over_many_causes() -> None:
     assert p.log_evidence == close(200 * math.log(total), EXACT)
 
 
-@pytest.mark.xfail(
-    raises=(RuntimeWarning, EngineLimitError),
-    reason="PatternWeights._scale leaves out causes known absent, whose links in that unit overflow",
-)
 @pytest.mark.parametrize("n_weak", [3, 14])
 def test_cause_that_is_ruled_out_weighs_nothing(n_weak: int) -> None:
     """A strong cause known absent leaves weak explanations of 1e-100 exact, however much stronger it would be."""

@@ -114,7 +114,7 @@ def test_repr(folder: Path) -> None:
     assert repr(model) == expected
     assert (
         model.with_priors({"strain": 0.2}).describe()
-        == "small 1.0 (everyone; window: the past four weeks, 1 numbers changed)"
+        == "small 1.0 (everyone; window: the past four weeks, 1 number changed)"
     )
 
 

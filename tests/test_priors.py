@@ -140,6 +140,8 @@ def test_a_source_that_nothing_cites_any_more_is_left_out(folder: Path) -> None:
     assert set(model.with_priors({"cold": 0.5}).knowledge.citations) == {"book", "paper", "given_priors"}
     kept = pd.DataFrame({"variable": ["flu"], "probability": [0.5], "low": [0], "high": [1], "source": ["essay"]})
     assert set(model.with_priors(kept).knowledge.citations) == {"book", "essay"}
+    cited = model.with_priors(kept.assign(source="paper"))
+    assert cited.knowledge.tables["sources.csv"].raw == (folder / "sources.csv").read_bytes()
 
 
 def test_extra_columns_are_kept(bounded: Model) -> None:

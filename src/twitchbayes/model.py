@@ -339,7 +339,8 @@ class Model:
         """Return one line: name, version, population and window."""
         meta = self.knowledge.meta
         setting = self.population or meta["population"]
-        changed = f", {len(self.changes)} numbers changed" if self.changes else ""
+        count = len(self.changes)
+        changed = f", {count} number{'s' * (count > 1)} changed" if count else ""
         return f"{self.name} {self.version} ({setting}; window: {meta['window']}{changed})"
 
     def __repr__(self) -> str:

@@ -200,11 +200,13 @@ class PatternWeights:
         for i, members in enumerate(groups):
             self.log_no_leak[:, i] = logs.leaks[:, members].sum(axis=-1)
             self.log_no_link[:, :, i] = logs.links[:, :, members].sum(axis=-1)
-        self.scale = self._scale((known != 0).any(axis=(0, 1)))
+        # A cause that no row leaves open explains nothing, and must not do so in the unit of the others.
+        self.log_no_link[:, (known == 0).all(axis=(0, 1))] = 0.0
+        self.scale = self._scale()
         self.log_constant = _total(negative, logs.leaks[:, None, :])[:, 0, 0] + self._log_constants()
 
-    def _scale(self, possible: NDArray[np.bool_]) -> Floats:
-        links = -np.expm1(self.log_no_link[:, possible].min(axis=1, initial=0.0))
+    def _scale(self) -> Floats:
+        links = -np.expm1(self.log_no_link.min(axis=1))
         largest = np.maximum(links, -np.expm1(self.log_no_leak))
         return np.where(largest > 0, largest, 1.0)
 
