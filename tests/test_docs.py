@@ -192,6 +192,15 @@ def test_command_page_names_every_command() -> None:
     assert {f"twitchbayes-{name}" for name in listed} <= headings(ROOT / "docs/cli.md")
 
 
+def test_module_list_is_whole() -> None:
+    """How it works lists every module of the library."""
+    listed = re.findall(
+        r"^\| `(\w+)` \| ", text_of("docs/how-it-works.md").partition("## The modules")[2], re.MULTILINE
+    )
+    modules = {path.stem for path in (ROOT / "src/twitchbayes").glob("*.py")}
+    assert sorted(listed) == sorted(modules - {"__init__", "__main__"})
+
+
 def test_index_names_every_page() -> None:
     """Every page of docs/ is linked from its index."""
     linked = {match["target"].partition("#")[0] for match in LINK.finditer(text_of("docs/index.md"))}
