@@ -1,6 +1,7 @@
 """Brute force: sums over every joint state of contexts and causes, straight from the rows of the tables.
 
-It shares no code with the engine. With `number=Fraction` every sum is exact; with `numpy.longdouble`
+Only contexts that one cause alone depends on are summed for that cause by itself, given the others. It
+shares no code with the engine. With `number=Fraction` every sum is exact; with `numpy.longdouble`
 it is fast enough for the shipped model.
 """
 
@@ -49,14 +50,16 @@ class BruteForce:
         virtual = virtual or {}
         given_causes = self.likelihood_of_findings(evidence, virtual) * self.likelihood_of_causes(evidence, virtual)
         joint = self.constant(self.number(0))
-        for states in self.context_states(evidence):
-            context = dict(zip(self.contexts, states, strict=True))
-            weight = math.prod((self.p_context(name, context) for name in self.contexts), start=self.number(1))
+        alone = self.contexts_of_one_cause({*evidence, *virtual})
+        shared = [name for name in self.contexts if name not in itertools.chain(*alone.values())]
+        for states in self.context_states(shared, evidence):
+            context = dict(zip(shared, states, strict=True))
+            weight = math.prod((self.p_context(name, context) for name in shared), start=self.number(1))
             for name, likelihoods in virtual.items():
                 if name in context:
                     weight *= self.exact(likelihoods[self.knowledge.variables[name].states.index(context[name])])
             if weight:
-                joint = joint + weight * self.p_causes(context)
+                joint = joint + weight * self.p_causes(context, alone)
         joint = joint * given_causes
         total = joint.sum()
         if total == 0:
@@ -72,34 +75,54 @@ class BruteForce:
     def constant(self, value: Any) -> Any:
         return np.array([value] * len(self.states), dtype=object if self.number is Fraction else self.number)
 
-    def context_states(self, evidence: Mapping[str, str]) -> Any:
-        all_states = (self.knowledge.variables[name].states for name in self.contexts)
-        return itertools.product(
-            *(
-                (evidence[name],) if name in evidence else states
-                for name, states in zip(self.contexts, all_states, strict=True)
-            )
-        )
+    def contexts_of_one_cause(self, known: set[str]) -> dict[str, list[str]]:
+        """Unknown contexts that one cause alone depends on, and no context: given the others they can be summed first."""
+        users: dict[str, set[str]] = {name: set() for name in self.contexts}
+        for variable, parents in self.given.items():
+            for parent in parents:
+                users[parent].add(variable)
+        for parent, child in self.links:
+            if parent in users:
+                users[parent].add(child)
+        alone: dict[str, list[str]] = {}
+        for name, children in users.items():
+            if name not in known and len(children) == 1 and (child := next(iter(children))) in self.causes:
+                alone.setdefault(child, []).append(name)
+        return alone
+
+    def context_states(self, names: list[str], evidence: Mapping[str, str]) -> Any:
+        every = self.knowledge.variables
+        return itertools.product(*((evidence[n],) if n in evidence else every[n].states for n in names))
 
     def p_context(self, name: str, context: Mapping[str, str]) -> Any:
         given = tuple((parent, context[parent]) for parent in self.given[name])
         stated = self.prior.get((name, given, context[name]))
         return 1 - self.prior[(name, given, "present")] if stated is None else stated
 
-    def p_causes(self, context: Mapping[str, str]) -> Any:
-        """P(joint state of the causes | contexts): each cause is a noisy-OR of its active contexts."""
+    def p_causes(self, context: Mapping[str, str], alone: Mapping[str, list[str]]) -> Any:
+        """P(joint state of the causes | shared contexts), each cause summed over the contexts that are its own."""
         joint = self.constant(self.number(1))[:1]
         for cause in self.causes:
-            given = tuple((parent, context[parent]) for parent in self.given[cause])
-            leak = self.prior[(cause, given, "present")]
-            absent = 1 - leak
-            for name in self.contexts:
-                link = self.links.get((name, cause))
-                if link is not None and context[name] == "present":
-                    absent *= 1 - self.net(link, leak)
+            own = alone.get(cause, [])
+            pair = self.constant(self.number(0))[:2]
+            for states in self.context_states(own, {}):
+                every = {**context, **dict(zip(own, states, strict=True))}
+                weight = math.prod((self.p_context(name, every) for name in own), start=self.number(1))
+                absent = self.p_cause_absent(cause, every)
+                pair = pair + [weight * absent, weight * (1 - absent)]
             # The states are in the order of itertools.product: the last cause changes fastest.
-            joint = np.multiply.outer(joint, self.constant(self.number(1))[:2] * [absent, 1 - absent]).ravel()
+            joint = np.multiply.outer(joint, pair).ravel()
         return joint
+
+    def p_cause_absent(self, cause: str, context: Mapping[str, str]) -> Any:
+        """P(cause absent | contexts): the noisy-OR of the active ones."""
+        leak = self.prior[(cause, tuple((parent, context[parent]) for parent in self.given[cause]), "present")]
+        absent = 1 - leak
+        for name in self.contexts:
+            link = self.links.get((name, cause))
+            if link is not None and context[name] == "present":
+                absent *= 1 - self.net(link, leak)
+        return absent
 
     def net(self, link: Any, leak: Any) -> Any:
         p = self.exact(link.number.probability)

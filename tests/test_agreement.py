@@ -112,7 +112,7 @@ def twitch_truth() -> BruteForce:
     return BruteForce(load_model("twitch").knowledge, np.longdouble)
 
 
-@pytest.mark.parametrize("known", ["shared_unknown", "all"])
+@pytest.mark.parametrize("known", ["none", "shared_unknown", "all"])
 @pytest.mark.parametrize("case", _twitch_cases().values(), ids=_twitch_cases())
 def test_shipped_model_equals_brute_force(case: dict[str, str], known: str, twitch_truth: BruteForce) -> None:
     """The shipped model, 0 to all findings positive, contexts known and summed out, is exact."""

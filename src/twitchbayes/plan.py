@@ -180,7 +180,7 @@ def _too_large(needed: int, max_bytes: int, network: Network, runs: Sequence[_Ru
     message = (
         f"an exact answer needs {needed / 2**30:.3g} GiB, above the bound of {max_bytes / 2**30:.3g} GiB: "
         f"{len(peak.slots)} positive findings and {len(peak.axes)} unknown contexts are open at once. "
-        "Give more of the contexts or fewer of the positive findings, or raise max_bytes of the Engine."
+        "Give more of the contexts or fewer of the positive findings, or raise `model.engine.max_bytes`."
     )
     return EngineLimitError(message)
 
