@@ -109,7 +109,7 @@ class BruteForce:
                 every = {**context, **dict(zip(own, states, strict=True))}
                 weight = math.prod((self.p_context(name, every) for name in own), start=self.number(1))
                 absent = self.p_cause_absent(cause, every)
-                pair = pair + [weight * absent, weight * (1 - absent)]
+                pair += np.array([weight * absent, weight * (1 - absent)], dtype=pair.dtype)
             # The states are in the order of itertools.product: the last cause changes fastest.
             joint = np.multiply.outer(joint, pair).ravel()
         return joint
