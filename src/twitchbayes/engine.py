@@ -171,7 +171,7 @@ class Engine:
 
     def _groups(self, codes: Codes, logs: Logs) -> Iterator[tuple[Any, Plan, Codes, Logs]]:
         """Split a batch into chunks of rows that share a pattern; impossible unions drop out."""
-        codes, open_members, possible = self._resolve_unions(codes)
+        codes, open_members, possible = self.resolve(codes)
         keys = self._keys(codes, open_members)
         if len(codes) == 1:
             if possible[0]:
@@ -184,7 +184,7 @@ class Engine:
             for part in _chunks(pattern, plan):
                 yield part, plan, codes[part], logs if logs.n_sets == 1 else logs.take(part)
 
-    def _resolve_unions(self, codes: Codes) -> tuple[Codes, NDArray[np.bool_], NDArray[np.bool_]]:
+    def resolve(self, codes: Codes) -> tuple[Codes, NDArray[np.bool_], NDArray[np.bool_]]:
         """Turn each union into what it says of its members.
 
         An absent union means that every member is absent. A present one says nothing more where a

@@ -1,0 +1,196 @@
+"""The compiled kernel as an engine: the arrays it reads, and its threads."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from twitchbayes.chain import Numbers, Shape
+from twitchbayes.engine import Answer, Codes
+from twitchbayes.kernel import DONE, answer_rows
+from twitchbayes.network import Network
+
+__all__ = ["Kernel", "numbers_of", "shape_of"]
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+ROWS_A_TASK = 4096
+
+
+class Kernel:
+    """The compiled kernel for one network and its own parameters.
+
+    Parameters
+    ----------
+    network : Network
+    threads : int, optional
+        Otherwise as many as there are cores to use (`TWITCHBAYES_THREADS` where it is set).
+    """
+
+    def __init__(self, network: Network, *, threads: int | None = None) -> None:
+        self.network = network
+        self.threads = threads or _threads()
+        self._shape = shape_of(network)
+        self._numbers = numbers_of(network)
+
+    def run(
+        self,
+        codes: Codes,
+        open_members: NDArray[np.bool_],
+        rows: Ints,
+        *,
+        advance: Callable[[int], None] | None = None,
+    ) -> tuple[Answer, NDArray[np.bool_]]:
+        """Answer some rows of a batch.
+
+        Parameters
+        ----------
+        codes, open_members : ndarray
+            As `Engine.resolve` returns them.
+        rows : ndarray of int64
+            Numbers of the rows to answer, those with equal contexts next to each other.
+        advance : callable, optional
+            Is told how many more rows are done.
+
+        Returns
+        -------
+        Answer
+            A row for each row of `codes`, blank where none was computed.
+        ndarray of bool, shape (n_rows,)
+            Which rows were answered. The others of `rows` are left to the NumPy engine: impossible ones,
+            and those that need more room or more range than the kernel has.
+        """
+        n_rows, n_causes = len(codes), len(self.network.causes)
+        causes, rest = np.zeros((n_rows, n_causes)), np.zeros((n_rows, 3))
+        status = np.zeros(n_rows, dtype=np.int64)
+        tasks = [rows[i : i + ROWS_A_TASK] for i in range(0, len(rows), ROWS_A_TASK)]
+
+        def work(task: Ints) -> int:
+            answer_rows(self._shape, self._numbers, codes, open_members, task, causes, rest, status)
+            return len(task)
+
+        if tasks:
+            first, *others = tasks
+            done = [work(first)]  # compiles, in this thread alone
+            with ThreadPoolExecutor(self.threads) as pool:
+                for count in (*done, *pool.map(work, others)):
+                    if advance is not None:
+                        advance(count)
+        answered = status == DONE
+        causes[~answered], rest[~answered] = 0.0, 0.0
+        log_evidence = np.where(answered, rest[:, 2], -np.inf)
+        return Answer(causes, rest[:, 0].copy(), rest[:, 1].copy(), log_evidence), answered
+
+
+def _threads() -> int:
+    said = os.environ.get("TWITCHBAYES_THREADS", "")
+    if said.isdecimal() and int(said) > 0:
+        return int(said)
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def shape_of(network: Network) -> Shape:
+    """Return the structure of a network as the kernel reads it."""
+    n_contexts, n_causes = len(network.contexts), len(network.causes)
+    parameters, index = network.parameters, network.index
+    cards = np.array([len(network.states[name]) for name in network.contexts], dtype=np.int64)
+    tables = [_strides(a.shape[1:], axes) for a, axes in zip(parameters.context_tables, _own(network), strict=True)]
+    # The own state is the last axis and moves one entry on; the others are the parents.
+    parent_at, parent, parent_stride = _ragged([table[:-1] for table in tables])
+    strata = [_strides(a.shape[1:], axes) for a, axes in zip(parameters.cause_leaks, network.cause_strata, strict=True)]
+    stratum_at, stratum, stratum_stride = _ragged(strata)
+    _, users, active = index.activation_cells
+    in_strata = np.isin(np.arange(n_contexts), stratum)
+    counts = np.bincount(active, minlength=n_contexts)
+    single = np.full(n_contexts, -1, dtype=np.int64)
+    single[active] = users
+    _, effects, found = index.link_cells
+    by_cause, by_finding = np.argsort(users, kind="stable"), np.argsort(found, kind="stable")
+    member_at, member, _ = _ragged([[(j, 0) for j in members] for members in network.union_members])
+    return Shape(
+        cards=cards,
+        children_first=_children_first(network.context_parents),
+        parent_at=parent_at,
+        parent=parent,
+        parent_stride=parent_stride,
+        table_at=_starts([a[0].size for a in parameters.context_tables]),
+        used=in_strata | (counts > 0),
+        in_strata=in_strata,
+        single_user=np.where(counts == 1, single, -1),
+        stratum_at=stratum_at,
+        stratum=stratum,
+        stratum_stride=stratum_stride,
+        leak_at=_starts([a[0].size for a in parameters.cause_leaks]),
+        active_at=np.searchsorted(users[by_cause], np.arange(n_causes + 1)).astype(np.int64),
+        active=active[by_cause].astype(np.int64),
+        effect_at=np.searchsorted(found[by_finding], np.arange(len(network.findings) + 1)).astype(np.int64),
+        effect=effects[by_finding].astype(np.int64),
+        serious=network.serious,
+        member_at=member_at,
+        member=member,
+    )
+
+
+def numbers_of(network: Network) -> Numbers:
+    """Return the numbers of a network's own parameters, in the order of `shape_of`."""
+    parameters, index = network.parameters, network.index
+    _, users, active = index.activation_cells
+    _, effects, found = index.link_cells
+    by_cause, by_finding = np.argsort(users, kind="stable"), np.argsort(found, kind="stable")
+    used, effected = (users[by_cause], active[by_cause]), (effects[by_finding], found[by_finding])
+    leaks, links = parameters.finding_leaks[0], parameters.links[0]
+    scales = np.maximum(leaks, links.max(axis=0, initial=0.0))
+    cause_leaks = _flat(parameters.cause_leaks)
+    return Numbers(
+        tables=_flat(parameters.context_tables),
+        cause_leaks=cause_leaks,
+        no_cause_leaks=1 - cause_leaks,
+        activation=parameters.activation[0][used],
+        no_activation=np.exp(parameters.log_no_activation[0][used]),
+        leaks=np.ascontiguousarray(leaks),
+        no_leaks=1 - leaks,
+        links=links[effected],
+        no_links=np.exp(parameters.log_no_links[0][effected]),
+        scales=np.where(scales > 0, scales, 1.0),
+    )
+
+
+def _own(network: Network) -> list[tuple[int, ...]]:
+    return [(*parents, context) for context, parents in enumerate(network.context_parents)]
+
+
+def _strides(shape: Sequence[int], axes: Sequence[int]) -> list[tuple[int, int]]:
+    """Return (context, entries that one step in its state moves on) for each axis of a table."""
+    return [(context, int(np.prod(shape[i + 1 :], dtype=np.int64))) for i, context in enumerate(axes)]
+
+
+def _ragged(lists: Sequence[Sequence[tuple[int, int]]]) -> tuple[Ints, Ints, Ints]:
+    """Lay lists of pairs one after the other: where each begins, the first and the second of all pairs."""
+    pairs = np.array([pair for pairs in lists for pair in pairs], dtype=np.int64).reshape(-1, 2)
+    return _starts([len(pairs) for pairs in lists], end=True), pairs[:, 0].copy(), pairs[:, 1].copy()
+
+
+def _starts(sizes: Sequence[int], *, end: bool = False) -> Ints:
+    starts = np.cumsum([0, *sizes], dtype=np.int64)
+    return starts if end else starts[:-1]
+
+
+def _flat(arrays: Sequence[Any]) -> Floats:
+    return np.concatenate([np.ravel(a[0]) for a in arrays] or [np.zeros(0)])
+
+
+def _children_first(parents: Sequence[Sequence[int]]) -> Ints:
+    """Return the contexts in an order that has each of them behind all its children."""
+    order: list[int] = []
+    waiting = list(range(len(parents)))
+    while waiting:
+        leaves = [c for c in waiting if not any(c in parents[other] for other in waiting if other != c)]
+        order += leaves
+        waiting = [c for c in waiting if c not in leaves]
+    return np.array(order, dtype=np.int64)
