@@ -164,6 +164,7 @@ EXAMPLES = [
     errors.ImpossibleEvidenceError({"a": "present", "b": "absent"}),
     errors.ImpossibleEvidenceError({"a": "present"}, smallest=False),
     errors.ModelTableError([Problem("links.csv", 3, "wrong"), Problem("links.csv", None, "worse")]),
+    errors.InvalidFrameError([errors.Fault(7, "pain", "maybe", "wrong")], n_faults=2, n_rows=2, of_rows=9),
     errors.InvalidEvidenceError([errors.InvalidValueError("x"), errors.UnknownVariableError("weaknes", ["weakness"])]),
 ]
 
@@ -197,6 +198,7 @@ def test_errors_travel(error: Exception) -> None:
         (errors.InvalidValueError, ValueError),
         (errors.ImpossibleEvidenceError, ValueError),
         (errors.ModelTableError, ValueError),
+        (errors.InvalidFrameError, ValueError),
         (errors.ModelNotFoundError, LookupError),
     ],
 )

@@ -8,8 +8,10 @@ from typing import Any, NamedTuple
 
 __all__ = [
     "EngineLimitError",
+    "Fault",
     "ImpossibleEvidenceError",
     "InvalidEvidenceError",
+    "InvalidFrameError",
     "InvalidValueError",
     "ModelNotFoundError",
     "ModelTableError",
@@ -36,13 +38,16 @@ def _restored(kind: type[TwitchbayesError], args: tuple[Any, ...], state: dict[s
 
 
 class UnknownVariableError(TwitchbayesError, KeyError):
-    """A name that is no variable of the model; `name` holds it, `suggestions` the nearest that are."""
+    """A name that is no variable of the model; `name` holds it, `suggestions` the nearest that are.
 
-    def __init__(self, name: object, known: Iterable[str], *, what: str = "variable") -> None:
+    Where none is near, the message has `otherwise` if it is given, and else the whole list.
+    """
+
+    def __init__(self, name: object, known: Iterable[str], *, what: str = "variable", otherwise: str = "") -> None:
         self.name = name
         self.known = tuple(known)
         self.suggestions = tuple(nearest(name, self.known))
-        hint = did_you_mean(name, self.known)
+        hint = f" {otherwise}" if otherwise and not self.suggestions else did_you_mean(name, self.known)
         super().__init__(f"the model has no {what} {name!r}.{hint}")
 
     def __str__(self) -> str:
@@ -129,3 +134,39 @@ class InvalidEvidenceError(InvalidValueError, UnknownVariableError):
         self.suggestions = first.suggestions if first else ()
         lines = "\n  ".join(str(error) for error in self.errors)
         TwitchbayesError.__init__(self, f"{len(self.errors)} problems in the evidence:\n  {lines}")
+
+
+class Fault(NamedTuple):
+    """One cell of a frame that cannot be read, or (`column` None) a row that cannot be answered as a whole.
+
+    `row` is the label of the row: the index of a pandas frame, else the number of the row from 0.
+    """
+
+    row: Any
+    column: Any
+    value: Any
+    message: str
+
+    def __str__(self) -> str:
+        """Return the fault as `row 17, column 'pain': message`."""
+        place = f"row {self.row!r}" if self.column is None else f"row {self.row!r}, column {self.column!r}"
+        return f"{place}: {self.message}"
+
+
+class InvalidFrameError(TwitchbayesError, ValueError):
+    """Rows of a frame that have no answer; `faults` holds the first faults, `n_faults` and `n_rows` count all."""
+
+    def __init__(self, faults: Sequence[Fault], *, n_faults: int, n_rows: int, of_rows: int) -> None:
+        self.faults = tuple(faults)
+        self.n_faults = n_faults
+        self.n_rows = n_rows
+        self.of_rows = of_rows
+        head = f"{_count(n_rows, 'row')} of {of_rows:,} cannot be answered ({_count(n_faults, 'fault')}):"
+        more = n_faults - len(self.faults)
+        lines = [head, *map(str, self.faults), *([f"... and {_count(more, 'more fault')}"] if more else [])]
+        advice = 'on_error="null" gives such rows nulls, and the reason in a column.'
+        super().__init__("\n  ".join(lines) + f"\n{advice}")
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}{'s' if number != 1 else ''}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,7 @@ from twitchbayes.errors import (
     UnknownVariableError,
     did_you_mean,
 )
+from twitchbayes.unions import Union
 
 if TYPE_CHECKING:
     from twitchbayes.knowledge import Knowledge, Variable
@@ -129,13 +130,78 @@ class Words:
         self._members = {g.name: knowledge.members(g.name) for g in knowledge.of_role("group")}
         self._sites = {group: _site_words([m.name for m in members]) for group, members in self._members.items()}
         self._states = {name: _state_words(v) for name, v in knowledge.variables.items() if v.role != "group"}
-        self._unions = [v for v in knowledge.variables.values() if v.any_of]
-        self._assumed = [v for v in knowledge.variables.values() if v.assumed]
+        unions = {v.name: Union(v.name, tuple(self._members_of(v.any_of))) for v in knowledge.variables.values()}
+        self._unions = [unions[v.name] for v in knowledge.variables.values() if v.any_of]
+        self._assumed = [(v, unions[v.name]) for v in knowledge.variables.values() if v.assumed]
 
     @property
     def nothing_assumed(self) -> dict[str, None]:
         """A case that leaves open whatever would be assumed otherwise."""
-        return dict.fromkeys(variable.name for variable in self._assumed)
+        return dict.fromkeys(variable.name for variable, _ in self._assumed)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every name that evidence may have: variables and groups."""
+        return tuple(self._variables)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the columns of a batch of evidence, as in `Network.columns`."""
+        return self._columns
+
+    @property
+    def tied(self) -> frozenset[int]:
+        """Which of `columns` can contradict another: the members of groups, and what is the OR of a group."""
+        members = {name for group in self._members for name in self._members_of(group)}
+        return frozenset(self._column_of[name] for name in members.union(union.name for union in self._unions))
+
+    def counts(self, name: str) -> bool:
+        """Whether a variable is given as a number, of which the whole units count."""
+        return bool(self._variables[name].bands)
+
+    def columns_of(self, name: str) -> tuple[int, ...]:
+        """Return which of `Network.columns` a variable, or a group, says something of."""
+        return tuple(self._column_of[member] for member in self._members_of(name) or [name])
+
+    def numbers(self, name: str, value: Any) -> list[int]:
+        """Return the number of the state that a value means for each of `columns_of(name)`, -1 for unknown.
+
+        Raises
+        ------
+        InvalidValueError, InvalidEvidenceError
+        """
+        if name not in self._members:
+            return [self._number_of(name, self.state(name, value))]
+        observed = self.read({name: value}).observed
+        return [self._number_of(member, observed.get(member)) for member in self._members_of(name)]
+
+    def complete(self, codes: NDArray[np.int8], given: Collection[str]) -> NDArray[np.bool_]:
+        """Write what is assumed into a table of codes, in place, and return which rows contradict themselves.
+
+        Parameters
+        ----------
+        codes : ndarray of int8, shape (n_rows, n_columns)
+        given : collection of str
+            The names that the table has a column for, whatever its cells say.
+
+        Returns
+        -------
+        ndarray of bool, shape (n_rows,)
+        """
+
+        def says(state: str) -> Callable[[str], NDArray[np.bool_]]:
+            return lambda name: np.equal(codes[:, self._column_of[name]], self._number_of(name, state))
+
+        present, absent = says("present"), says("absent")
+        contradicts = np.zeros(len(codes), dtype=bool)
+        for union in self._unions:
+            contradicts |= union.denied(present, absent) | union.unfounded(present, absent)
+        for variable, union in self._assumed:
+            if variable.name not in given:
+                decided = union.decided(present, absent)
+                column = codes[:, self._column_of[variable.name]]
+                column[~np.broadcast_to(decided, len(codes))] = variable.states.index(variable.assumed)
+        return contradicts
 
     def read(self, given: Mapping[str, Any], virtual: Mapping[str, Any] | None = None) -> Evidence:
         """Check a case and turn it into evidence.
@@ -285,29 +351,34 @@ class Words:
     def _assume(
         self, given: Mapping[str, Any], observed: Mapping[str, str], virtual: Mapping[str, Any]
     ) -> dict[str, str]:
-        assumed = {}
-        for variable in self._assumed:
-            members = [m.name for m in self._members.get(variable.any_of, ())]
-            decided = any(observed.get(m) == "present" for m in members) or (
-                members and all(m in observed for m in members)
-            )
-            if variable.name not in given and variable.name not in virtual and not decided:
-                assumed[variable.name] = variable.assumed
-        return assumed
+        present, absent = _says(observed, "present"), _says(observed, "absent")
+        return {
+            variable.name: variable.assumed
+            for variable, union in self._assumed
+            if variable.name not in given and variable.name not in virtual and not union.decided(present, absent)
+        }
 
     def _check_unions(
         self, observed: Mapping[str, str], origin: Mapping[str, str], faults: list[TwitchbayesError]
     ) -> None:
+        present, absent = _says(observed, "present"), _says(observed, "absent")
         for union in self._unions:
-            members = [m.name for m in self._members[union.any_of]]
-            present = [origin[m] for m in members if observed.get(m) == "present"]
-            absent = [m for m in members if observed.get(m) == "absent"]
-            state = observed.get(union.name)
-            if state == "absent" and present:
-                faults.append(InvalidValueError(f"{origin[union.name]} contradicts {present[0]}: give one of them"))
-            if state == "present" and len(absent) == len(members):
-                said = ", ".join(dict.fromkeys(origin[m] for m in absent))
+            if union.denied(present, absent):
+                said = next(origin[m] for m in union.members if present(m))
+                faults.append(InvalidValueError(f"{origin[union.name]} contradicts {said}: give one of them"))
+            if union.unfounded(present, absent):
+                said = ", ".join(dict.fromkeys(origin[m] for m in union.members))
                 faults.append(InvalidValueError(f"{origin[union.name]} contradicts {said}: no place is left for it"))
+
+    def _members_of(self, group: str) -> list[str]:
+        return [member.name for member in self._members.get(group, ())]
+
+    def _number_of(self, name: str, state: str | None) -> int:
+        return -1 if state is None else self._variables[name].states.index(state)
+
+
+def _says(observed: Mapping[str, str], state: str) -> Callable[[str], bool]:
+    return lambda name: observed.get(name) == state
 
 
 def _scalar(value: Any) -> Any:

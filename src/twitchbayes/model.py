@@ -7,7 +7,7 @@ import importlib.resources
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from pgmpy.models import DiscreteBayesianNetwork
 
+    from twitchbayes.frames import Columns, OnError, Progress
     from twitchbayes.priors import Change, PriorsLike
 
 __all__ = ["Model", "ModelInfo", "infer", "list_models", "load_model"]
@@ -67,6 +68,11 @@ class Model:
     def engine(self) -> Engine:
         """The engine that answers, for batches of codes and parameter sets of one's own."""
         return self._engine
+
+    @property
+    def words(self) -> Words:
+        """The words in which evidence may be given, and what each of them means."""
+        return self._words
 
     @property
     def name(self) -> str:
@@ -175,6 +181,69 @@ class Model:
         if not found.possible[0]:
             raise impossible(runs, case)
         return Posterior(self, case, found, runs, red_flags=red_flags.met(self._rules, case))
+
+    def infer_frame(
+        self,
+        frame: Any,
+        *,
+        columns: Columns = None,
+        keep: bool | Sequence[Any] = False,
+        ignore: Sequence[Any] = (),
+        on_error: OnError = "raise",
+        progress: Progress = None,
+    ) -> Any:
+        """Return the posterior of every cause for each row of a table.
+
+        A row is what `infer` makes of its cells: column to cell. A variable with a column of its own is
+        given in every row, so that nothing is assumed of it where its cell is null.
+
+        Parameters
+        ----------
+        frame : pandas, polars or dask DataFrame, pyarrow Table or RecordBatch, or Spark DataFrame
+            One column a variable or group. A cell is anything that `infer` takes; null, NaN, "" and
+            "unknown" say nothing. A group is a column of names of its members (joined with ";", or
+            lists), or a column for each of its members. A polars LazyFrame must be collected.
+        columns : mapping of str to str, or sequence of str, optional
+            A mapping gives the variable or group that a column is, where the column is named otherwise.
+            A sequence names the only columns to use as evidence.
+        keep : bool or sequence of str, default False
+            Columns of `frame` that come first in the result: all, none, or those named.
+        ignore : sequence of str
+            Columns that are no evidence, whatever they are named.
+        on_error : {"raise", "null"}, default "raise"
+            "null" gives rows that cannot be answered nulls (NaN in pandas), and adds the column `reason`.
+        progress : bool or callable, optional
+            True shows a bar (tqdm), False none; a callable is told (rows done, rows). Where it is left
+            out, long work shows a bar in a terminal or a notebook that has tqdm.
+
+        Returns
+        -------
+        frame
+            Of the kind, and with the rows and the index, of `frame`: the kept columns; one column of
+            float64 a cause, fractions, in the order of `causes`; `none`, `serious` (fractions) and
+            `log_evidence` (nats), as in `Posterior`; with `on_error="null"`, `reason` (text, null in
+            answered rows). Those of Dask and Spark are lazy.
+
+        Raises
+        ------
+        UnknownVariableError, InvalidValueError, InvalidEvidenceError
+            If the columns are not those of evidence, two of them are one variable, a kept column has
+            the name of a column of the result, or an argument is wrong.
+        InvalidFrameError
+            If cells cannot be read or contradict each other, or else if rows are impossible or too
+            large for the engine's bound. `faults` holds the first of them, with row, column and value.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> import twitchbayes
+        >>> cohort = pd.DataFrame({"age": [62, 35], "twitch_location": ["arm_hand", None]}, index=["ann", "bob"])
+        >>> result = twitchbayes.load_model("twitch").infer_frame(cohort, keep=["age"])
+        >>> result.index.tolist(), result.columns[:2].tolist(), result.columns[-3:].tolist()
+        (['ann', 'bob'], ['age', 'exercise'], ['none', 'serious', 'log_evidence'])
+        """
+        infer = _frame_door(frame)
+        return infer(self, frame, columns=columns, keep=keep, ignore=ignore, on_error=on_error, progress=progress)
 
     def _runs(self, engine: str) -> Runs:
         if engine == "numpy":
@@ -347,6 +416,22 @@ class Model:
         sizes = f"{len(self.contexts)} contexts, {len(self.causes)} causes, {len(self.findings)} findings"
         numbers = f"{len(self.knowledge.priors) + len(self.knowledge.links)} numbers"
         return f"<Model {self.describe()}: {sizes}, {numbers} from {len(self.knowledge.citations)} sources>"
+
+
+def _frame_door(frame: Any) -> Callable[..., Any]:
+    """Return the `infer_frame` for a kind of frame."""
+    package = type(frame).__module__.partition(".")[0]
+    if package in {"dask", "dask_expr"}:
+        from twitchbayes.adapters import dask
+
+        return dask.infer_frame
+    if package == "pyspark":
+        from twitchbayes.adapters import spark
+
+        return spark.infer_frame
+    from twitchbayes import frames
+
+    return frames.infer_frame
 
 
 def _items(given: Mapping[str, Any] | None, what: str) -> dict[str, Any]:
