@@ -1,0 +1,112 @@
+"""Posteriors of a Spark DataFrame, an Arrow batch at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from twitchbayes import frames
+from twitchbayes.adapters import Shipment, needed, refuse_progress
+from twitchbayes.errors import InvalidFrameError
+
+if TYPE_CHECKING:
+    import pyarrow as pa  # type: ignore[import-untyped]
+    from pyspark import Broadcast
+    from pyspark.sql import DataFrame
+    from pyspark.sql.types import StructType
+
+    from twitchbayes.frames import OnError, Progress
+    from twitchbayes.model import Model
+
+__all__ = ["Carried", "infer_batches", "infer_frame"]
+
+
+class Carried(NamedTuple):
+    """Stands where a broadcast variable would, and is pickled with what it holds."""
+
+    value: Shipment
+
+
+def infer_frame(
+    model: Model,
+    frame: DataFrame,
+    *,
+    columns: Mapping[Any, str] | Sequence[Any] | None = None,
+    keep: bool | Sequence[Any] = False,
+    ignore: Sequence[Any] = (),
+    on_error: OnError = "raise",
+    progress: Progress = None,
+) -> DataFrame:
+    """Return the posteriors of each row as a Spark DataFrame; kept columns have their own types.
+
+    Nothing is computed at the call, which looks at the names of the columns only. Arguments and columns
+    are those of `Model.infer_frame`. Spark keeps no order of rows: keep a column that names them.
+
+    Raises
+    ------
+    UnknownVariableError, InvalidValueError
+        At the call, if the columns are not as they must be. An error in a cell comes from whatever
+        computes the rows, as Spark's PythonException, whose text has the error's own. A row is named
+        there by the columns that `keep` lists, and else by its place in its partition.
+    """
+    refuse_progress(progress, "Spark shows its stages in the console and in its UI")
+    options: dict[str, Any] = {"columns": columns, "keep": keep, "ignore": ignore, "on_error": on_error}
+    outputs = frames.output_columns(model, frame.columns, **options)
+    kept = [name for name, kind in outputs if kind == "kept"]
+    names, options = needed(frame.columns, kept, options)
+    named_by = [] if keep is True else kept
+    work = partial(infer_batches, sent=_sent(frame, Shipment(model)), options=options, named_by=named_by)
+    return frame.select([_quoted(name) for name in names]).mapInArrow(work, _schema(frame, outputs))
+
+
+def _quoted(name: str) -> str:
+    """Return a column's name as Spark reads it whatever characters it has."""
+    return "`" + name.replace("`", "``") + "`"
+
+
+def _schema(frame: DataFrame, columns: Iterable[tuple[str, str]]) -> StructType:
+    from pyspark.sql.types import DoubleType, StringType, StructField, StructType
+
+    own = {"float": DoubleType(), "text": StringType()}
+    return StructType([StructField(name, own[kind]) if kind in own else frame.schema[name] for name, kind in columns])
+
+
+def _sent(frame: DataFrame, shipment: Shipment) -> Carried | Broadcast[Shipment]:
+    if type(frame).__module__.startswith("pyspark.sql.connect"):
+        # Spark Connect has no broadcast variables. The model goes with each task, and is still opened once.
+        return Carried(shipment)
+    return frame.sparkSession.sparkContext.broadcast(shipment)
+
+
+def infer_batches(
+    batches: Iterable[pa.RecordBatch],
+    sent: Carried | Broadcast[Shipment],
+    options: dict[str, Any],
+    named_by: Sequence[str],
+) -> Iterator[pa.RecordBatch]:
+    """Yield the posteriors of each batch of a partition, on a worker."""
+    model = sent.value.model
+    first = 0
+    for batch in batches:
+        try:
+            yield frames.infer_frame(model, batch, progress=False, **options)
+        except InvalidFrameError as error:
+            raise _named(error, batch, first, named_by) from None
+        first += batch.num_rows
+
+
+def _named(error: InvalidFrameError, batch: pa.RecordBatch, first: int, named_by: Sequence[str]) -> InvalidFrameError:
+    """Return the error of a batch with rows that can be found again: a batch knows only its own numbers."""
+    from pyspark import TaskContext
+
+    task = TaskContext.get()
+    partition = task.partitionId() if task else None
+
+    def name(row: int) -> dict[str, Any]:
+        if named_by:
+            return {column: batch.column(column)[row].as_py() for column in named_by}
+        return {"partition": partition, "row": first + row}
+
+    faults = [fault._replace(row=name(fault.row)) for fault in error.faults]
+    return InvalidFrameError(faults, n_faults=error.n_faults, n_rows=error.n_rows, of_rows=error.of_rows)
