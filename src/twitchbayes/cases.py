@@ -47,6 +47,7 @@ class Cases:
         self.faulty = np.zeros(len(table), dtype=bool)
         self._contradictory = np.zeros(len(table), dtype=bool)
         self._bad_columns: list[Any] = []
+        self._written: set[int] = set()
         self.n_faults = 0
         for column in names:
             self._read(column)
@@ -102,10 +103,14 @@ class Cases:
             self._write(place, state[ids])
 
     def _write(self, place: int, states: NDArray[np.int8]) -> None:
-        earlier = self.codes[:, place]
-        known = states != -1
-        self._contradictory |= known & (earlier != -1) & (earlier != states)
-        np.copyto(earlier, states, where=known)
+        """Write the states of a variable; where an earlier column gave it another, the row contradicts itself."""
+        if place in self._written:
+            earlier = self.codes[:, place]
+            known = states != -1
+            self._contradictory |= known & (earlier != -1) & (earlier != states)
+            states = np.where(known, states, earlier)
+        self.codes[:, place] = states
+        self._written.add(place)
 
     def _contradictions(self, rows: NDArray[np.int64]) -> list[tuple[int, Fault]]:
         """Return why rows contradict themselves, asked once for rows with the same cells in the columns involved."""

@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     import narwhals as nw
     import pandas as pd
+    import polars as pl
 
 __all__ = ["Distinct", "distinct", "distinct_objects"]
 
+SAMPLE = 10_000
 Ids = NDArray[np.integer[Any]]
 
 
@@ -91,18 +93,37 @@ def _of_objects(native: pd.Series[Any]) -> Distinct:
 
 
 def _of_words(column: nw.Series[Any]) -> Distinct:
+    import pandas as pd
+
     native = column.to_native()
-    if column.implementation.is_pandas():
-        return _factorised(native)
+    if column.implementation.is_polars():
+        return _of_polars(native)
     if column.implementation.is_pyarrow():
-        encoded = native.dictionary_encode().combine_chunks()
+        return _of_arrow(native)
+    if isinstance(native.dtype, pd.ArrowDtype) or getattr(native.dtype, "storage", "") == "pyarrow":
+        return _of_arrow(native.array.__arrow_array__())
+    return _factorised(native)
+
+
+def _of_arrow(native: Any) -> Distinct:
+    # Nulls as one more value: replacing them afterwards takes as long as the encoding itself.
+    encoded = native.dictionary_encode(null_encoding="encode").combine_chunks()
+    if encoded.indices.null_count:  # it came as a dictionary, whose nulls are left as they are
         return Distinct(encoded.indices.fill_null(-1).to_numpy(), encoded.dictionary.to_pylist())
+    return Distinct(encoded.indices.to_numpy(), encoded.dictionary.to_pylist())
+
+
+def _of_polars(native: pl.Series) -> Distinct:
+    """Look the cells up among the values of the first of them, and only if there are others among all values."""
     import polars as pl
 
-    values = native.unique().drop_nulls()
-    places = pl.Series(range(len(values)), dtype=pl.Int32)
-    ids = native.replace_strict(values, places, default=-1, return_dtype=pl.Int32)
-    return Distinct(ids.to_numpy(), values.to_list())
+    for seen in (native.head(SAMPLE), native):
+        values = seen.unique()
+        places = pl.Series(range(len(values)), dtype=pl.Int32)
+        ids = native.replace_strict(values, places, default=-1, return_dtype=pl.Int32).to_numpy()
+        if len(seen) == len(native) or ids.min() >= 0:
+            break
+    return Distinct(ids, values.to_list())
 
 
 def _factorised(cells: Any) -> Distinct:

@@ -7,6 +7,7 @@ import math
 import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -190,7 +191,7 @@ class Words:
         """
 
         def says(state: str) -> Callable[[str], NDArray[np.bool_]]:
-            return lambda name: np.equal(codes[:, self._column_of[name]], self._number_of(name, state))
+            return cache(lambda name: np.equal(codes[:, self._column_of[name]], self._number_of(name, state)))
 
         present, absent = says("present"), says("absent")
         contradicts = np.zeros(len(codes), dtype=bool)
