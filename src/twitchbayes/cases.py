@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from twitchbayes.cells import distinct, distinct_objects
-from twitchbayes.errors import Fault, TwitchbayesError
+from twitchbayes.errors import Fault, InvalidEvidenceError, TwitchbayesError
 
 if TYPE_CHECKING:
     import narwhals as nw
@@ -133,6 +133,8 @@ class Cases:
         """Return what is wrong with a case; nothing is wrong with most."""
         try:
             self._words.read(case)
+        except InvalidEvidenceError as error:
+            return "; ".join(map(str, error.errors))
         except TwitchbayesError as error:
             return str(error)
         return ""
