@@ -4,8 +4,11 @@ Compiled with Numba. The unknown contexts that several causes share are carried 
 to the last; their joint states are the cells of a step. A context that one cause alone depends on is averaged into
 that cause. The chain depends on the contexts of a row only: rows that agree in them share it.
 
-The causes' numbers are made with positive terms only: with each further way to be present,
-P(present) grows by P(absent so far) times its chance, and P(absent) shrinks by its complement.
+The causes' numbers are made with positive terms only: with each further way to be present, P(present) grows by
+P(absent so far) times its chance, and P(absent) shrinks by its complement.
+
+A call in compiled code passes each array as seven numbers and more, so what belongs together lies in the rows of few
+arrays; the constants below name the rows.
 """
 
 from __future__ import annotations
@@ -16,446 +19,424 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-__all__ = ["BITS", "Chain", "Numbers", "Shape", "Workspace", "build_chain", "compiled", "order_causes"]
+__all__ = ["BITS", "Chain", "Numbers", "Shape", "Work", "compiled", "lay_chain", "order_causes", "read_contexts"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-Flags = NDArray[np.bool_]
 
 BITS = 62  # carried contexts, or slots, that fit one integer
-KNOWN, BARREN, ABSORBED, CARRIED = 0, 1, 2, 3
+
+# Rows of Shape.contexts: states of the context; contexts with children before parents; where its parents and its table
+# begin; whether a cause depends on it, whether by strata; the only cause linked to it, or -1.
+CARD, CHILD_FIRST, PARENT_AT, TABLE_AT, USED, STRATIFIES, USER = range(7)
+# Rows of Shape.causes: where strata, leaks and active contexts of the cause begin; whether it is serious.
+STRATUM_AT, LEAK_AT, ACTIVE_AT, SERIOUS = range(4)
+# Rows of Shape.parents and Shape.strata: the context; entries that a step in its state moves on.
+CONTEXT, STRIDE = 0, 1
+# Rows of numbers: p and 1 - p, to full relative precision.
+YES, NO = 0, 1
+# Rows of Chain.steps: the cause; cells; cells kept of the step before; whether the cells are taken over as they are;
+# where Chain.kept_of and Chain.cells begin; whether the cause depends on no carried context. The last are the row's:
+# slots that open before the step, and close behind it; where its state begins; how many slots are open.
+CAUSE, CELLS, KEPT, SAME, KEPT_AT, CELL_AT, ALONE, ENTER, LEAVE, START, WIDTH = range(11)
+# Rows of Chain.cells.
+WEIGHT, ABSENT, PRESENT = range(3)
+# Rows of Work.contexts: the role; the bit of a carried context; whether a child needs it; the carried contexts that its
+# table depends on, as bits; its state; the step at which its table is multiplied in.
+ROLE, BIT, WANTED, SCOPE, STATE, PLACE = range(6)
+# Roles.
+KNOWN, BARREN, ABSORBED, CARRIED = range(4)
+# Rows of Work.causes: carried contexts and slots that the cause needs open, as bits; whether it is still to be ordered;
+# the order by contexts alone; whether it is known absent (0), known present (1) or unknown (-1).
+CONTEXTS, SLOTS, CHOSEN, DEFAULT, STATED = range(5)
+# Rows of Work.bits: first and last step at which a carried context is open; the axes of a step and of the one before;
+# the context of a bit; how many causes yet need the context, and the slot, of a bit.
+FIRST, LAST, AXIS, OLD_AXIS, CONTEXT_OF, CONTEXT_LEFT, SLOT_LEFT = range(7)
 
 
 def compiled(function: Any) -> Any:
-    """Compile a function on its first call, without the interpreter's lock, and keep the result on disk.
+    """Compile a function on its first call, to run without the interpreter's lock.
 
-    Where there is no folder to keep it in (a read-only installation), it is compiled in each process.
+    Nothing is allocated in compiled code here, so that arrays need no counting of references.
     """
-    try:
-        return njit(function, nogil=True, cache=True, error_model="numpy")
-    except RuntimeError:
-        return njit(function, nogil=True, error_model="numpy")
+    return njit(function, nogil=True, error_model="numpy", _nrt=False)
 
 
 class Shape(NamedTuple):
-    """The structure of a network as flat arrays; `x_at[i]` to `x_at[i + 1]` are the entries of i in `x`.
+    """The structure of a network, flat: `at[i]` to `at[i + 1]` are the entries of i.
 
-    Attributes
-    ----------
-    cards, children_first : ndarray, shape (n_contexts,)
-        Number of states of each context; the contexts in an order that has children before parents.
-    parent_at, parent, parent_stride, table_at : ndarray
-        Parents of each context, what a step in their state moves on in `Numbers.tables`, and where the
-        context's table begins. Its own state is the last axis.
-    used, in_strata, single_user : ndarray, shape (n_contexts,)
-        Whether a cause depends on the context, whether through its strata, and the only cause that is
-        linked to it (-1 where there is none or are several).
-    stratum_at, stratum, stratum_stride, leak_at : ndarray
-        Contexts that stratify each cause, likewise in `Numbers.cause_leaks`.
-    active_at, active : ndarray
-        Contexts linked to each cause; their numbers stand in `Numbers.activation` at the same place.
-    effect_at, effect : ndarray
-        Causes linked to each finding; their numbers stand in `Numbers.links` at the same place.
-    serious : ndarray, shape (n_causes,)
-    member_at, member : ndarray
-        Members of each union (the deterministic OR of some findings).
+    `contexts` (7, n_contexts + 1) and `causes` (4, n_causes + 1) have their rows named above; `parents`
+    (2, n) and `strata` (2, n) are contexts and strides; `active` (n,) are the contexts linked to each cause;
+    `effect_at` and `effect` the causes linked to each finding; `member_at` and `member` the findings that
+    each union is the OR of.
     """
 
-    cards: Ints
-    children_first: Ints
-    parent_at: Ints
-    parent: Ints
-    parent_stride: Ints
-    table_at: Ints
-    used: Flags
-    in_strata: Flags
-    single_user: Ints
-    stratum_at: Ints
-    stratum: Ints
-    stratum_stride: Ints
-    leak_at: Ints
-    active_at: Ints
+    contexts: Ints
+    causes: Ints
+    parents: Ints
+    strata: Ints
     active: Ints
     effect_at: Ints
     effect: Ints
-    serious: Flags
     member_at: Ints
     member: Ints
 
 
 class Numbers(NamedTuple):
-    """The numbers of a network, flat; `no_x` is 1 - x to full relative precision.
+    """The numbers of a network, in the order of its shape.
 
-    `scales` (n_findings,) is the largest leak or link of each finding, the unit its explanation is counted in.
+    `tables` (n,) are those of the contexts; `leaks` (2, n) of the causes, `activation` (2, n) and `links`
+    (2, n) have p and 1 - p; `findings` (3, n_findings) has leak, 1 - leak, and the largest leak or link,
+    the unit in which the explanation of a finding is counted.
     """
 
     tables: Floats
-    cause_leaks: Floats
-    no_cause_leaks: Floats
-    activation: Floats
-    no_activation: Floats
     leaks: Floats
-    no_leaks: Floats
+    activation: Floats
     links: Floats
-    no_links: Floats
-    scales: Floats
+    findings: Floats
 
 
 class Chain(NamedTuple):
-    """One step a cause: the cells before it, how they come from the cells of the step before, the cause's numbers.
+    """One step a cause and one at the end: the cells, how they come from those of the step before, the numbers.
 
-    Attributes
-    ----------
-    order, place : ndarray, shape (n_causes,)
-        The cause of each step, and the step of each cause.
-    cells, kept, same : ndarray, shape (n_causes + 1,)
-        Number of cells of each step, of those that are left of the step before once what leaves is
-        summed out, and whether the step takes the cells over as they are. The last step has one cell.
-    kept_of_at, kept_of : ndarray
-        For each cell of the step before, the kept cell it is summed into.
-    weight_at, weights : ndarray
-        For each cell, what entering it multiplies by. New contexts vary fastest: cell // (cells // kept)
-        is the kept cell it comes from.
-    alone : ndarray, shape (n_causes,)
-        Whether the cause depends on no carried context.
-    absent, present : ndarray
-        P(cause absent | cell) and P(cause present | cell), at `weight_at`.
+    `steps` (11, n_causes + 1) and `cells` (3, room) have their rows named above; `kept_of` (room,) is, for
+    each cell of the step before, the kept cell that it is summed into. Entering contexts vary fastest, so
+    that cell // (cells // kept) is the kept cell that a cell comes from.
     """
 
-    order: Ints
-    place: Ints
-    cells: Ints
-    kept: Ints
-    same: Flags
-    kept_of_at: Ints
+    steps: Ints
     kept_of: Ints
-    weight_at: Ints
-    weights: Floats
-    alone: Flags
-    absent: Floats
-    present: Floats
+    cells: Floats
 
 
-class Workspace(NamedTuple):
-    """Scratch of one thread for building chains; see `_roles` and `build_chain`."""
+class Work(NamedTuple):
+    """Scratch of one thread: `contexts` (6, n), `causes` (5, n) and `bits` (7, BITS) have their rows named above.
 
-    role: Ints
-    bit: Ints
-    wanted: Flags
-    scopes: Ints
-    factors: Ints
-    states: Ints
-    first: Ints
-    last: Ints
-    axes: Ints
-    old_axes: Ints
-    context_of: Ints
+    `sizes` (2, BITS) is log2 of what each open context, and each open slot, multiplies the state by.
+    """
+
+    contexts: Ints
+    causes: Ints
+    bits: Ints
+    sizes: Floats
 
 
 @compiled
-def _roles(shape: Shape, x: Any, work: Workspace) -> int:
+def read_contexts(shape: Shape, numbers: Numbers, x: Any, work: Work) -> tuple[int, float]:
+    """Prepare a chain for contexts with states `x` (-1 unknown): their roles and scopes.
+
+    Returns the number of carried contexts, and ln of the tables that depend on none of them, in nats.
+    """
+    contexts, parents = shape.contexts, shape.parents
+    carried = _roles(contexts, parents, x, work.contexts, work.bits)
+    if carried > BITS:
+        return carried, 0.0
+    for b in range(carried):
+        work.sizes[0, b] = np.log2(contexts[CARD, work.bits[CONTEXT_OF, b]])
+    _cause_scopes(shape, work)
+    product, log_constant = 1.0, 0.0
+    for c in range(len(x)):
+        state = work.contexts
+        state[SCOPE, c] = 0
+        if state[ROLE, c] == KNOWN or state[ROLE, c] == CARRIED:
+            own = 1 << state[BIT, c] if state[BIT, c] >= 0 else 0
+            state[SCOPE, c] = own | _parents_mask(contexts, parents, state, c)
+        if state[ROLE, c] == KNOWN and not state[SCOPE, c]:
+            product *= _entry(contexts, parents, numbers.tables, state, c, state[STATE, c])
+            if product < 1e-200:
+                log_constant += np.log(product)
+                product = 1.0
+    return carried, log_constant + np.log(product)
+
+
+@compiled
+def _roles(contexts: Any, parents: Any, x: Any, state: Any, bits: Any) -> int:
     """Say which contexts are known, barren, absorbed or carried; returns the number of carried ones."""
     carried = 0
-    work.wanted[:] = False
-    for c in shape.children_first:
-        work.bit[c] = -1
+    n_contexts = len(x)
+    for c in range(n_contexts):
+        state[WANTED, c] = 0
+        state[STATE, c] = max(x[c], 0)
+    for i in range(n_contexts):
+        c = contexts[CHILD_FIRST, i]
+        state[BIT, c] = -1
         if x[c] >= 0:
-            work.role[c] = KNOWN
-        elif not (shape.used[c] or work.wanted[c]):
-            work.role[c] = BARREN
+            state[ROLE, c] = KNOWN
+        elif not contexts[USED, c] and not state[WANTED, c]:
+            state[ROLE, c] = BARREN
             continue
-        elif shape.single_user[c] >= 0 and not shape.in_strata[c] and not work.wanted[c]:
-            work.role[c] = ABSORBED
+        elif contexts[USER, c] >= 0 and not contexts[STRATIFIES, c] and not state[WANTED, c]:
+            state[ROLE, c] = ABSORBED
         else:
-            work.role[c] = CARRIED
+            state[ROLE, c] = CARRIED
             if carried < BITS:
-                work.bit[c] = carried
-                work.context_of[carried] = c
+                state[BIT, c] = carried
+                bits[CONTEXT_OF, carried] = c
             carried += 1
-        for e in range(shape.parent_at[c], shape.parent_at[c + 1]):
-            work.wanted[shape.parent[e]] = True
+        for e in range(contexts[PARENT_AT, c], contexts[PARENT_AT, c + 1]):
+            state[WANTED, parents[CONTEXT, e]] = 1
     return carried
 
 
 @compiled
-def _parents_mask(shape: Shape, work: Workspace, c: int) -> int:
+def _parents_mask(contexts: Any, parents: Any, state: Any, c: int) -> int:
+    """Return the carried parents of a context, as bits."""
     mask = 0
-    for e in range(shape.parent_at[c], shape.parent_at[c + 1]):
-        b = work.bit[shape.parent[e]]
+    for e in range(contexts[PARENT_AT, c], contexts[PARENT_AT, c + 1]):
+        b = state[BIT, parents[CONTEXT, e]]
         if b >= 0:
             mask |= 1 << b
     return mask
 
 
 @compiled
-def _fill_scopes(shape: Shape, work: Workspace) -> None:
-    """Note for each cause, and for each context's own table, the carried contexts it depends on, as bits."""
-    for k in range(len(shape.serious)):
+def _cause_scopes(shape: Shape, work: Work) -> None:
+    """Note the carried contexts that each cause depends on, those behind absorbed ones included, as bits."""
+    state = work.contexts
+    for k in range(work.causes.shape[1]):
         mask = 0
-        for e in range(shape.stratum_at[k], shape.stratum_at[k + 1]):
-            b = work.bit[shape.stratum[e]]
+        for e in range(shape.causes[STRATUM_AT, k], shape.causes[STRATUM_AT, k + 1]):
+            b = state[BIT, shape.strata[CONTEXT, e]]
             if b >= 0:
                 mask |= 1 << b
-        for e in range(shape.active_at[k], shape.active_at[k + 1]):
+        for e in range(shape.causes[ACTIVE_AT, k], shape.causes[ACTIVE_AT, k + 1]):
             c = shape.active[e]
-            if work.bit[c] >= 0:
-                mask |= 1 << work.bit[c]
-            elif work.role[c] == ABSORBED:
-                mask |= _parents_mask(shape, work, c)
-        work.scopes[k] = mask
-    for c in range(len(shape.cards)):
-        work.factors[c] = 0
-        if work.role[c] == KNOWN or work.role[c] == CARRIED:
-            own = 1 << work.bit[c] if work.bit[c] >= 0 else 0
-            work.factors[c] = own | _parents_mask(shape, work, c)
+            if state[BIT, c] >= 0:
+                mask |= 1 << state[BIT, c]
+            elif state[ROLE, c] == ABSORBED:
+                mask |= _parents_mask(shape.contexts, shape.parents, state, c)
+        work.causes[CONTEXTS, k] = mask
 
 
 @compiled
-def order_causes(needs: Any, bits: Any, serious: Any, chosen: Any, order: Any) -> int:
-    """Order the chosen causes so that what is open stays small; returns how many there are.
+def order_causes(work: Work, serious: Any, order: Any) -> int:
+    """Order the chosen causes so that what is open stays small: next is the one that makes it grow least.
 
-    Parameters
-    ----------
-    needs : ndarray of int64, shape (n_causes, n_words)
-        What each cause needs open, as bits.
-    bits : ndarray, shape (n_words, 64)
-        log2 of what each open bit multiplies the state by.
+    Returns how many there are.
     """
-    n_words = needs.shape[1]
-    total = np.zeros((n_words, 64), np.int64)
-    chosen = chosen.copy()
-    count = 0
-    for k in range(len(needs)):
-        if chosen[k]:
-            count += 1
-            for w in range(n_words):
-                rest, b = needs[k, w], 0
-                while rest:
-                    total[w, b] += rest & 1
-                    rest >>= 1
-                    b += 1
-    live = np.zeros(n_words, np.int64)
+    causes, bits, sizes = work.causes, work.bits, work.sizes
+    count = _count_needs(causes, bits)
+    contexts = slots = 0
     for step in range(count):
         best, best_score = -1, np.inf
-        for k in range(len(needs)):
-            if not chosen[k]:
-                continue
-            grows = shrinks = 0.0
-            for w in range(n_words):
-                rest, b = needs[k, w], 0
-                while rest:
-                    if rest & 1:
-                        if not (live[w] >> b) & 1:
-                            grows += bits[w, b]
-                        if total[w, b] == 1:
-                            shrinks += bits[w, b]
-                    rest >>= 1
-                    b += 1
-            score = 1.001 * grows - shrinks + 1e-6 * serious[k]
-            if score < best_score:
-                best, best_score = k, score
+        for k in range(causes.shape[1]):
+            if causes[CHOSEN, k]:
+                score = _growth(causes[CONTEXTS, k], bits[CONTEXT_LEFT], sizes[0], contexts)
+                score += _growth(causes[SLOTS, k], bits[SLOT_LEFT], sizes[1], slots) + 1e-6 * serious[k]
+                if score < best_score:
+                    best, best_score = k, score
         order[step] = best
-        chosen[best] = False
-        for w in range(n_words):
-            rest, b = needs[best, w], 0
-            while rest:
-                if rest & 1:
-                    total[w, b] -= 1
-                    live[w] |= 1 << b
-                    if total[w, b] == 0:
-                        live[w] &= ~(1 << b)
-                rest >>= 1
-                b += 1
+        causes[CHOSEN, best] = 0
+        contexts = _open_needs(causes[CONTEXTS, best], bits[CONTEXT_LEFT], contexts)
+        slots = _open_needs(causes[SLOTS, best], bits[SLOT_LEFT], slots)
     return count
 
 
 @compiled
-def _spans(shape: Shape, work: Workspace, order: Any, carried: int) -> None:
-    """Find the first and last step at which each carried context is live, its tables included."""
-    steps = len(order)
-    work.first[:carried] = steps
-    work.last[:carried] = -1
-    for t in range(steps):
-        scope = work.scopes[order[t]]
+def _count_needs(causes: Any, bits: Any) -> int:
+    """Count the chosen causes, and for each bit those that need it."""
+    for b in range(BITS):
+        bits[CONTEXT_LEFT, b] = bits[SLOT_LEFT, b] = 0
+    count = 0
+    for k in range(causes.shape[1]):
+        if causes[CHOSEN, k]:
+            count += 1
+            for word in range(2):
+                rest, b = causes[CONTEXTS + word, k], 0
+                while rest:
+                    bits[CONTEXT_LEFT + word, b] += rest & 1
+                    rest >>= 1
+                    b += 1
+    return count
+
+
+@compiled
+def _growth(needs: int, left: Any, sizes: Any, live: int) -> float:
+    """Return log2 of how much the state grows with a cause, less what it shrinks by afterwards."""
+    growth, b = 0.0, 0
+    while needs:
+        if needs & 1:
+            if not live >> b & 1:
+                growth += 1.001 * sizes[b]
+            if left[b] == 1:
+                growth -= sizes[b]
+        needs >>= 1
+        b += 1
+    return growth
+
+
+@compiled
+def _open_needs(needs: int, left: Any, live: int) -> int:
+    """Return what is open behind a cause."""
+    b = 0
+    while needs:
+        if needs & 1:
+            left[b] -= 1
+            live = live | 1 << b if left[b] else live & ~(1 << b)
+        needs >>= 1
+        b += 1
+    return live
+
+
+@compiled
+def lay_chain(shape: Shape, numbers: Numbers, carried: int, chain: Chain, work: Work) -> bool:
+    """Lay the steps of a chain along the causes in its steps; False if it has more cells than there is room for."""
+    steps, bits = chain.steps, work.bits
+    n_steps, room = steps.shape[1] - 1, chain.cells.shape[1]
+    _spans(steps, work.contexts, work.causes, bits, carried)
+    n_old, old_cells, at, kept_at = 0, 1, 0, 0
+    for t in range(n_steps + 1):
+        n_kept, kept = _keep_axes(shape.contexts, bits, n_old, t)
+        n_axes, cells = n_kept, kept
         for b in range(carried):
-            if scope >> b & 1:
-                work.first[b] = min(work.first[b], t)
-                work.last[b] = max(work.last[b], t)
-    changed = True
-    while changed:
-        changed = False
-        for c in range(len(shape.cards)):
-            scope = work.factors[c]
-            if not scope:
-                continue
-            place = _place(work, scope, carried, steps)
-            for b in range(carried):
-                if scope >> b & 1 and not work.first[b] <= place <= work.last[b]:
-                    work.first[b] = min(work.first[b], place)
-                    work.last[b] = max(work.last[b], place)
-                    changed = True
-
-
-@compiled
-def _place(work: Workspace, scope: int, carried: int, steps: int) -> int:
-    """Return the first step at which a whole scope is live, as far as it is placed yet."""
-    place = -1
-    for b in range(carried):
-        if scope >> b & 1 and work.last[b] >= 0:
-            place = max(place, work.first[b])
-    return place if place >= 0 else steps - 1
-
-
-@compiled
-def _entry(shape: Shape, numbers: Numbers, states: Any, c: int, state: int) -> float:
-    """Return P(context c = state | the states of its parents)."""
-    at = shape.table_at[c] + state
-    for e in range(shape.parent_at[c], shape.parent_at[c + 1]):
-        at += shape.parent_stride[e] * states[shape.parent[e]]
-    return numbers.tables[at]
-
-
-@compiled
-def _cause(shape: Shape, numbers: Numbers, work: Workspace, k: int) -> tuple[float, float]:
-    """Return P(cause absent) and P(cause present) given `work.states`, absorbed contexts averaged."""
-    at = shape.leak_at[k]
-    for e in range(shape.stratum_at[k], shape.stratum_at[k + 1]):
-        at += shape.stratum_stride[e] * work.states[shape.stratum[e]]
-    absent, present = numbers.no_cause_leaks[at], numbers.cause_leaks[at]
-    for e in range(shape.active_at[k], shape.active_at[k + 1]):
-        c = shape.active[e]
-        w, no_w = numbers.activation[e], numbers.no_activation[e]
-        if work.role[c] == ABSORBED:
-            no_w += w * _entry(shape, numbers, work.states, c, 0)
-            w *= _entry(shape, numbers, work.states, c, 1)
-        elif work.states[c] != 1:
-            continue
-        present += absent * w
-        absent *= no_w
-    return absent, present
-
-
-@compiled
-def _constant(shape: Shape, numbers: Numbers, work: Workspace) -> float:
-    """Return ln of the product of the tables of known contexts whose parents are known too."""
-    product = 1.0
-    log_total = 0.0
-    for c in range(len(shape.cards)):
-        if work.role[c] == KNOWN and not work.factors[c]:
-            product *= _entry(shape, numbers, work.states, c, work.states[c])
-            if product < 1e-200:
-                log_total += np.log(product)
-                product = 1.0
-    return log_total + np.log(product)
-
-
-@compiled
-def _weight(shape: Shape, numbers: Numbers, work: Workspace, placed: Any, t: int) -> float:
-    """Return the product of the contexts' own tables that belong to a step, at `work.states`."""
-    weight = 1.0
-    for c in range(len(shape.cards)):
-        if placed[c] == t:
-            weight *= _entry(shape, numbers, work.states, c, work.states[c])
-    return weight
-
-
-@compiled
-def build_chain(shape: Shape, numbers: Numbers, x: Any, chain: Chain, work: Workspace) -> tuple[int, float]:
-    """Prepare a chain for contexts with states `x` (-1 unknown): their roles, their scopes and what is constant.
-
-    Returns the number of carried contexts and ln of the constant, in nats. `lay_chain` does the rest,
-    once the causes have an order.
-    """
-    carried = _roles(shape, x, work)
-    if carried > BITS:
-        return carried, 0.0
-    for c in range(len(x)):
-        work.states[c] = max(x[c], 0)
-    _fill_scopes(shape, work)
-    return carried, _constant(shape, numbers, work)
-
-
-@compiled
-def lay_chain(shape: Shape, numbers: Numbers, carried: int, chain: Chain, work: Workspace) -> bool:
-    """Lay the steps of a chain along `chain.order`; False if it has more cells than there is room for."""
-    steps = len(chain.order)
-    _spans(shape, work, chain.order, carried)
-    placed = np.full(len(shape.cards), -1, np.int64)
-    for c in range(len(shape.cards)):
-        if work.factors[c]:
-            placed[c] = _place(work, work.factors[c], carried, steps)
-    n_old, old_cells, at, old_at = 0, 1, 0, 0
-    for t in range(steps + 1):
-        n_axes, kept = 0, 1
-        left = False
-        for i in range(n_old):
-            b = work.old_axes[i]
-            if work.last[b] >= t:
-                work.axes[n_axes] = b
+            if bits[FIRST, b] == t:
+                bits[AXIS, n_axes] = b
                 n_axes += 1
-                kept *= shape.cards[work.context_of[b]]
-            else:
-                left = True
-        n_kept, cells = n_axes, kept
-        for b in range(carried):
-            if work.first[b] == t:
-                work.axes[n_axes] = b
-                n_axes += 1
-                cells *= shape.cards[work.context_of[b]]
-                if cells > len(chain.weights):
-                    return False
-        if at + cells > len(chain.weights) or old_at + old_cells > len(chain.kept_of):
+                cells *= shape.contexts[CARD, bits[CONTEXT_OF, b]]
+        # The last step is of all contexts past, and one cell.
+        if at + cells > room or kept_at + old_cells > room or cells > room >> 4:
             return False
-        weighted = (placed == t).any()
-        chain.cells[t], chain.kept[t] = cells, kept
-        chain.same[t] = not left and n_axes == n_kept and not weighted
-        chain.kept_of_at[t], chain.weight_at[t] = old_at, at
-        if not chain.same[t]:
-            _map_kept(shape, chain, work, n_old, old_cells, old_at, t)
-            old_at += old_cells
-        if t < steps:
-            k = chain.order[t]
-            chain.place[k] = t
-            chain.alone[t] = work.scopes[k] == 0
-            _fill_cells(shape, numbers, chain, work, n_axes, placed, t)
+        steps[CELLS, t], steps[KEPT, t], steps[KEPT_AT, t], steps[CELL_AT, t] = cells, kept, kept_at, at
+        weighted = _is_weighted(work.contexts, t)
+        steps[SAME, t] = n_kept == n_old and n_axes == n_kept and not weighted
+        if not steps[SAME, t]:
+            _map_kept(shape.contexts, bits, chain.kept_of, n_old, old_cells, kept_at, t)
+            kept_at += old_cells
+        if t < n_steps:
+            steps[ALONE, t] = work.causes[CONTEXTS, steps[CAUSE, t]] == 0
+            _fill_cells(shape, numbers, chain, work, n_axes, t, weighted)
         else:
-            chain.weights[at] = 1.0
+            chain.cells[WEIGHT, at] = 1.0
         at += cells
         n_old, old_cells = n_axes, cells
-        work.old_axes[:n_axes] = work.axes[:n_axes]
+        for i in range(n_axes):
+            bits[OLD_AXIS, i] = bits[AXIS, i]
     return True
 
 
 @compiled
-def _map_kept(shape: Shape, chain: Chain, work: Workspace, n_old: int, old_cells: int, at: int, t: int) -> None:
+def _spans(steps: Any, contexts: Any, causes: Any, bits: Any, carried: int) -> None:
+    """Find the first and last step at which each carried context is open, and the step of each context's table."""
+    n_steps, n_contexts = steps.shape[1] - 1, contexts.shape[1]
+    for b in range(carried):
+        bits[FIRST, b], bits[LAST, b] = n_steps, -1
+    if carried:
+        for t in range(n_steps):
+            scope = causes[CONTEXTS, steps[CAUSE, t]]
+            for b in range(carried):
+                if scope >> b & 1:
+                    bits[FIRST, b], bits[LAST, b] = min(bits[FIRST, b], t), max(bits[LAST, b], t)
+    changed = carried > 0
+    while changed:
+        changed = False
+        for c in range(n_contexts):
+            scope = contexts[SCOPE, c]
+            place = _place(bits, scope, carried, n_steps)
+            for b in range(carried):
+                if scope >> b & 1 and not bits[FIRST, b] <= place <= bits[LAST, b]:
+                    bits[FIRST, b], bits[LAST, b] = min(bits[FIRST, b], place), max(bits[LAST, b], place)
+                    changed = True
+    for c in range(n_contexts):
+        scope = contexts[SCOPE, c]
+        contexts[PLACE, c] = _place(bits, scope, carried, n_steps) if scope else -1
+
+
+@compiled
+def _place(bits: Any, scope: int, carried: int, n_steps: int) -> int:
+    """Return the first step at which a whole scope is open, as far as it is placed yet."""
+    place = -1
+    for b in range(carried):
+        if scope >> b & 1 and bits[LAST, b] >= 0:
+            place = max(place, bits[FIRST, b])
+    return place if place >= 0 else n_steps - 1
+
+
+@compiled
+def _keep_axes(contexts: Any, bits: Any, n_old: int, t: int) -> tuple[int, int]:
+    """Keep the axes of the step before that are still open; returns how many they are and their cells."""
+    n_kept, kept = 0, 1
+    for i in range(n_old):
+        b = bits[OLD_AXIS, i]
+        if bits[LAST, b] >= t:
+            bits[AXIS, n_kept] = b
+            n_kept += 1
+            kept *= contexts[CARD, bits[CONTEXT_OF, b]]
+    return n_kept, kept
+
+
+@compiled
+def _is_weighted(contexts: Any, t: int) -> bool:
+    for c in range(contexts.shape[1]):
+        if contexts[PLACE, c] == t:
+            return True
+    return False
+
+
+@compiled
+def _map_kept(contexts: Any, bits: Any, kept_of: Any, n_old: int, old_cells: int, at: int, t: int) -> None:
     """Note the kept cell that each cell of the step before is summed into."""
     for cell in range(old_cells):
         rest, kept, scale = cell, 0, 1
         for i in range(n_old - 1, -1, -1):
-            b = work.old_axes[i]
-            card = shape.cards[work.context_of[b]]
-            if work.last[b] >= t:
+            b = bits[OLD_AXIS, i]
+            card = contexts[CARD, bits[CONTEXT_OF, b]]
+            if bits[LAST, b] >= t:
                 kept += scale * (rest % card)
                 scale *= card
             rest //= card
-        chain.kept_of[at + cell] = kept
+        kept_of[at + cell] = kept
 
 
 @compiled
 def _fill_cells(
-    shape: Shape, numbers: Numbers, chain: Chain, work: Workspace, n_axes: int, placed: Any, t: int
+    shape: Shape, numbers: Numbers, chain: Chain, work: Work, n_axes: int, t: int, weighted: bool
 ) -> None:
     """Fill the weights of a step's cells and the numbers of its cause in them."""
-    k, at = chain.order[t], chain.weight_at[t]
-    for cell in range(chain.cells[t]):
-        rest = cell
+    contexts, state, cells = shape.contexts, work.contexts, chain.cells
+    k, start, alone = chain.steps[CAUSE, t], chain.steps[CELL_AT, t], chain.steps[ALONE, t]
+    for at in range(start, start + chain.steps[CELLS, t]):
+        rest = at - start
         for i in range(n_axes - 1, -1, -1):
-            c = work.context_of[work.axes[i]]
-            work.states[c] = rest % shape.cards[c]
-            rest //= shape.cards[c]
-        if not chain.same[t]:
-            chain.weights[at + cell] = _weight(shape, numbers, work, placed, t)
-        if cell and chain.alone[t]:
-            chain.absent[at + cell], chain.present[at + cell] = chain.absent[at], chain.present[at]
+            c = work.bits[CONTEXT_OF, work.bits[AXIS, i]]
+            state[STATE, c] = rest % contexts[CARD, c]
+            rest //= contexts[CARD, c]
+        cells[WEIGHT, at] = 1.0
+        if weighted:
+            for c in range(state.shape[1]):
+                if state[PLACE, c] == t:
+                    entry = _entry(contexts, shape.parents, numbers.tables, state, c, state[STATE, c])
+                    cells[WEIGHT, at] *= entry
+        if alone and at > start:
+            cells[ABSENT, at], cells[PRESENT, at] = cells[ABSENT, start], cells[PRESENT, start]
         else:
-            chain.absent[at + cell], chain.present[at + cell] = _cause(shape, numbers, work, k)
+            cells[ABSENT, at], cells[PRESENT, at] = _cause(shape, numbers, state, k)
+
+
+@compiled
+def _entry(contexts: Any, parents: Any, tables: Any, state: Any, c: int, own: int) -> float:
+    """Return P(context c = own | the states of its parents)."""
+    at = contexts[TABLE_AT, c] + own
+    for e in range(contexts[PARENT_AT, c], contexts[PARENT_AT, c + 1]):
+        at += parents[STRIDE, e] * state[STATE, parents[CONTEXT, e]]
+    return tables[at]
+
+
+@compiled
+def _cause(shape: Shape, numbers: Numbers, state: Any, k: int) -> tuple[float, float]:
+    """Return P(cause absent) and P(cause present) given the states of contexts, absorbed ones averaged."""
+    at = shape.causes[LEAK_AT, k]
+    for e in range(shape.causes[STRATUM_AT, k], shape.causes[STRATUM_AT, k + 1]):
+        at += shape.strata[STRIDE, e] * state[STATE, shape.strata[CONTEXT, e]]
+    absent, present = numbers.leaks[NO, at], numbers.leaks[YES, at]
+    for e in range(shape.causes[ACTIVE_AT, k], shape.causes[ACTIVE_AT, k + 1]):
+        c = shape.active[e]
+        w, no_w = numbers.activation[YES, e], numbers.activation[NO, e]
+        if state[ROLE, c] == ABSORBED:
+            no_w += w * _entry(shape.contexts, shape.parents, numbers.tables, state, c, 0)
+            w *= _entry(shape.contexts, shape.parents, numbers.tables, state, c, 1)
+        elif state[STATE, c] != 1:
+            continue
+        present += absent * w
+        absent *= no_w
+    return absent, present

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -10,9 +11,24 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from twitchbayes.chain import Numbers, Shape
+from twitchbayes.chain import (
+    ACTIVE_AT,
+    CARD,
+    CHILD_FIRST,
+    CONTEXT,
+    LEAK_AT,
+    PARENT_AT,
+    SERIOUS,
+    STRATIFIES,
+    STRATUM_AT,
+    TABLE_AT,
+    USED,
+    USER,
+    Numbers,
+    Shape,
+)
 from twitchbayes.engine import Answer, Codes
-from twitchbayes.kernel import DONE, answer_rows
+from twitchbayes.kernel import DONE, answer_rows, new_scratch
 from twitchbayes.network import Network
 
 __all__ = ["Kernel", "numbers_of", "shape_of"]
@@ -38,6 +54,7 @@ class Kernel:
         self.threads = threads or _threads()
         self._shape = shape_of(network)
         self._numbers = numbers_of(network)
+        self._local = threading.local()
 
     def run(
         self,
@@ -72,7 +89,8 @@ class Kernel:
         tasks = [rows[i : i + ROWS_A_TASK] for i in range(0, len(rows), ROWS_A_TASK)]
 
         def work(task: Ints) -> int:
-            answer_rows(self._shape, self._numbers, codes, open_members, task, causes, rest, status)
+            scratch = self._scratch()
+            answer_rows(self._shape, self._numbers, scratch, codes, open_members, task, causes, rest, status)
             return len(task)
 
         if tasks:
@@ -87,6 +105,12 @@ class Kernel:
         log_evidence = np.where(answered, rest[:, 2], -np.inf)
         return Answer(causes, rest[:, 0].copy(), rest[:, 1].copy(), log_evidence), answered
 
+    def _scratch(self) -> Any:
+        """Return the scratch of this thread."""
+        if not hasattr(self._local, "scratch"):
+            self._local.scratch = new_scratch(len(self.network.contexts), len(self.network.causes))
+        return self._local.scratch
+
 
 def _threads() -> int:
     said = os.environ.get("TWITCHBAYES_THREADS", "")
@@ -100,40 +124,39 @@ def shape_of(network: Network) -> Shape:
     n_contexts, n_causes = len(network.contexts), len(network.causes)
     parameters, index = network.parameters, network.index
     cards = np.array([len(network.states[name]) for name in network.contexts], dtype=np.int64)
-    tables = [_strides(a.shape[1:], axes) for a, axes in zip(parameters.context_tables, _own(network), strict=True)]
+    own = [_strides(a.shape[1:], axes) for a, axes in zip(parameters.context_tables, _own(network), strict=True)]
     # The own state is the last axis and moves one entry on; the others are the parents.
-    parent_at, parent, parent_stride = _ragged([table[:-1] for table in tables])
-    strata = [_strides(a.shape[1:], axes) for a, axes in zip(parameters.cause_leaks, network.cause_strata, strict=True)]
-    stratum_at, stratum, stratum_stride = _ragged(strata)
+    parent_at, parents = _ragged([table[:-1] for table in own])
+    stratum_at, strata = _ragged(
+        [_strides(a.shape[1:], axes) for a, axes in zip(parameters.cause_leaks, network.cause_strata, strict=True)]
+    )
     _, users, active = index.activation_cells
-    in_strata = np.isin(np.arange(n_contexts), stratum)
+    in_strata = np.isin(np.arange(n_contexts), strata[CONTEXT])
     counts = np.bincount(active, minlength=n_contexts)
     single = np.full(n_contexts, -1, dtype=np.int64)
     single[active] = users
     _, effects, found = index.link_cells
     by_cause, by_finding = np.argsort(users, kind="stable"), np.argsort(found, kind="stable")
-    member_at, member, _ = _ragged([[(j, 0) for j in members] for members in network.union_members])
+    member_at, members = _ragged([[(j, 0) for j in group] for group in network.union_members])
+    contexts = np.zeros((7, n_contexts + 1), dtype=np.int64)
+    contexts[CARD, :-1], contexts[CHILD_FIRST, :-1] = cards, _children_first(network.context_parents)
+    contexts[PARENT_AT], contexts[TABLE_AT] = parent_at, _starts([a[0].size for a in parameters.context_tables])
+    contexts[USED, :-1], contexts[STRATIFIES, :-1] = in_strata | (counts > 0), in_strata
+    contexts[USER, :-1] = np.where(counts == 1, single, -1)
+    causes = np.zeros((4, n_causes + 1), dtype=np.int64)
+    causes[STRATUM_AT], causes[LEAK_AT] = stratum_at, _starts([a[0].size for a in parameters.cause_leaks])
+    causes[ACTIVE_AT] = np.searchsorted(users[by_cause], np.arange(n_causes + 1))
+    causes[SERIOUS, :-1] = network.serious
     return Shape(
-        cards=cards,
-        children_first=_children_first(network.context_parents),
-        parent_at=parent_at,
-        parent=parent,
-        parent_stride=parent_stride,
-        table_at=_starts([a[0].size for a in parameters.context_tables]),
-        used=in_strata | (counts > 0),
-        in_strata=in_strata,
-        single_user=np.where(counts == 1, single, -1),
-        stratum_at=stratum_at,
-        stratum=stratum,
-        stratum_stride=stratum_stride,
-        leak_at=_starts([a[0].size for a in parameters.cause_leaks]),
-        active_at=np.searchsorted(users[by_cause], np.arange(n_causes + 1)).astype(np.int64),
+        contexts=contexts,
+        causes=causes,
+        parents=parents,
+        strata=strata,
         active=active[by_cause].astype(np.int64),
         effect_at=np.searchsorted(found[by_finding], np.arange(len(network.findings) + 1)).astype(np.int64),
         effect=effects[by_finding].astype(np.int64),
-        serious=network.serious,
         member_at=member_at,
-        member=member,
+        member=np.ascontiguousarray(members[0]),
     )
 
 
@@ -144,20 +167,15 @@ def numbers_of(network: Network) -> Numbers:
     _, effects, found = index.link_cells
     by_cause, by_finding = np.argsort(users, kind="stable"), np.argsort(found, kind="stable")
     used, effected = (users[by_cause], active[by_cause]), (effects[by_finding], found[by_finding])
+    cause_leaks = _flat(parameters.cause_leaks)
     leaks, links = parameters.finding_leaks[0], parameters.links[0]
     scales = np.maximum(leaks, links.max(axis=0, initial=0.0))
-    cause_leaks = _flat(parameters.cause_leaks)
     return Numbers(
         tables=_flat(parameters.context_tables),
-        cause_leaks=cause_leaks,
-        no_cause_leaks=1 - cause_leaks,
-        activation=parameters.activation[0][used],
-        no_activation=np.exp(parameters.log_no_activation[0][used]),
-        leaks=np.ascontiguousarray(leaks),
-        no_leaks=1 - leaks,
-        links=links[effected],
-        no_links=np.exp(parameters.log_no_links[0][effected]),
-        scales=np.where(scales > 0, scales, 1.0),
+        leaks=np.stack([cause_leaks, 1 - cause_leaks]),
+        activation=np.stack([parameters.activation[0][used], np.exp(parameters.log_no_activation[0][used])]),
+        links=np.stack([links[effected], np.exp(parameters.log_no_links[0][effected])]),
+        findings=np.stack([leaks, 1 - leaks, np.where(scales > 0, scales, 1.0)]),
     )
 
 
@@ -170,15 +188,14 @@ def _strides(shape: Sequence[int], axes: Sequence[int]) -> list[tuple[int, int]]
     return [(context, int(np.prod(shape[i + 1 :], dtype=np.int64))) for i, context in enumerate(axes)]
 
 
-def _ragged(lists: Sequence[Sequence[tuple[int, int]]]) -> tuple[Ints, Ints, Ints]:
-    """Lay lists of pairs one after the other: where each begins, the first and the second of all pairs."""
+def _ragged(lists: Sequence[Sequence[tuple[int, int]]]) -> tuple[Ints, Ints]:
+    """Lay lists of pairs one after the other: where each begins and where the last ends, and the pairs (2, n)."""
     pairs = np.array([pair for pairs in lists for pair in pairs], dtype=np.int64).reshape(-1, 2)
-    return _starts([len(pairs) for pairs in lists], end=True), pairs[:, 0].copy(), pairs[:, 1].copy()
+    return _starts([len(pairs) for pairs in lists]), np.ascontiguousarray(pairs.T)
 
 
-def _starts(sizes: Sequence[int], *, end: bool = False) -> Ints:
-    starts = np.cumsum([0, *sizes], dtype=np.int64)
-    return starts if end else starts[:-1]
+def _starts(sizes: Sequence[int]) -> Ints:
+    return np.cumsum([0, *sizes], dtype=np.int64)
 
 
 def _flat(arrays: Sequence[Any]) -> Floats:

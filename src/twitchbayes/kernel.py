@@ -11,256 +11,291 @@ the weight of "k is present" is the sum of v times P(k present) times the transp
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
+from twitchbayes import chain as chain_module
 from twitchbayes.chain import (
+    ABSENT,
+    ALONE,
     BITS,
+    CAUSE,
+    CELL_AT,
+    CELLS,
+    CHOSEN,
+    CONTEXTS,
+    DEFAULT,
+    ENTER,
+    KEPT,
+    KEPT_AT,
+    LEAVE,
+    NO,
+    PRESENT,
+    SAME,
+    SERIOUS,
+    SLOTS,
+    START,
+    STATED,
+    WEIGHT,
+    WIDTH,
+    YES,
     Chain,
     Numbers,
     Shape,
-    Workspace,
-    build_chain,
+    Work,
     compiled,
     lay_chain,
     order_causes,
+    read_contexts,
 )
 
-__all__ = ["DONE", "LEFT", "answer_rows"]
+__all__ = ["DONE", "LEFT", "answer_rows", "new_scratch"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-Flags = NDArray[np.bool_]
 
 DONE, LEFT = 1, 0  # a row is answered, or left to the NumPy engine
 
-ROOM = 1 << 21  # numbers a row may keep of the states on its way: 16 MB, twice
+ROOM = 1 << 21  # numbers that a row may keep of the states on its way: 16 MB, twice
 CHAIN_ROOM = 1 << 16  # cells of all steps of a chain
+MAX_OPEN = 20  # slots open at once
 OWN_ORDER_SLOTS = 5  # from here on the causes are put in an order of the row's own
 SCALE_EVERY = 16  # causes between two looks at the size of the state
-MAX_OPEN = 20
 SMALL = 1e-100
 TOO_SMALL = 1e-250  # nearer to the smallest double than this, digits may be lost
 NEVER = -1
+CONTRADICTED = 2  # a cause that is known to be present, and of which a certain finding is absent
+
+SCALE = 2  # row of Numbers.findings
+# Rows of Slots.spans: first and last step with a cause of the slot; room for the slots that are open.
+OPENED, CLOSED, OPEN = range(3)
+# Rows of Slots.causes: product of (1 - q) over the absent findings of a cause's links; at each step, what the state was
+# divided by behind it.
+SPARED, SCALED = 0, 1
+# Rows of Slots.before: the state before each cause with every cause free; with no serious one so far.
+FREE, CALM = 0, 1
 
 
-class Row(NamedTuple):
-    """What one row adds to the chain, scratch of one thread.
+class Slots(NamedTuple):
+    """What the findings of one row add to the chain, scratch of one thread.
 
     Attributes
     ----------
-    spared : ndarray, shape (n_causes,)
-        Product of (1 - q) over the absent findings of a cause's links.
-    ruled_out, forced : ndarray, shape (n_causes,)
-        Whether the cause cannot be present (known absent, or a certain finding is absent), and
-        whether it is known to be present.
-    slots : ndarray, shape (n_causes,)
-        The slots that a cause can explain, as bits.
-    links, no_links : ndarray, shape (BITS, n_causes)
-        Link to each slot, in units of the slot's scale, and 1 - link.
-    leaks, no_leaks : ndarray, shape (BITS,)
+    links : ndarray, shape (2, BITS, n_causes)
+        Link from each cause to each slot, in units of the slot's scale, and 1 - link.
+    leaks : ndarray, shape (2, BITS)
         Leak of each slot, likewise.
-    opened, closed : ndarray, shape (BITS,)
-        First and last step with a cause of the slot; NEVER where it has none.
-    enter, leave : ndarray, shape (n_causes,)
-        The slots that open before a step and close behind it, as bits.
+    causes : ndarray, shape (2, n_causes)
+        Rows SPARED and SCALED.
+    spans : ndarray, shape (3, BITS)
+        Rows OPENED, CLOSED and OPEN.
     axes : ndarray, shape (n_causes, MAX_OPEN)
-        The slots that are open at each step: subset s has explained `axes[t, i]` if its bit i is set.
-    before, before_calm : ndarray, shape (ROOM,)
-        The state before each cause, with every cause free and with no serious one so far.
-    starts, widths : ndarray, shape (n_causes + 1,)
-        Where in `before` the state of each step begins, and its number of open slots.
-    scales : ndarray, shape (n_causes,)
-        What the state was divided by after each cause.
+        Slots that are open at each step: subset s has explained `axes[t, i]` if its bit i is set.
+    before : ndarray, shape (2, ROOM)
+        Rows FREE and CALM: the states before each cause, subsets x cells.
+    states : ndarray, shape (4, ROOM)
+        States on the move.
     """
 
-    spared: Floats
-    ruled_out: Flags
-    forced: Flags
-    slots: Ints
     links: Floats
-    no_links: Floats
     leaks: Floats
-    no_leaks: Floats
-    opened: Ints
-    closed: Ints
-    enter: Ints
-    leave: Ints
+    causes: Floats
+    spans: Ints
     axes: Ints
     before: Floats
-    before_calm: Floats
-    starts: Ints
-    widths: Ints
-    scales: Floats
+    states: Floats
 
 
 @compiled
-def _findings(shape: Shape, numbers: Numbers, found: Any, open_members: Any, row: Row) -> tuple[int, float]:
+def _findings(shape: Shape, numbers: Numbers, found: Any, open_members: Any, work: Work, slots: Slots) -> Any:
     """Read the findings of a row; returns the number of slots (NEVER if too many) and ln of what is constant."""
-    row.spared[:] = 1.0
-    row.slots[:] = 0
-    constant, log_constant = 1.0, 0.0
-    n_slots = 0
+    causes, findings, links = work.causes, numbers.findings, numbers.links
+    for k in range(causes.shape[1]):
+        slots.causes[SPARED, k] = 1.0
+        causes[SLOTS, k] = 0
+    constant, log_constant, n_slots = 1.0, 0.0, 0
     for j in range(len(found)):
         if found[j] == 0:
-            constant *= numbers.no_leaks[j]
+            constant *= findings[NO, j]
             for e in range(shape.effect_at[j], shape.effect_at[j + 1]):
-                if numbers.no_links[e] == 0.0:
-                    row.ruled_out[shape.effect[e]] = True
+                if links[NO, e] == 0.0:
+                    causes[STATED, shape.effect[e]] = _rule_out(causes[STATED, shape.effect[e]])
                 else:
-                    row.spared[shape.effect[e]] *= numbers.no_links[e]
+                    slots.causes[SPARED, shape.effect[e]] *= links[NO, e]
         elif found[j] == 1:
             if n_slots == BITS:
                 return NEVER, 0.0
-            row.leaks[n_slots] = numbers.leaks[j] / numbers.scales[j]
-            row.no_leaks[n_slots] = numbers.no_leaks[j]
+            scale = findings[SCALE, j]
+            slots.leaks[YES, n_slots], slots.leaks[NO, n_slots] = findings[YES, j] / scale, findings[NO, j]
             for e in range(shape.effect_at[j], shape.effect_at[j + 1]):
                 k = shape.effect[e]
-                row.slots[k] |= 1 << n_slots
-                row.links[n_slots, k] = numbers.links[e] / numbers.scales[j]
-                row.no_links[n_slots, k] = numbers.no_links[e]
-            constant *= numbers.scales[j]
+                causes[SLOTS, k] |= 1 << n_slots
+                slots.links[YES, n_slots, k], slots.links[NO, n_slots, k] = links[YES, e] / scale, links[NO, e]
+            constant *= scale
             n_slots += 1
         if constant < SMALL:
             log_constant += np.log(constant)
             constant = 1.0
     for u in range(len(shape.member_at) - 1):
-        first, last = shape.member_at[u], shape.member_at[u + 1]
-        if open_members[first:last].any():
+        if _any_open(open_members, shape.member_at[u], shape.member_at[u + 1]):
             if n_slots == BITS:
                 return NEVER, 0.0
-            constant *= _union(shape, numbers, open_members, u, n_slots, row)
+            constant *= _union(shape, numbers, open_members, u, n_slots, causes, slots)
             n_slots += 1
     return n_slots, log_constant + np.log(constant)
 
 
 @compiled
-def _union(shape: Shape, numbers: Numbers, open_members: Any, u: int, slot: int, row: Row) -> float:
+def _rule_out(stated: int) -> int:
+    """Return what is known of a cause that an absent certain finding rules out: absent, or a contradiction."""
+    return 0 if stated != 1 else CONTRADICTED
+
+
+@compiled
+def _any_open(open_members: Any, first: int, last: int) -> bool:
+    for m in range(first, last):
+        if open_members[m]:
+            return True
+    return False
+
+
+@compiled
+def _union(shape: Shape, numbers: Numbers, open_members: Any, u: int, slot: int, causes: Any, slots: Slots) -> float:
     """Fill the slot of a union from its open members, an OR of noisy-ORs; returns its scale."""
-    leak, no_leak = 0.0, 1.0
-    row.links[slot] = 0.0
-    row.no_links[slot] = 1.0
+    leak, no_leak, links = 0.0, 1.0, slots.links
+    n_causes = causes.shape[1]
+    for k in range(n_causes):
+        links[YES, slot, k], links[NO, slot, k] = 0.0, 1.0
     for m in range(shape.member_at[u], shape.member_at[u + 1]):
         if not open_members[m]:
             continue
         j = shape.member[m]
-        leak += no_leak * numbers.leaks[j]
-        no_leak *= numbers.no_leaks[j]
+        leak += no_leak * numbers.findings[YES, j]
+        no_leak *= numbers.findings[NO, j]
         for e in range(shape.effect_at[j], shape.effect_at[j + 1]):
             k = shape.effect[e]
-            row.slots[k] |= 1 << slot
-            row.links[slot, k] += row.no_links[slot, k] * numbers.links[e]
-            row.no_links[slot, k] *= numbers.no_links[e]
-    scale = max(leak, row.links[slot].max())
+            causes[SLOTS, k] |= 1 << slot
+            links[YES, slot, k] += links[NO, slot, k] * numbers.links[YES, e]
+            links[NO, slot, k] *= numbers.links[NO, e]
+    scale = leak
+    for k in range(n_causes):
+        scale = max(scale, links[YES, slot, k])
     scale = scale if scale > 0.0 else 1.0
-    row.leaks[slot] = leak / scale
-    row.no_leaks[slot] = no_leak
-    row.links[slot] /= scale
+    slots.leaks[YES, slot], slots.leaks[NO, slot] = leak / scale, no_leak
+    for k in range(n_causes):
+        links[YES, slot, k] /= scale
     return scale
 
 
 @compiled
-def _known_causes(known: Any, row: Row) -> None:
-    for k in range(len(known)):
-        row.ruled_out[k] = known[k] == 0
-        row.forced[k] = known[k] == 1
-
-
-@compiled
-def _spans(row: Row, chain: Chain, n_slots: int) -> float:
-    """Find the steps at which each slot is open; returns the product of the leaks of those that no cause explains."""
-    row.opened[:n_slots] = NEVER
-    row.enter[:] = 0
-    row.leave[:] = 0
-    for t in range(len(chain.order)):
-        k = chain.order[t]
-        if row.ruled_out[k]:
-            row.slots[k] = 0
-        slots, i = row.slots[k], 0
-        while slots:
-            if slots & 1:
-                if row.opened[i] == NEVER:
-                    row.opened[i] = t
-                row.closed[i] = t
-            slots >>= 1
-            i += 1
-    unexplained = 1.0
-    for i in range(n_slots):
-        if row.opened[i] == NEVER:
-            unexplained *= row.leaks[i]
-        else:
-            row.enter[row.opened[i]] |= 1 << i
-            row.leave[row.closed[i]] |= 1 << i
-    return unexplained
-
-
-@compiled
-def _order_for(row: Row, chain: Chain, work: Workspace, shape: Shape, carried: int) -> None:
-    """Put the causes in an order in which few slots and contexts are open at once."""
-    n_causes = len(chain.order)
-    needs = np.zeros((n_causes, 2), np.int64)
-    bits = np.ones((2, 64))
-    chosen = np.zeros(n_causes, np.bool_)
+def _order_for(chain: Chain, work: Work, serious: Any) -> None:
+    """Put the causes in an order in which few slots and contexts are open at once, those that need neither last."""
+    causes, order = work.causes, chain.steps[CAUSE]
+    n_causes = causes.shape[1]
     for k in range(n_causes):
-        needs[k, 0] = work.scopes[k]
-        needs[k, 1] = 0 if row.ruled_out[k] else row.slots[k]
-        chosen[k] = needs[k, 0] != 0 or needs[k, 1] != 0
-    for b in range(carried):
-        bits[0, b] = np.log2(shape.cards[work.context_of[b]])
-    count = order_causes(needs, bits, shape.serious, chosen, chain.order)
+        if causes[STATED, k] == 0:
+            causes[SLOTS, k] = 0
+        causes[CHOSEN, k] = causes[CONTEXTS, k] != 0 or causes[SLOTS, k] != 0
+    count = order_causes(work, serious, order)
     for k in range(n_causes):
-        if not chosen[k]:
-            chain.order[count] = k
+        if causes[CONTEXTS, k] == 0 and causes[SLOTS, k] == 0:
+            order[count] = k
             count += 1
 
 
 @compiled
-def _is_aside(row: Row, chain: Chain, t: int) -> bool:
-    """Whether the cause of step t stands aside: it explains no slot and depends on no carried context."""
-    return chain.alone[t] and row.slots[chain.order[t]] == 0
+def _order_default(work: Work, serious: Any, carried: int) -> None:
+    """Put the causes in an order in which few contexts are open at once, whatever the findings; serious ones late."""
+    causes = work.causes
+    n_causes = causes.shape[1]
+    if carried:
+        for k in range(n_causes):
+            causes[SLOTS, k], causes[CHOSEN, k] = 0, 1
+        order_causes(work, serious, causes[DEFAULT])
+        return
+    count = 0
+    for chosen in range(2):
+        for k in range(n_causes):
+            if serious[k] == chosen:
+                causes[DEFAULT, count] = k
+                count += 1
 
 
 @compiled
-def _lay_slots(row: Row, chain: Chain) -> bool:
-    """Lay out the state of each step; False if a row would need more room than there is."""
+def _lay_slots(chain: Chain, causes: Any, slots: Slots, n_slots: int) -> float:
+    """Lay out the state of each step; returns the product of the leaks of slots that no cause explains.
+
+    NEVER if a row would need more room than there is.
+    """
+    unexplained = _open_slots(chain.steps, causes, slots.spans, slots.leaks, n_slots)
+    steps, axes, opened = chain.steps, slots.axes, slots.spans[OPEN]
     at, width = 0, 0
-    axes = np.empty(MAX_OPEN, np.int64)
-    for t in range(len(chain.order)):
-        if _is_aside(row, chain, t):
+    for t in range(steps.shape[1] - 1):
+        if steps[ALONE, t] and causes[SLOTS, steps[CAUSE, t]] == 0:
             continue
-        enter, i = row.enter[t], 0
+        enter, i = steps[ENTER, t], 0
         while enter:
             if enter & 1:
                 if width == MAX_OPEN:
-                    return False
-                axes[width] = i
+                    return NEVER
+                opened[width] = i
                 width += 1
             enter >>= 1
             i += 1
-        row.axes[t, :width] = axes[:width]
-        row.starts[t], row.widths[t] = at, width
-        at += chain.cells[t] << width
-        if at > ROOM:
-            return False
+        steps[START, t], steps[WIDTH, t] = at, width
+        at += steps[CELLS, t] << width
+        if at > slots.before.shape[1]:
+            return NEVER
         stay = 0
-        for i in range(width):
-            if not row.leave[t] >> axes[i] & 1:
-                axes[stay] = axes[i]
+        for axis in range(width):
+            axes[t, axis] = opened[axis]
+            if not steps[LEAVE, t] >> opened[axis] & 1:
+                opened[stay] = opened[axis]
                 stay += 1
         width = stay
-    return True
+    return unexplained
 
 
 @compiled
-def _move(state: Any, cells: int, t: int, k: int, row: Row) -> None:
+def _open_slots(steps: Any, causes: Any, spans: Any, leaks: Any, n_slots: int) -> float:
+    """Find the steps at which each slot opens and closes; returns the product of the leaks of those without a cause."""
+    for i in range(n_slots):
+        spans[OPENED, i] = NEVER
+    for t in range(steps.shape[1] - 1):
+        k = steps[CAUSE, t]
+        steps[ENTER, t] = steps[LEAVE, t] = 0
+        if causes[STATED, k] == 0:
+            causes[SLOTS, k] = 0
+        rest, i = causes[SLOTS, k], 0
+        while rest:
+            if rest & 1:
+                if spans[OPENED, i] == NEVER:
+                    spans[OPENED, i] = t
+                spans[CLOSED, i] = t
+            rest >>= 1
+            i += 1
+    unexplained = 1.0
+    for i in range(n_slots):
+        if spans[OPENED, i] == NEVER:
+            unexplained *= leaks[YES, i]
+        else:
+            steps[ENTER, spans[OPENED, i]] |= 1 << i
+            steps[LEAVE, spans[CLOSED, i]] |= 1 << i
+    return unexplained
+
+
+@compiled
+def _move(state: Any, cells: int, width: int, axes: Any, links: Any, explains: int, k: int) -> None:
     """Move the weight of a state (subsets x cells), in place, to where the present cause k puts it."""
-    size = cells << row.widths[t]
-    for axis in range(row.widths[t]):
-        i = row.axes[t, axis]
-        if row.slots[k] >> i & 1:
-            q, no_q, run = row.links[i, k], row.no_links[i, k], cells << axis
+    size = cells << width
+    for axis in range(width):
+        i = axes[axis]
+        if explains >> i & 1:
+            q, no_q, run = links[YES, i, k], links[NO, i, k], cells << axis
             for base in range(0, size, 2 * run):
                 for a in range(base, base + run):
                     state[a + run] += q * state[a]
@@ -268,99 +303,113 @@ def _move(state: Any, cells: int, t: int, k: int, row: Row) -> None:
 
 
 @compiled
-def _move_back(gradient: Any, cells: int, t: int, k: int, row: Row) -> None:
+def _move_back(gradient: Any, cells: int, width: int, axes: Any, links: Any, explains: int, k: int) -> None:
     """Apply the transpose of `_move` to a gradient, in place."""
-    size = cells << row.widths[t]
-    for axis in range(row.widths[t]):
-        i = row.axes[t, axis]
-        if row.slots[k] >> i & 1:
-            q, no_q, run = row.links[i, k], row.no_links[i, k], cells << axis
+    size = cells << width
+    for axis in range(width):
+        i = axes[axis]
+        if explains >> i & 1:
+            q, no_q, run = links[YES, i, k], links[NO, i, k], cells << axis
             for base in range(0, size, 2 * run):
                 for a in range(base, base + run):
                     gradient[a] = no_q * gradient[a] + q * gradient[a + run]
 
 
 @compiled
-def _mix(state: Any, moved: Any, chain: Chain, t: int, size: int, free: float, spared: float) -> None:
-    """Add up a state with the cause absent and with it present: in place, subsets x cells."""
-    at, cells = chain.weight_at[t], chain.cells[t]
+def _mix(state: Any, moved: Any, size: int, absents: Any, presents: Any, free: float, spared: float) -> None:
+    """Add up a state (subsets x cells) with the cause absent and with it present, in place."""
+    cells = len(absents)
     for base in range(0, size, cells):
         for c in range(cells):
-            absent, present = free * chain.absent[at + c], spared * chain.present[at + c]
-            state[base + c] = absent * state[base + c] + present * moved[base + c]
+            state[base + c] = free * absents[c] * state[base + c] + spared * presents[c] * moved[base + c]
 
 
 @compiled
-def _share(before: Any, start: int, gradient: Any, chain: Chain, t: int, size: int) -> float:
+def _share(before: Any, gradient: Any, size: int, presents: Any) -> float:
     """Return the sum of before times P(present | cell) times gradient, over subsets and cells."""
-    at, cells = chain.weight_at[t], chain.cells[t]
-    total = 0.0
+    cells, total = len(presents), 0.0
     for base in range(0, size, cells):
         for c in range(cells):
-            total += before[start + base + c] * chain.present[at + c] * gradient[base + c]
+            total += before[base + c] * presents[c] * gradient[base + c]
     return total
 
 
 @compiled
-def _take_cells(state: Any, out: Any, subsets: int, chain: Chain, t: int, old_cells: int) -> None:
-    """Take a state to the cells of step t: sum out what leaves, spread over what enters, weigh."""
-    cells, kept, at = chain.cells[t], chain.kept[t], chain.weight_at[t]
-    each = cells // kept
-    summed = np.empty(kept)
-    for s in range(subsets):
-        summed[:] = 0.0
-        for a in range(old_cells):
-            summed[chain.kept_of[chain.kept_of_at[t] + a]] += state[s * old_cells + a]
-        for b in range(kept):
-            for c in range(b * each, (b + 1) * each):
-                out[s * cells + c] = chain.weights[at + c] * summed[b]
+def _copy(out: Any, state: Any, size: int) -> None:
+    for a in range(size):
+        out[a] = state[a]
 
 
 @compiled
-def _take_cells_back(gradient: Any, out: Any, subsets: int, chain: Chain, t: int, old_cells: int) -> None:
-    """Apply the transpose of `_take_cells` to a gradient."""
-    cells, kept, at = chain.cells[t], chain.kept[t], chain.weight_at[t]
-    each = cells // kept
-    summed = np.empty(kept)
-    for s in range(subsets):
-        summed[:] = 0.0
-        for b in range(kept):
-            for c in range(b * each, (b + 1) * each):
-                summed[b] += chain.weights[at + c] * gradient[s * cells + c]
-        for a in range(old_cells):
-            out[s * old_cells + a] = summed[chain.kept_of[chain.kept_of_at[t] + a]]
+def _divide(state: Any, size: int, divisor: float) -> None:
+    for a in range(size):
+        state[a] /= divisor
 
 
 @compiled
-def _enter(state: Any, size: int, row: Row, t: int) -> int:
-    """Open the slots of step t, each doubles the subsets by its leak; returns the new size."""
-    for axis in range(row.widths[t]):
-        i = row.axes[t, axis]
-        if row.enter[t] >> i & 1:
+def _take_cells(state: Any, out: Any, subsets: int, kept_of: Any, weights: Any, kept: int) -> None:
+    """Take a state to the cells of another step: sum out what leaves, spread over what enters, weigh.
+
+    `kept_of` has the kept cell of each old cell, `weights` are those of the new cells.
+    """
+    old_cells, cells = len(kept_of), len(weights)
+    each = cells // kept
+    for s in range(subsets):
+        for c in range(cells):
+            out[s * cells + c] = 0.0
+        for a in range(old_cells):
+            out[s * cells + kept_of[a] * each] += state[s * old_cells + a]
+        for b in range(s * cells, (s + 1) * cells, each):
+            summed = out[b]
+            for c in range(each):
+                out[b + c] = weights[b + c - s * cells] * summed
+
+
+@compiled
+def _take_cells_back(gradient: Any, out: Any, subsets: int, kept_of: Any, weights: Any, kept: int) -> None:
+    """Apply the transpose of `_take_cells` to a gradient, which it overwrites."""
+    old_cells, cells = len(kept_of), len(weights)
+    each = cells // kept
+    for s in range(subsets):
+        for b in range(s * cells, (s + 1) * cells, each):
+            summed = 0.0
+            for c in range(each):
+                summed += weights[b + c - s * cells] * gradient[b + c]
+            gradient[b] = summed
+        for a in range(old_cells):
+            out[s * old_cells + a] = gradient[s * cells + kept_of[a] * each]
+
+
+@compiled
+def _enter(state: Any, size: int, width: int, axes: Any, leaks: Any, entering: int) -> int:
+    """Open slots: each doubles the subsets, by its leak; returns the new size."""
+    for axis in range(width):
+        i = axes[axis]
+        if entering >> i & 1:
             for a in range(size):
-                state[size + a] = row.leaks[i] * state[a]
-                state[a] *= row.no_leaks[i]
+                state[size + a] = leaks[YES, i] * state[a]
+                state[a] *= leaks[NO, i]
             size *= 2
     return size
 
 
 @compiled
-def _enter_back(gradient: Any, size: int, row: Row, t: int) -> int:
+def _enter_back(gradient: Any, size: int, width: int, axes: Any, leaks: Any, entering: int) -> int:
     """Apply the transpose of `_enter` to a gradient."""
-    for axis in range(row.widths[t] - 1, -1, -1):
-        i = row.axes[t, axis]
-        if row.enter[t] >> i & 1:
+    for axis in range(width - 1, -1, -1):
+        i = axes[axis]
+        if entering >> i & 1:
             size //= 2
             for a in range(size):
-                gradient[a] = row.no_leaks[i] * gradient[a] + row.leaks[i] * gradient[size + a]
+                gradient[a] = leaks[NO, i] * gradient[a] + leaks[YES, i] * gradient[size + a]
     return size
 
 
 @compiled
-def _leave(state: Any, size: int, cells: int, row: Row, t: int) -> int:
-    """Close the slots of step t: only the subsets that hold them go on; returns the new size."""
-    for axis in range(row.widths[t] - 1, -1, -1):
-        if row.leave[t] >> row.axes[t, axis] & 1:
+def _leave(state: Any, size: int, cells: int, width: int, axes: Any, leaving: int) -> int:
+    """Close slots: only the subsets that hold them go on; returns the new size."""
+    for axis in range(width - 1, -1, -1):
+        if leaving >> axes[axis] & 1:
             size //= 2
             run = cells << axis
             for base in range(0, size, run):
@@ -370,40 +419,41 @@ def _leave(state: Any, size: int, cells: int, row: Row, t: int) -> int:
 
 
 @compiled
-def _leave_back(gradient: Any, size: int, cells: int, row: Row, t: int) -> int:
+def _leave_back(gradient: Any, size: int, cells: int, width: int, axes: Any, leaving: int) -> int:
     """Apply the transpose of `_leave` to a gradient."""
-    for axis in range(row.widths[t]):
-        if row.leave[t] >> row.axes[t, axis] & 1:
+    for axis in range(width):
+        if leaving >> axes[axis] & 1:
             run = cells << axis
             for base in range(size - run, -1, -run):
                 for a in range(base, base + run):
                     gradient[a + base + run] = gradient[a]
-                for a in range(base, base + run):
-                    gradient[a + base] = 0.0
+                for a in range(2 * base, 2 * base + run):
+                    gradient[a] = 0.0
             size *= 2
     return size
 
 
 @compiled
-def _aside(row: Row, chain: Chain, serious: Any, causes: Any) -> tuple[float, float, float]:
-    """Answer the causes that stand aside, in closed form.
+def _aside(chain: Chain, work: Work, spared: Any, serious: Any, posteriors: Any) -> tuple[float, float, float]:
+    """Answer the causes that stand aside, in closed form: they explain no slot and depend on no carried context.
 
     Returns ln of what they multiply P(evidence) by, P(none of them | evidence) and P(a serious one | evidence).
     """
+    steps, cells, causes = chain.steps, chain.cells, work.causes
     product, log_product, none, some = 1.0, 0.0, 1.0, 0.0
-    for t in range(len(chain.order)):
-        if not _is_aside(row, chain, t):
+    for t in range(steps.shape[1] - 1):
+        k, at = steps[CAUSE, t], steps[CELL_AT, t]
+        if not steps[ALONE, t] or causes[SLOTS, k]:
             continue
-        k, at = chain.order[t], chain.weight_at[t]
-        absent = 0.0 if row.forced[k] else chain.absent[at]
-        present = 0.0 if row.ruled_out[k] else chain.present[at] * row.spared[k]
+        absent = 0.0 if causes[STATED, k] > 0 else cells[ABSENT, at]
+        present = 0.0 if causes[STATED, k] == 0 else cells[PRESENT, at] * spared[k]
         either = absent + present
         if not either > 0.0:
             return -np.inf, 0.0, 0.0
-        causes[k] = present / either
+        posteriors[k] = present / either
         none *= absent / either
         if serious[k]:
-            some += (1.0 - some) * causes[k]
+            some += (1.0 - some) * posteriors[k]
         product *= either
         if product < SMALL:
             log_product += np.log(product)
@@ -412,261 +462,272 @@ def _aside(row: Row, chain: Chain, serious: Any, causes: Any) -> tuple[float, fl
 
 
 @compiled
-def _forward(row: Row, chain: Chain, serious: Any, states: Any) -> tuple[float, float, float]:
+def _forward(chain: Chain, work: Work, slots: Slots, serious: Any) -> tuple[float, float, float]:
     """Walk the causes forward; returns the ends of the chains "free" and "no cause", and ln of their scale.
 
-    `states` (4, ROOM) is scratch: the free chain, the calm one (no serious cause so far), the one without
-    any cause, and what is on the move.
+    There are three chains: free, calm (no serious cause so far) and blank (no cause at all).
     """
-    state, calm, blank, moved = states[0], states[1], states[2], states[3]
+    steps, causes, links, leaks = chain.steps, work.causes, slots.links, slots.leaks
+    state, calm, blank, moved = slots.states[0], slots.states[1], slots.states[2], slots.states[3]
     state[0] = blank[0] = 1.0
     size, cells, log_scale, since = 1, 1, 0.0, 0
     parted = False  # until a serious cause is met the calm chain is the free one
-    for t in range(len(chain.order) + 1):
-        if not chain.same[t]:
-            subsets, cells_before, cells = size // cells, cells, chain.cells[t]
-            _take_cells(state, moved, subsets, chain, t, cells_before)
+    for t in range(steps.shape[1]):
+        at = steps[CELL_AT, t]
+        if not steps[SAME, t]:
+            subsets, kept = size // cells, steps[KEPT, t]
+            kept_of = chain.kept_of[steps[KEPT_AT, t] : steps[KEPT_AT, t] + cells]
+            cells = steps[CELLS, t]
+            weights = chain.cells[WEIGHT, at : at + cells]
+            _take_cells(state, moved, subsets, kept_of, weights, kept)
             state, moved = moved, state
             if parted:
-                _take_cells(calm, moved, subsets, chain, t, cells_before)
+                _take_cells(calm, moved, subsets, kept_of, weights, kept)
                 calm, moved = moved, calm
-            _take_cells(blank, moved, 1, chain, t, cells_before)
+            _take_cells(blank, moved, 1, kept_of, weights, kept)
             blank, moved = moved, blank
             size = subsets * cells
-        if t == len(chain.order) or _is_aside(row, chain, t):
+        if t == steps.shape[1] - 1 or (steps[ALONE, t] and causes[SLOTS, steps[CAUSE, t]] == 0):
             continue
-        k, start = chain.order[t], row.starts[t]
-        spared = 0.0 if row.ruled_out[k] else row.spared[k]
-        free = 0.0 if row.forced[k] else 1.0
+        k, start, width, axes = steps[CAUSE, t], steps[START, t], steps[WIDTH, t], slots.axes[t]
+        absents, presents = chain.cells[ABSENT, at : at + cells], chain.cells[PRESENT, at : at + cells]
+        spared = 0.0 if causes[STATED, k] == 0 else slots.causes[SPARED, k]
+        free = 0.0 if causes[STATED, k] > 0 else 1.0
         if serious[k] and not parted:
             parted = True
-            calm[:size] = state[:size]
+            _copy(calm, state, size)
         if parted:
-            _enter(calm, size, row, t)
-        size = _enter(state, size, row, t)
-        row.before[start : start + size] = state[:size]
+            _enter(calm, size, width, axes, leaks, steps[ENTER, t])
+        size = _enter(state, size, width, axes, leaks, steps[ENTER, t])
+        _copy(slots.before[FREE, start:], state, size)
         if parted:
-            row.before_calm[start : start + size] = calm[:size]
-            moved[:size] = calm[:size]
-            if not serious[k]:
-                _move(moved, cells, t, k, row)
-            _mix(calm, moved, chain, t, size, free, 0.0 if serious[k] else spared)
-        moved[:size] = state[:size]
-        _move(moved, cells, t, k, row)
-        _mix(state, moved, chain, t, size, free, spared)
-        _mix(blank, blank, chain, t, cells, free, 0.0)
-        row.scales[t] = 1.0
+            _copy(slots.before[CALM, start:], calm, size)
+            if serious[k]:
+                _mix(calm, calm, size, absents, presents, free, 0.0)
+            else:
+                _copy(moved, calm, size)
+                _move(moved, cells, width, axes, links, causes[SLOTS, k], k)
+                _mix(calm, moved, size, absents, presents, free, spared)
+        _copy(moved, state, size)
+        _move(moved, cells, width, axes, links, causes[SLOTS, k], k)
+        _mix(state, moved, size, absents, presents, free, spared)
+        _mix(blank, blank, cells, absents, presents, free, 0.0)
+        slots.causes[SCALED, t] = 1.0
         since += 1
-        if since == SCALE_EVERY:
-            since = 0
-            peak = state[:size].max()
+        if since % SCALE_EVERY == 0:
+            peak = _peak(state, size)
             if 0.0 < peak < SMALL:
-                state[:size] /= peak
-                calm[:size] /= peak
-                blank[:cells] /= peak
-                row.scales[t] = peak
+                _divide(state, size, peak)
+                _divide(calm, size, peak)
+                _divide(blank, cells, peak)
+                slots.causes[SCALED, t] = peak
                 log_scale += np.log(peak)
         if parted:
-            _leave(calm, size, cells, row, t)
-        size = _leave(state, size, cells, row, t)
+            _leave(calm, size, cells, width, axes, steps[LEAVE, t])
+        size = _leave(state, size, cells, width, axes, steps[LEAVE, t])
     return state[0], blank[0], log_scale
 
 
 @compiled
-def _backward(row: Row, chain: Chain, serious: Any, states: Any, start_gradient: float, causes: Any) -> float:
+def _peak(state: Any, size: int) -> float:
+    peak = 0.0
+    for a in range(size):
+        peak = max(peak, state[a])
+    return peak
+
+
+@compiled
+def _backward(chain: Chain, work: Work, slots: Slots, serious: Any, start_gradient: float, posteriors: Any) -> float:
     """Walk back from the end; fills the posteriors of the causes walked and returns P(a serious one | evidence)."""
-    gradient, moved = states[0], states[3]
+    steps, causes, links, leaks = chain.steps, work.causes, slots.links, slots.leaks
+    gradient, moved = slots.states[0], slots.states[3]
     gradient[0] = start_gradient
     size, cells, some = 1, 1, 0.0
-    for t in range(len(chain.order) - 1, -1, -1):
-        if not chain.same[t + 1]:
-            subsets = size // cells
-            _take_cells_back(gradient, moved, subsets, chain, t + 1, chain.cells[t])
+    for t in range(steps.shape[1] - 2, -1, -1):
+        if not steps[SAME, t + 1]:
+            subsets, at = size // cells, steps[CELL_AT, t + 1]
+            weights = chain.cells[WEIGHT, at : at + cells]
+            cells = steps[CELLS, t]
+            kept_of = chain.kept_of[steps[KEPT_AT, t + 1] : steps[KEPT_AT, t + 1] + cells]
+            _take_cells_back(gradient, moved, subsets, kept_of, weights, steps[KEPT, t + 1])
             gradient, moved = moved, gradient
-            cells = chain.cells[t]
             size = subsets * cells
-        if _is_aside(row, chain, t):
+        k, at = steps[CAUSE, t], steps[CELL_AT, t]
+        if steps[ALONE, t] and causes[SLOTS, k] == 0:
             continue
-        k, start = chain.order[t], row.starts[t]
-        size = _leave_back(gradient, size, cells, row, t)
-        if row.scales[t] != 1.0:
-            gradient[:size] /= row.scales[t]
-        spared = 0.0 if row.ruled_out[k] else row.spared[k]
-        free = 0.0 if row.forced[k] else 1.0
-        moved[:size] = gradient[:size]
-        _move_back(moved, cells, t, k, row)
-        causes[k] = spared * _share(row.before, start, moved, chain, t, size)
+        start, width, axes = steps[START, t], steps[WIDTH, t], slots.axes[t]
+        absents, presents = chain.cells[ABSENT, at : at + cells], chain.cells[PRESENT, at : at + cells]
+        size = _leave_back(gradient, size, cells, width, axes, steps[LEAVE, t])
+        if slots.causes[SCALED, t] != 1.0:
+            _divide(gradient, size, slots.causes[SCALED, t])
+        spared = 0.0 if causes[STATED, k] == 0 else slots.causes[SPARED, k]
+        free = 0.0 if causes[STATED, k] > 0 else 1.0
+        _copy(moved, gradient, size)
+        _move_back(moved, cells, width, axes, links, causes[SLOTS, k], k)
+        posteriors[k] = spared * _share(slots.before[FREE, start:], moved, size, presents)
         if serious[k]:
-            some += spared * _share(row.before_calm, start, moved, chain, t, size)
-        _mix(gradient, moved, chain, t, size, free, spared)
-        size = _enter_back(gradient, size, row, t)
+            some += spared * _share(slots.before[CALM, start:], moved, size, presents)
+        _mix(gradient, moved, size, absents, presents, free, spared)
+        size = _enter_back(gradient, size, width, axes, leaks, steps[ENTER, t])
     return some
 
 
 @compiled
 def _answer_row(
-    shape: Shape, chain: Chain, row: Row, states: Any, n_slots: int, log_constant: float, causes: Any, rest: Any
+    chain: Chain, work: Work, slots: Slots, serious: Any, n_slots: int, log_constant: float, posteriors: Any, rest: Any
 ) -> int:
-    """Answer a row whose chain and slots are laid; fills `causes` and `rest` (none, serious, ln P(evidence))."""
-    log_aside, none_aside, some_aside = _aside(row, chain, shape.serious, causes)
-    end, blank, log_scale = _forward(row, chain, shape.serious, states)
+    """Answer a row whose chain and slots are laid; fills its posteriors and `rest` (none, serious, ln P(evidence))."""
+    log_aside, none_aside, some_aside = _aside(chain, work, slots.causes[SPARED], serious, posteriors)
+    end, blank, log_scale = _forward(chain, work, slots, serious)
     if not end > TOO_SMALL or not log_aside > -np.inf:
         return LEFT
-    some = _backward(row, chain, shape.serious, states, 1.0 / end, causes)
+    some = _backward(chain, work, slots, serious, 1.0 / end, posteriors)
     for i in range(n_slots):
-        if row.opened[i] != NEVER:
-            blank *= row.leaks[i]
+        if slots.spans[OPENED, i] != NEVER:
+            blank *= slots.leaks[YES, i]
     rest[0] = min(blank / end * none_aside, 1.0)
     rest[1] = min(some + (1.0 - some) * some_aside, 1.0)
     rest[2] = np.log(end) + log_scale + log_aside + log_constant
-    for k in range(len(causes)):
-        causes[k] = min(causes[k], 1.0)
-        if row.forced[k]:
-            causes[k] = 1.0
-            if shape.serious[k]:
+    for k in range(len(posteriors)):
+        posteriors[k] = min(posteriors[k], 1.0)
+        if work.causes[STATED, k] == 1:
+            posteriors[k] = 1.0
+            if serious[k]:
                 rest[1] = 1.0
     return DONE
 
 
 @compiled
-def answer_rows(
-    shape: Shape, numbers: Numbers, codes: Any, open_members: Any, rows: Any, causes: Any, rest: Any, status: Any
+def _answer_rows(
+    shape: Shape,
+    numbers: Numbers,
+    scratch: tuple[Chain, Work, Slots],
+    codes: Any,
+    open_members: Any,
+    rows: Any,
+    posteriors: Any,
+    rest: Any,
+    status: Any,
 ) -> None:
-    """Answer some rows of a batch.
-
-    Parameters
-    ----------
-    codes : ndarray of int8, shape (n_rows, n_contexts + n_causes + n_findings)
-        With the unions resolved; see `Engine.resolve`.
-    open_members : ndarray of bool, shape (n_rows, n_members)
-    rows : ndarray of int64
-        Numbers of the rows to answer; rows with equal contexts should stand together.
-    causes, rest, status : ndarray, shapes (n_rows, n_causes), (n_rows, 3), (n_rows,)
-        Filled: posteriors; P(none), P(serious) and ln P(evidence) in nats; DONE or LEFT.
-    """
-    n_contexts, n_causes, n_findings = len(shape.cards), len(shape.serious), len(numbers.leaks)
-    chain, work, row = _new_chain(n_causes), _new_workspace(n_contexts, n_causes), _new_row(n_causes)
-    states = np.empty((4, ROOM))
-    default = np.empty(n_causes, np.int64)
-    before = NEVER
-    carried, log_contexts, laid, own_order = 0, 0.0, False, False
-    for r in rows:
-        x = codes[r, :n_contexts]
-        if before == NEVER or (x != codes[before, :n_contexts]).any():
-            before = r
-            carried, log_contexts = build_chain(shape, numbers, x, chain, work)
-            laid, own_order = carried <= BITS, True
-            if laid:
-                _order_default(shape, work, carried, default)
+    chain, work, slots = scratch
+    serious = shape.causes[SERIOUS]
+    n_contexts, n_causes = work.contexts.shape[1], work.causes.shape[1]
+    before, carried, log_contexts, laid = NEVER, 0, 0.0, False
+    for i in range(len(rows)):
+        r = rows[i]
+        if not _same_contexts(codes, r, before, n_contexts):
+            carried, log_contexts = read_contexts(shape, numbers, codes[r, :n_contexts], work)
+            laid = False
+            if carried <= BITS:
+                _order_default(work, serious, carried)
+        before = r
         status[r] = LEFT
-        if not laid:
-            continue
-        _known_causes(codes[r, n_contexts : n_contexts + n_causes], row)
-        found = codes[r, n_contexts + n_causes : n_contexts + n_causes + n_findings]
-        n_slots, log_constant = _findings(shape, numbers, found, open_members[r], row)
-        if n_slots == NEVER or _too_small(row):
+        for k in range(n_causes):
+            work.causes[STATED, k] = codes[r, n_contexts + k]
+        found = codes[r, n_contexts + n_causes : n_contexts + n_causes + numbers.findings.shape[1]]
+        n_slots, log_constant = _findings(shape, numbers, found, open_members[r], work, slots)
+        if carried > BITS or n_slots == NEVER or _left_out(work.causes, slots.causes):
             continue
         if n_slots >= OWN_ORDER_SLOTS:
-            _order_for(row, chain, work, shape, carried)
-            fits = lay_chain(shape, numbers, carried, chain, work)
-            own_order = True
-        elif own_order:
-            chain.order[:] = default
-            fits = lay_chain(shape, numbers, carried, chain, work)
-            own_order = False
-        if not fits:
-            own_order = True
-            continue
-        unexplained = _spans(row, chain, n_slots)
-        if unexplained > 0.0 and _lay_slots(row, chain):
+            _order_for(chain, work, serious)
+        elif not laid:
+            _copy(chain.steps[CAUSE], work.causes[DEFAULT], n_causes)
+        if n_slots >= OWN_ORDER_SLOTS or not laid:
+            laid = lay_chain(shape, numbers, carried, chain, work)
+            if not laid:
+                continue
+            laid = n_slots < OWN_ORDER_SLOTS
+        unexplained = _lay_slots(chain, work.causes, slots, n_slots)
+        if unexplained > 0.0:
             log_constant += log_contexts + np.log(unexplained)
-            status[r] = _answer_row(shape, chain, row, states, n_slots, log_constant, causes[r], rest[r])
+            status[r] = _answer_row(chain, work, slots, serious, n_slots, log_constant, posteriors[r], rest[r])
 
 
 @compiled
-def _too_small(row: Row) -> bool:
-    """Whether a product over absent findings has come near the smallest double."""
-    for k in range(len(row.spared)):
-        if row.spared[k] < TOO_SMALL and not row.ruled_out[k]:
+def _same_contexts(codes: Any, row: int, other: int, n_contexts: int) -> bool:
+    if other == NEVER:
+        return False
+    for c in range(n_contexts):
+        if codes[row, c] != codes[other, c]:
+            return False
+    return True
+
+
+@compiled
+def _left_out(causes: Any, numbers: Any) -> bool:
+    """Whether the findings contradict a known cause, or a product over them has come near the smallest double."""
+    for k in range(causes.shape[1]):
+        if causes[STATED, k] == CONTRADICTED or (numbers[SPARED, k] < TOO_SMALL and causes[STATED, k] != 0):
             return True
     return False
 
 
-@compiled
-def _order_default(shape: Shape, work: Workspace, carried: int, order: Any) -> None:
-    """Put the causes in an order in which few contexts are open at once, whatever the findings; serious ones late."""
-    n_causes = len(order)
-    if carried == 0:
-        count = 0
-        for serious in (False, True):
-            for k in range(n_causes):
-                if shape.serious[k] == serious:
-                    order[count] = k
-                    count += 1
-        return
-    needs = np.zeros((n_causes, 1), np.int64)
-    bits = np.ones((1, 64))
-    for k in range(n_causes):
-        needs[k, 0] = work.scopes[k]
-    for b in range(carried):
-        bits[0, b] = np.log2(shape.cards[work.context_of[b]])
-    order_causes(needs, bits, shape.serious, np.ones(n_causes, np.bool_), order)
+def _entry_point(source: str) -> Any:
+    """Compile the one function that Python calls, and keep it on disk together with the source it is made from.
+
+    Numba looks for a newer version of the function's own file only; with the source in a closure it also
+    compiles again where another file has changed. Where there is no folder to keep it in (a read-only
+    installation), it is compiled in each process.
+    """
+
+    def answer_rows(
+        shape: Shape,
+        numbers: Numbers,
+        scratch: tuple[Chain, Work, Slots],
+        codes: Any,
+        open_members: Any,
+        rows: Any,
+        posteriors: Any,
+        rest: Any,
+        status: Any,
+    ) -> None:
+        """Answer some rows of a batch.
+
+        Parameters
+        ----------
+        scratch : tuple
+            Of one thread; see `new_scratch`.
+        codes : ndarray of int8, shape (n_rows, at least n_contexts + n_causes + n_findings)
+            With the unions resolved; see `Engine.resolve`.
+        open_members : ndarray of bool, shape (n_rows, n_members)
+        rows : ndarray of int64
+            Numbers of the rows to answer; rows with equal contexts should stand together.
+        posteriors, rest, status : ndarray, shapes (n_rows, n_causes), (n_rows, 3), (n_rows,)
+            Filled: P(cause | evidence); P(none), P(serious) and ln P(evidence) in nats; DONE or LEFT.
+        """
+        if len(source) > 0:
+            _answer_rows(shape, numbers, scratch, codes, open_members, rows, posteriors, rest, status)
+
+    options = {"nogil": True, "error_model": "numpy", "_nrt": False}
+    try:
+        return njit(answer_rows, cache=True, **options)
+    except RuntimeError:
+        return njit(answer_rows, **options)
 
 
-@compiled
-def _new_chain(n_causes: int) -> Chain:
-    return Chain(
-        np.empty(n_causes, np.int64),
-        np.empty(n_causes, np.int64),
-        np.empty(n_causes + 1, np.int64),
-        np.empty(n_causes + 1, np.int64),
-        np.empty(n_causes + 1, np.bool_),
-        np.empty(n_causes + 1, np.int64),
-        np.empty(CHAIN_ROOM, np.int64),
-        np.empty(n_causes + 1, np.int64),
-        np.empty(CHAIN_ROOM),
-        np.empty(n_causes, np.bool_),
-        np.empty(CHAIN_ROOM),
-        np.empty(CHAIN_ROOM),
+answer_rows = _entry_point(Path(chain_module.__file__).read_text(encoding="utf-8"))
+
+
+def new_scratch(n_contexts: int, n_causes: int) -> tuple[Chain, Work, Slots]:
+    """Return scratch for one thread: some 100 MB of address space, of which a row touches what it needs."""
+
+    def ints(*shape: int) -> Ints:
+        return np.zeros(shape, dtype=np.int64)
+
+    chain = Chain(steps=ints(11, n_causes + 1), kept_of=ints(CHAIN_ROOM), cells=np.zeros((3, CHAIN_ROOM)))
+    work = Work(
+        contexts=ints(6, n_contexts),
+        causes=ints(5, n_causes),
+        bits=ints(7, BITS),
+        sizes=np.ones((2, BITS)),
     )
-
-
-@compiled
-def _new_workspace(n_contexts: int, n_causes: int) -> Workspace:
-    return Workspace(
-        np.empty(n_contexts, np.int64),
-        np.empty(n_contexts, np.int64),
-        np.empty(n_contexts, np.bool_),
-        np.empty(n_causes, np.int64),
-        np.empty(n_contexts, np.int64),
-        np.empty(n_contexts, np.int64),
-        np.empty(BITS, np.int64),
-        np.empty(BITS, np.int64),
-        np.empty(BITS, np.int64),
-        np.empty(BITS, np.int64),
-        np.empty(BITS, np.int64),
+    slots = Slots(
+        links=np.zeros((2, BITS, n_causes)),
+        leaks=np.zeros((2, BITS)),
+        causes=np.zeros((2, n_causes)),
+        spans=ints(3, BITS),
+        axes=ints(n_causes, MAX_OPEN),
+        before=np.zeros((2, ROOM)),
+        states=np.zeros((4, ROOM)),
     )
-
-
-@compiled
-def _new_row(n_causes: int) -> Row:
-    return Row(
-        np.empty(n_causes),
-        np.empty(n_causes, np.bool_),
-        np.empty(n_causes, np.bool_),
-        np.empty(n_causes, np.int64),
-        np.empty((BITS, n_causes)),
-        np.empty((BITS, n_causes)),
-        np.empty(BITS),
-        np.empty(BITS),
-        np.empty(BITS, np.int64),
-        np.empty(BITS, np.int64),
-        np.empty(n_causes, np.int64),
-        np.empty(n_causes, np.int64),
-        np.empty((n_causes, MAX_OPEN), np.int64),
-        np.empty(ROOM),
-        np.empty(ROOM),
-        np.empty(n_causes, np.int64),
-        np.empty(n_causes, np.int64),
-        np.empty(n_causes),
-    )
+    return chain, work, slots
