@@ -64,20 +64,21 @@ class Cases:
         cells = {name: self._cells(column, np.array([row]))[0] for column, name in self._names.items()}
         return self._words.read(cells)
 
-    def label(self, row: int) -> Any:
-        """Return the label of a row: of the index of a pandas frame, else its number from 0."""
+    def labels(self, rows: NDArray[np.int64]) -> list[Any]:
+        """Return the labels of rows: of the index of a pandas frame, else their numbers from 0."""
         index = getattr(self._table.to_native(), "index", None)
-        return row if index is None else _plain(index[row])
+        return list(rows.tolist() if index is None else index[rows].tolist())
 
     def faults(self, rows: NDArray[np.int64]) -> list[tuple[int, Fault]]:
         """Return what is wrong with some rows, with the number of the row, ordered by it."""
         found: list[tuple[int, Fault]] = []
+        labels = self.labels(rows)
         for column in self._bad_columns:
             ids, values = distinct_objects(self._cells(column, rows))
             messages = [self._message({self._names[column]: value}) for value in values]
-            for row, place in zip(rows.tolist(), ids.tolist(), strict=True):
+            for row, label, place in zip(rows.tolist(), labels, ids.tolist(), strict=True):
                 if message := messages[place]:
-                    found.append((row, Fault(self.label(row), column, values[place], message)))
+                    found.append((row, Fault(label, column, values[place], message)))
         found += self._contradictions(rows[self._contradictory[rows]])
         return sorted(found, key=lambda item: item[0])
 
@@ -125,8 +126,8 @@ class Cases:
             readable = {name: value for name, value in said.items() if not self._message({name: value})}
             messages.append(self._message(readable))
         return [
-            (row, Fault(self.label(row), None, None, messages[place]))
-            for row, place in zip(rows.tolist(), which.ravel().tolist(), strict=True)
+            (row, Fault(label, None, None, messages[place]))
+            for row, label, place in zip(rows.tolist(), self.labels(rows), which.ravel().tolist(), strict=True)
         ]
 
     def _message(self, case: Mapping[str, Any]) -> str:
@@ -141,7 +142,3 @@ class Cases:
 
     def _cells(self, column: Any, rows: NDArray[np.int64]) -> list[Any]:
         return list(self._table.get_column(column)[rows.tolist()].to_list())
-
-
-def _plain(label: Any) -> Any:
-    return label.item() if isinstance(label, np.generic) else label

@@ -224,11 +224,12 @@ def _unreadable(cases: Cases) -> InvalidFrameError:
 
 def _unanswered(model: Model, cases: Cases, rows: NDArray[np.int64], refused: Mapping[int, str]) -> InvalidFrameError:
     faults = []
-    for i, row in enumerate(rows[:SHOWN_FAULTS].tolist()):
+    first = rows[:SHOWN_FAULTS]
+    for i, (row, label) in enumerate(zip(first.tolist(), cases.labels(first), strict=True)):
         reason = refused.get(row, IMPOSSIBLE)
         if row not in refused and i < EXPLAINED_ROWS:
             reason = str(impossible(model.engine, cases.case(row)))
-        faults.append(Fault(cases.label(row), None, None, reason))
+        faults.append(Fault(label, None, None, reason))
     return InvalidFrameError(faults, n_faults=len(rows), n_rows=len(rows), of_rows=len(cases))
 
 

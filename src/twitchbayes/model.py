@@ -422,16 +422,16 @@ def _frame_door(frame: Any) -> Callable[..., Any]:
     """Return the `infer_frame` for a kind of frame."""
     package = type(frame).__module__.partition(".")[0]
     if package in {"dask", "dask_expr"}:
-        from twitchbayes.adapters import dask
+        from twitchbayes.adapters.dask import infer_frame as of_dask
 
-        return dask.infer_frame
+        return of_dask
     if package == "pyspark":
-        from twitchbayes.adapters import spark
+        from twitchbayes.adapters.spark import infer_frame as of_spark
 
-        return spark.infer_frame
-    from twitchbayes import frames
+        return of_spark
+    from twitchbayes.frames import infer_frame
 
-    return frames.infer_frame
+    return infer_frame
 
 
 def _items(given: Mapping[str, Any] | None, what: str) -> dict[str, Any]:
