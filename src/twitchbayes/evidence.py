@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import math
-import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -22,16 +21,25 @@ from twitchbayes.errors import (
     did_you_mean,
 )
 from twitchbayes.unions import Union
+from twitchbayes.values import (
+    as_number,
+    as_scalar,
+    as_word,
+    band_of,
+    expected_words,
+    is_unknown,
+    listed,
+    shortest_words,
+    site_words,
+    state_words,
+)
 
 if TYPE_CHECKING:
-    from twitchbayes.knowledge import Knowledge, Variable
+    from twitchbayes.knowledge import Knowledge
     from twitchbayes.network import Network
 
-__all__ = ["Evidence", "Words", "is_unknown", "read_items"]
+__all__ = ["Evidence", "Words", "read_items"]
 
-PRESENT_WORDS = ("yes", "y", "true", "present", "1")
-ABSENT_WORDS = ("no", "n", "false", "absent", "0")
-UNKNOWN_WORDS = ("", "unknown")
 MAX_VIRTUAL_ROWS = 1 << 12
 
 
@@ -102,18 +110,6 @@ def read_items(items: Iterable[str]) -> dict[str, str]:
     return evidence
 
 
-def is_unknown(value: object) -> bool:
-    """Whether a value says nothing: None, NaN, a missing value of pandas, "" or "unknown"."""
-    if value is None:
-        return True
-    if isinstance(value, str):
-        return value.strip().casefold() in UNKNOWN_WORDS
-    # pandas.NA, pandas.NaT, numpy.ma.masked: named, so that none of them is imported for it.
-    if type(value).__name__ in {"NAType", "NaTType", "MaskedConstant"}:
-        return True
-    return isinstance(value, float | np.floating) and math.isnan(value)
-
-
 class Words:
     """The words in which a model's variables may be given, and what each of them means.
 
@@ -129,8 +125,8 @@ class Words:
         self._columns = network.columns
         self._column_of = {name: i for i, name in enumerate(network.columns)}
         self._members = {g.name: knowledge.members(g.name) for g in knowledge.of_role("group")}
-        self._sites = {group: _site_words([m.name for m in members]) for group, members in self._members.items()}
-        self._states = {name: _state_words(v) for name, v in knowledge.variables.items() if v.role != "group"}
+        self._sites = {group: site_words([m.name for m in members]) for group, members in self._members.items()}
+        self._states = {name: state_words(v) for name, v in knowledge.variables.items() if v.role != "group"}
         unions = {v.name: Union(v.name, tuple(self._members_of(v.any_of))) for v in knowledge.variables.values()}
         self._unions = [unions[v.name] for v in knowledge.variables.values() if v.any_of]
         self._assumed = [(v, unions[v.name]) for v in knowledge.variables.values() if v.assumed]
@@ -263,20 +259,20 @@ class Words:
         words = self._states.get(name)  # type: ignore[call-overload]
         if words is None:
             raise UnknownVariableError(name, self._variables)
-        value = _scalar(value)
+        value = as_scalar(value)
         if is_unknown(value):
             return None
         variable = self._variables[str(name)]
         if variable.bands:
-            return _banded(variable, words, value)
-        state = words.get(_word(value))
+            return band_of(variable, words, value)
+        state = words.get(as_word(value))
         if state is None:
-            message = f"{name}={value!r} is not a state of {name}; give {_expected(variable)}, or None for unknown"
+            message = f"{name}={value!r} is not a state of {name}; give {expected_words(variable)}, or None for unknown"
             raise InvalidValueError(message)
         return str(state)
 
     def _read_group(self, group: str, value: Any) -> Iterator[tuple[str, str, str]]:
-        value = _scalar(value)
+        value = as_scalar(value)
         if isinstance(value, Mapping):
             for site, present in value.items():
                 member = self._site(group, site)
@@ -288,15 +284,11 @@ class Words:
             return
         named = value.replace(",", ";").split(";") if isinstance(value, str) else value
         if isinstance(named, bytes) or not isinstance(named, Iterable):
-            message = (
-                f"{group}={value!r} is not a site; give {_one_of(self._sites[group])}, a list of them or a mapping"
-            )
+            message = f"{group}={value!r} is not a site; give {listed(self._sites[group])}, a list of them or a mapping"
             raise InvalidValueError(message)
         sites = {self._site(group, site) for site in named if not (isinstance(site, str) and not site.strip())}
         if not sites:
-            message = (
-                f"{group}={value!r} names no site; give None for unknown, or a site: {_one_of(self._sites[group])}"
-            )
+            message = f"{group}={value!r} names no site; give None for unknown, or a site: {listed(self._sites[group])}"
             raise InvalidValueError(message)
         for own in self._members[group]:
             yield own.name, "present" if own.name in sites else "absent", f"{group}={value!r}"
@@ -305,7 +297,7 @@ class Words:
         words = self._sites[group]
         member = words.get(str(site).strip().casefold().replace(" ", "_").replace("-", "_"))
         if member is None:
-            hint = did_you_mean(site, _shortest(words))
+            hint = did_you_mean(site, shortest_words(words))
             message = f"{group}={site!r} is not a site of {group}.{hint}"
             raise InvalidValueError(message)
         return member
@@ -334,9 +326,9 @@ class Words:
             if unknown or len(value) != len(states):
                 message = f"virtual evidence {name}={value!r} must give a likelihood for each of {', '.join(states)}"
                 raise InvalidValueError(message)
-            numbers = tuple(_number(value[state]) for state in states)
+            numbers = tuple(as_number(value[state]) for state in states)
         elif states == ("absent", "present"):
-            numbers = (1.0, _number(value))
+            numbers = (1.0, as_number(value))
         else:
             message = (
                 f"virtual evidence {name}={value!r}: give a mapping with a likelihood for each of {', '.join(states)}"
@@ -380,75 +372,3 @@ class Words:
 
 def _says(observed: Mapping[str, str], state: str) -> Callable[[str], bool]:
     return lambda name: observed.get(name) == state
-
-
-def _scalar(value: Any) -> Any:
-    """Return what a numpy array without dimensions holds; anything else as it is."""
-    return value.item() if isinstance(value, np.ndarray) and value.ndim == 0 and not is_unknown(value) else value
-
-
-def _word(value: Any) -> str:
-    """Return the word that a value stands for: 1, 1.0 and True are one word, "Yes" and "yes" too."""
-    if isinstance(value, bool | np.bool_):
-        return "true" if value else "false"
-    if isinstance(value, str):
-        return value.strip().casefold()
-    number = _number(value)
-    return str(int(number)) if number in {0, 1} else repr(value)
-
-
-def _number(value: Any) -> float:
-    """Return a number, or a text that is one, as a float; NaN for anything else, an array of one number included."""
-    if isinstance(value, bool | np.bool_ | bytes) or getattr(value, "ndim", None) or "_" in str(value):
-        return math.nan
-    try:
-        return float(value)
-    except (TypeError, ValueError, OverflowError):
-        return math.nan
-
-
-def _banded(variable: Variable, words: Mapping[str, str], value: Any) -> str:
-    """Return the band that a number falls in; the bands count whole units, so 39.9 years is 39."""
-    if isinstance(value, str) and value.strip().casefold() in words:
-        return words[value.strip().casefold()]
-    number = _number(value)
-    for state, (low, high) in zip(variable.states, variable.bands, strict=True):
-        if low <= number < high + 1:
-            return state
-    lowest, highest = variable.bands[0][0], variable.bands[-1][1]
-    message = (
-        f"{variable.name}={value!r} is not a number of {variable.unit} from {lowest} to {highest}, "
-        f"which this model covers; give one, a band such as {variable.states[0]!r}, or None for unknown"
-    )
-    raise InvalidValueError(message)
-
-
-def _state_words(variable: Variable) -> dict[str, str]:
-    words: dict[str, str] = {}
-    if variable.states == ("absent", "present"):
-        words |= dict.fromkeys(ABSENT_WORDS, "absent") | dict.fromkeys(PRESENT_WORDS, "present")
-    # The table has the last word.
-    words |= {alias.casefold(): state for alias, state in variable.aliases.items()}
-    return words | {state.casefold(): state for state in variable.states}
-
-
-def _expected(variable: Variable) -> str:
-    return "yes or no (True or False)" if variable.states == ("absent", "present") else " or ".join(variable.states)
-
-
-def _site_words(members: list[str]) -> dict[str, str]:
-    """Each member of a group by its name and by what is left of it without the prefix they share."""
-    shared = os.path.commonprefix(members)  # noqa: RUF071 (of names, letter by letter; these are no paths)
-    prefix = shared[: shared.rfind("_") + 1]
-    return {word.casefold(): name for name in members for word in (name.removeprefix(prefix), name) if word}
-
-
-def _shortest(words: Mapping[str, str]) -> list[str]:
-    by_member: dict[str, str] = {}
-    for word, member in words.items():
-        by_member.setdefault(member, word)
-    return list(by_member.values())
-
-
-def _one_of(words: Mapping[str, str]) -> str:
-    return ", ".join(_shortest(words))

@@ -18,7 +18,7 @@ from twitchbayes.documents import (
     years_of,
 )
 from twitchbayes.errors import TwitchbayesError, nearest
-from twitchbayes.evidence import is_unknown
+from twitchbayes.values import is_unknown
 
 __all__ = ["CodedEvidence", "InterchangeError", "Unmatched", "Used", "from_fhir", "from_phenopacket"]
 

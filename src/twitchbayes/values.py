@@ -1,0 +1,120 @@
+"""What a value means: nothing, a word, a number, a band or a site."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from twitchbayes.errors import InvalidValueError
+
+if TYPE_CHECKING:
+    from twitchbayes.knowledge import Variable
+
+__all__ = [
+    "as_number",
+    "as_scalar",
+    "as_word",
+    "band_of",
+    "expected_words",
+    "is_unknown",
+    "listed",
+    "shortest_words",
+    "site_words",
+    "state_words",
+]
+
+PRESENT_WORDS = ("yes", "y", "true", "present", "1")
+ABSENT_WORDS = ("no", "n", "false", "absent", "0")
+UNKNOWN_WORDS = ("", "unknown")
+
+
+def is_unknown(value: object) -> bool:
+    """Whether a value says nothing: None, NaN, a missing value of pandas, "" or "unknown"."""
+    if value is None:
+        return True
+    if isinstance(value, str):
+        return value.strip().casefold() in UNKNOWN_WORDS
+    # pandas.NA, pandas.NaT, numpy.ma.masked: named, so that none of them is imported for it.
+    if type(value).__name__ in {"NAType", "NaTType", "MaskedConstant"}:
+        return True
+    return isinstance(value, float | np.floating) and math.isnan(value)
+
+
+def as_scalar(value: Any) -> Any:
+    """Return what a numpy array without dimensions holds; anything else as it is."""
+    return value.item() if isinstance(value, np.ndarray) and value.ndim == 0 and not is_unknown(value) else value
+
+
+def as_word(value: Any) -> str:
+    """Return the word that a value stands for: 1, 1.0 and True are one word, "Yes" and "yes" too."""
+    if isinstance(value, bool | np.bool_):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return value.strip().casefold()
+    number = as_number(value)
+    return str(int(number)) if number in {0, 1} else repr(value)
+
+
+def as_number(value: Any) -> float:
+    """Return a number, or a text that is one, as a float; NaN for anything else, an array of one number included."""
+    if isinstance(value, bool | np.bool_ | bytes) or getattr(value, "ndim", None) or "_" in str(value):
+        return math.nan
+    try:
+        return float(value)
+    except (TypeError, ValueError, OverflowError):
+        return math.nan
+
+
+def band_of(variable: Variable, words: Mapping[str, str], value: Any) -> str:
+    """Return the band that a number falls in; the bands count whole units, so 39.9 years is 39."""
+    if isinstance(value, str) and value.strip().casefold() in words:
+        return words[value.strip().casefold()]
+    number = as_number(value)
+    for state, (low, high) in zip(variable.states, variable.bands, strict=True):
+        if low <= number < high + 1:
+            return state
+    lowest, highest = variable.bands[0][0], variable.bands[-1][1]
+    message = (
+        f"{variable.name}={value!r} is not a number of {variable.unit} from {lowest} to {highest}, "
+        f"which this model covers; give one, a band such as {variable.states[0]!r}, or None for unknown"
+    )
+    raise InvalidValueError(message)
+
+
+def state_words(variable: Variable) -> dict[str, str]:
+    """Return every word of a variable, folded, with the state that it means."""
+    words: dict[str, str] = {}
+    if variable.states == ("absent", "present"):
+        words |= dict.fromkeys(ABSENT_WORDS, "absent") | dict.fromkeys(PRESENT_WORDS, "present")
+    # The table has the last word.
+    words |= {alias.casefold(): state for alias, state in variable.aliases.items()}
+    return words | {state.casefold(): state for state in variable.states}
+
+
+def expected_words(variable: Variable) -> str:
+    """Return what a variable takes, for a message."""
+    return "yes or no (True or False)" if variable.states == ("absent", "present") else " or ".join(variable.states)
+
+
+def site_words(members: list[str]) -> dict[str, str]:
+    """Each member of a group by its name and by what is left of it without the prefix they share."""
+    shared = os.path.commonprefix(members)  # noqa: RUF071 (of names, letter by letter; these are no paths)
+    prefix = shared[: shared.rfind("_") + 1]
+    return {word.casefold(): name for name in members for word in (name.removeprefix(prefix), name) if word}
+
+
+def shortest_words(words: Mapping[str, str]) -> list[str]:
+    """Return the shortest word of each member of a group."""
+    by_member: dict[str, str] = {}
+    for word, member in words.items():
+        by_member.setdefault(member, word)
+    return list(by_member.values())
+
+
+def listed(words: Mapping[str, str]) -> str:
+    """Return the shortest word of each member of a group, for a message."""
+    return ", ".join(shortest_words(words))
