@@ -18,6 +18,7 @@ import pytest
 
 from twitchbayes import adapters, frames
 from twitchbayes.adapters import Shipment
+from twitchbayes.adapters import spark as spark_adapter
 from twitchbayes.errors import InvalidFrameError, InvalidValueError, TwitchbayesError, UnknownVariableError
 from twitchbayes.model import Model
 
@@ -91,6 +92,31 @@ def test_a_process_keeps_few_models(twitch: Model, tiny: Model, monkeypatch: pyt
     assert list(adapters._models) == [model.fingerprint for model in models[2:]]
 
 
+# Columns
+
+
+@pytest.mark.parametrize(
+    ("kept", "options", "names", "ignore"),
+    [
+        pytest.param([], {}, ["a", "b", "c", "d"], [], id="all"),
+        pytest.param([], {"ignore": ["d", "a"]}, ["b", "c"], [], id="ignored"),
+        pytest.param(["d"], {"ignore": ["d", "a"]}, ["b", "c", "d"], ["d"], id="kept_and_ignored"),
+        pytest.param(["a"], {"columns": ["c"]}, ["a", "c"], [], id="only"),
+        pytest.param([], {"columns": "c"}, ["c"], [], id="one_name"),
+        pytest.param([], {"ignore": "c"}, ["a", "b", "d"], [], id="one_ignored"),
+        pytest.param([], {"columns": {"a": "age"}}, ["a", "b", "c", "d"], [], id="renamed"),
+    ],
+)
+def test_only_needed_columns_travel(
+    kept: list[str], options: dict[str, Any], names: list[str], ignore: list[str]
+) -> None:
+    """What is neither kept nor evidence stays where it is; what is kept and ignored remains so."""
+    whole = {"columns": None, "ignore": (), "on_error": "raise", **options}
+    left, narrowed = adapters.needed(list("abcd"), kept, whole)
+    assert (left, narrowed["ignore"]) == (names, ignore)
+    assert {**narrowed, "ignore": whole["ignore"]} == whole
+
+
 # Dask
 
 
@@ -111,9 +137,7 @@ def dask_frame(frame: pd.DataFrame, parts: int = 4, **options: Any) -> dd.DataFr
 
 
 def dask_infer(model: Model, frame: dd.DataFrame, **options: Any) -> dd.DataFrame:
-    from twitchbayes.adapters.dask import infer_frame
-
-    return infer_frame(model, frame, **options)
+    return model.infer_frame(frame, **options)
 
 
 OPTIONS = [
@@ -121,6 +145,7 @@ OPTIONS = [
     pytest.param({"keep": ["visits", "patient"]}, id="some_kept"),
     pytest.param({"keep": True, "columns": ["age", "weakness"]}, id="all_kept"),
     pytest.param({"keep": ["patient"], "ignore": ["visits"], "on_error": "null"}, id="reasons"),
+    pytest.param({"keep": "patient", "ignore": "visits", "columns": {"cramps": "pain"}}, id="renamed"),
 ]
 
 
@@ -302,9 +327,7 @@ def spark_frame(spark: SparkSession, frame: pd.DataFrame, parts: int = 3) -> Dat
 
 
 def spark_infer(model: Model, frame: DataFrame, **options: Any) -> DataFrame:
-    from twitchbayes.adapters.spark import infer_frame
-
-    return infer_frame(model, frame, **options)
+    return model.infer_frame(frame, **options)
 
 
 def collected(frame: DataFrame, by: str = "patient") -> pd.DataFrame:
@@ -330,7 +353,7 @@ def test_spark_keeps_the_types_of_columns(spark: SparkSession, twitch: Model) ->
     """Dates, times, decimals, bytes, lists, mappings and structures come out as they went in, field for field."""
     schema = """
         id bigint not null, day date, at timestamp, local timestamp_ntz, price decimal(12,2), raw binary,
-        words array<string>, counts map<string,int>, place struct<town:string,number:smallint>, weakness boolean,
+        `a.b`` c` string, words array<string>, counts map<string,int>, place struct<town:string,number:smallint>, weakness boolean,
         age decimal(4,1)
     """
     day = datetime.date(2026, 11, 22)
@@ -342,18 +365,20 @@ def test_spark_keeps_the_types_of_columns(spark: SparkSession, twitch: Model) ->
         at,
         decimal.Decimal("1.20"),
         b"\0",
+        "d",
         ["a", None],
         {"b": 2},
         ("here", 3),
         True,
         decimal.Decimal(62),
     )
-    frame = spark.createDataFrame([row, (2, *[None] * 10)], schema)
-    kept = [name for name in frame.columns if name not in {"weakness", "age"}]
-    answered = spark_infer(twitch, frame, keep=kept)
-    assert answered.schema[: len(kept)] == frame.select(kept).schema[:]
-    assert all((f.dataType.typeName(), f.nullable) == ("double", True) for f in answered.schema[len(kept) :])
-    assert sorted(answered.select(kept).collect()) == sorted(frame.select(kept).collect())
+    frame = spark.createDataFrame([row, (2, *[None] * 11)], schema)
+    kept = frame.drop("weakness", "age")
+    answered = spark_infer(twitch, frame, keep=kept.columns)
+    number = len(kept.columns)
+    assert answered.schema[:number] == kept.schema[:]
+    assert all((f.dataType.typeName(), f.nullable) == ("double", True) for f in answered.schema[number:])
+    assert sorted(row[:number] for row in answered.collect()) == sorted(row[:] for row in kept.collect())
     first = answered.where("id = 1").collect()[0]
     assert first["als"] == pytest.approx(twitch.infer(weakness=True, age=62)["als"], rel=1e-12)
 
@@ -431,6 +456,13 @@ def test_spark_refuses_at_the_call(
     frame = spark_frame(spark, cohort)
     with pytest.raises(kind, match=said):
         spark_infer(twitch, frame, **options)
+
+
+def test_spark_needs_pyarrow(twitch: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without pyarrow the error names the extra that has it."""
+    monkeypatch.setattr(spark_adapter, "find_spec", lambda _: None)
+    with pytest.raises(InvalidValueError, match=r'pip install "twitchbayes\[spark\]"'):
+        spark_adapter.infer_frame(twitch, None)
 
 
 def held_by_workers(frame: DataFrame) -> set[tuple[int, str, int]]:

@@ -88,7 +88,11 @@ def needed(names: Sequence[Any], kept: Sequence[Any], options: Mapping[str, Any]
     options : mapping
         `columns`, `keep`, `ignore` and `on_error` of `infer_frame`, already found to be in order.
     """
-    columns, ignore = options["columns"], options["ignore"]
-    asked = names if columns is None or isinstance(columns, Mapping) else columns
+    columns, ignore = options["columns"], _listed(options["ignore"])
+    asked = names if columns is None or isinstance(columns, Mapping) else _listed(columns)
     left = [name for name in names if name in kept or (name in asked and name not in ignore)]
     return left, {**options, "ignore": [name for name in left if name in ignore]}
+
+
+def _listed(given: Sequence[Any]) -> Sequence[Any]:
+    return [given] if isinstance(given, str) else given

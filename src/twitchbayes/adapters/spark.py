@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from twitchbayes import frames
 from twitchbayes.adapters import Shipment, needed, refuse_progress
-from twitchbayes.errors import InvalidFrameError
+from twitchbayes.errors import InvalidFrameError, InvalidValueError
 
 if TYPE_CHECKING:
     import pyarrow as pa  # type: ignore[import-untyped]
@@ -46,23 +47,28 @@ def infer_frame(
     Raises
     ------
     UnknownVariableError, InvalidValueError
-        At the call, if the columns are not as they must be. An error in a cell comes from whatever
-        computes the rows, as Spark's PythonException, whose text has the error's own. A row is named
-        there by the columns that `keep` lists, and else by its place in its partition.
+        At the call, if the columns are not as they must be, or pyarrow is not there. An error in a
+        cell comes from whatever computes the rows, as Spark's PythonException, whose text has the
+        error's own. A row is named there by the columns that `keep` lists, and else by its place in its
+        partition.
     """
+    if find_spec("pyarrow") is None:
+        message = 'rows go between Spark and Python as Arrow, which needs pyarrow: pip install "twitchbayes[spark]"'
+        raise InvalidValueError(message)
     refuse_progress(progress, "Spark shows its stages in the console and in its UI")
     options: dict[str, Any] = {"columns": columns, "keep": keep, "ignore": ignore, "on_error": on_error}
     outputs = frames.output_columns(model, frame.columns, **options)
     kept = [name for name, kind in outputs if kind == "kept"]
     names, options = needed(frame.columns, kept, options)
     named_by = [] if keep is True else kept
-    work = partial(infer_batches, sent=_sent(frame, Shipment(model)), options=options, named_by=named_by)
-    return frame.select([_quoted(name) for name in names]).mapInArrow(work, _schema(frame, outputs))
+    work = partial(infer_batches, sent=_sent(frame, Shipment(model)), names=names, options=options, named_by=named_by)
+    return _numbered(frame, names).mapInArrow(work, _schema(frame, outputs))
 
 
-def _quoted(name: str) -> str:
-    """Return a column's name as Spark reads it whatever characters it has."""
-    return "`" + name.replace("`", "``") + "`"
+def _numbered(frame: DataFrame, names: Sequence[str]) -> DataFrame:
+    """Return some columns under names that mapInArrow can find, which stumbles over a dot."""
+    quoted = ["`" + name.replace("`", "``") + "`" for name in names]
+    return frame.select([frame[name].alias(f"column_{number}") for number, name in enumerate(quoted)])
 
 
 def _schema(frame: DataFrame, columns: Iterable[tuple[str, str]]) -> StructType:
@@ -81,14 +87,17 @@ def _sent(frame: DataFrame, shipment: Shipment) -> Carried | Broadcast[Shipment]
 
 def infer_batches(
     batches: Iterable[pa.RecordBatch],
+    *,
     sent: Carried | Broadcast[Shipment],
+    names: list[str],
     options: dict[str, Any],
     named_by: Sequence[str],
 ) -> Iterator[pa.RecordBatch]:
     """Yield the posteriors of each batch of a partition, on a worker."""
     model = sent.value.model
     first = 0
-    for batch in batches:
+    for numbered in batches:
+        batch = numbered.rename_columns(names)
         try:
             yield frames.infer_frame(model, batch, progress=False, **options)
         except InvalidFrameError as error:
