@@ -69,7 +69,7 @@ class Kernel:
         Parameters
         ----------
         codes, open_members : ndarray
-            As `Engine.resolve` returns them.
+            As `Groups.resolve` returns them.
         rows : ndarray of int64
             Numbers of the rows to answer, those with equal contexts next to each other.
         advance : callable, optional

@@ -15,21 +15,20 @@ from numpy.typing import NDArray
 from twitchbayes.enumeration import enumerate_causes
 from twitchbayes.errors import EngineLimitError
 from twitchbayes.evidence import Evidence
+from twitchbayes.groups import ABSENT, PRESENT, UNKNOWN, Codes, Group, Groups
 from twitchbayes.network import Network, Parameters
-from twitchbayes.plan import Pattern, Plan, make_plan
+from twitchbayes.plan import Plan, make_plan
 from twitchbayes.walk import walk
-from twitchbayes.weights import Logs, PatternWeights, Tables
+from twitchbayes.weights import Elements, Logs, PatternWeights, Tables
 
 __all__ = ["ABSENT", "PRESENT", "UNKNOWN", "Answer", "Codes", "Engine", "Runs", "answer", "log_probability"]
 
 Floats = NDArray[np.float64]
-Codes = NDArray[np.int8]
-
-UNKNOWN, ABSENT, PRESENT = -1, 0, 1
 
 DEFAULT_MAX_BYTES = 2 << 30
 CHUNK_CELLS = 1 << 21  # cells kept at once while a batch is walked in chunks: some 16 MB
 CACHED_PLANS = 4096
+TOO_IMPROBABLE = "the evidence is possible, but too improbable to compute with in double precision"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,11 +98,7 @@ class Engine:
         self._tables = Tables.of(network)
         self._logs = Logs.of(network.parameters)
         self._plans: dict[bytes, Plan] = {}
-        n_contexts, n_causes = len(network.contexts), len(network.causes)
-        self._findings = slice(n_contexts + n_causes, n_contexts + n_causes + len(network.findings))
-        # Members of the unions, one after the other, and which union each of them belongs to.
-        self._members = np.array([j for members in network.union_members for j in members], dtype=np.int64)
-        self._union_of = np.repeat(np.arange(len(network.unions)), [len(m) for m in network.union_members])
+        self.groups = Groups(network)
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave the plans behind: they are made again when needed."""
@@ -131,103 +126,75 @@ class Engine:
             If a row would need more than `max_bytes`, or if P(evidence) of a row is positive and yet
             below the smallest number a double can hold on the way to it.
         """
-        answer = self._answer(codes, self._logs if parameters is None else Logs.of(parameters))
-        if not answer.possible.all():
-            self._confirm_impossible(codes, parameters or self.network.parameters, answer.possible)
-        return answer.frozen()
+        answer, refused = self.run_rows(codes, parameters)
+        for row, reason in refused.items():
+            raise EngineLimitError(reason if max(len(codes), answer.none.size) == 1 else f"row {row}: {reason}")
+        return answer
 
-    def _confirm_impossible(self, codes: Codes, parameters: Parameters, possible: NDArray[np.bool_]) -> None:
-        """Refuse to call evidence impossible that is only too improbable to compute with."""
-        rows = np.flatnonzero(~possible)
+    def run_rows(self, codes: Codes, parameters: Parameters | None = None) -> tuple[Answer, dict[int, str]]:
+        """Return the posteriors of a batch, and the rows that `run` would refuse, each with the reason."""
+        parameters = parameters or self.network.parameters
+        logs = self._logs if parameters is self.network.parameters else Logs.of(parameters)
+        answer, refused = self._answer(codes, logs)
+        blank = np.flatnonzero(~answer.possible)
+        blank = blank[~np.isin(blank, list(refused))] if refused else blank
+        if blank.size:
+            refused.update(dict.fromkeys(self._too_improbable(codes, parameters, blank), TOO_IMPROBABLE))
+        return answer.frozen(), refused
+
+    def _too_improbable(self, codes: Codes, parameters: Parameters, rows: NDArray[np.int64]) -> list[int]:
+        """Return which rows are not impossible but only too improbable to compute with."""
         support = Logs.of(parameters.support())
         support = support if support.n_sets == 1 else support.take(rows)
-        lost = rows[self._answer(codes if len(codes) == 1 else codes[rows], support).possible]
-        if lost.size:
-            message = f"evidence row {lost[0]} is possible, but too improbable to compute with in double precision"
-            raise EngineLimitError(message)
+        found, _ = self._answer(codes if len(codes) == 1 else codes[rows], support)
+        lost: list[int] = rows[found.possible].tolist()
+        return lost
 
-    def _answer(self, codes: Codes, logs: Logs) -> Answer:
+    def _answer(self, codes: Codes, logs: Logs) -> tuple[Answer, dict[int, str]]:
         if logs.n_sets > 1 and len(codes) > 1 and logs.n_sets != len(codes):
             message = (
                 f"{len(codes)} evidence rows and {logs.n_sets} parameter sets: give one of either or as many of both"
             )
             raise ValueError(message)
         n_rows = max(len(codes), logs.n_sets) if len(codes) else 0
-        answer = Answer.blank(n_rows, len(self.network.causes))
+        answer, refused = Answer.blank(n_rows, len(self.network.causes)), {}
+        codes, open_members, possible = self.groups.resolve(codes)
         with np.errstate(divide="ignore"):  # ln 0 = -inf is what an impossible state weighs
-            for rows, plan, part, part_logs in self._groups(codes, logs):
-                weights = PatternWeights(self._tables, plan, part, part_logs)
-                found = enumerate_causes(weights) if plan.enumerates(weights.n) else walk(weights)
-                answer.put(rows, self._rounded(part, *found))
-        return answer
+            for group in self.groups.split(codes, open_members, possible, pool=logs.n_sets == 1):
+                rows = np.arange(n_rows) if len(codes) == 1 else group.rows
+                try:
+                    plan = self._plan(group)
+                except EngineLimitError as error:
+                    refused.update(dict.fromkeys(rows.tolist(), str(error)))
+                    continue
+                for part in _chunks(len(rows), plan):
+                    said = codes if len(codes) == 1 else codes[rows[part]]
+                    answer.put(rows[part], self._answer_part(plan, said, logs, group, part))
+        return answer, refused
+
+    def _answer_part(self, plan: Plan, codes: Codes, logs: Logs, group: Group, part: slice) -> Answer:
+        elements = None
+        if group.explained_by is not None:
+            elements = Elements.pooled(group.explained_by[part], logs)
+        elif logs.n_sets > 1:
+            logs = logs.take(part if len(codes) == 1 else group.rows[part])
+        weights = PatternWeights(self._tables, plan, codes, logs, elements)
+        return self._rounded(codes, *(enumerate_causes(weights) if plan.enumerates(weights.n) else walk(weights)))
 
     def _rounded(self, codes: Codes, causes: Floats, none: Floats, serious: Floats, log_evidence: Floats) -> Answer:
         """Return the answer with the last rounding mended: nothing above 1, and what is observed exactly 1."""
-        observed = codes[:, len(self.network.contexts) : self._findings.start] == PRESENT
+        observed = codes[:, self.groups.n_contexts : self.groups.findings.start] == PRESENT
         certain = observed & (log_evidence > -np.inf)[:, None]
         causes = np.where(certain, 1.0, np.minimum(causes, 1.0))
         serious = np.where((certain & self.network.serious).any(axis=1), 1.0, np.minimum(serious, 1.0))
         return Answer(causes, np.minimum(none, 1.0), serious, log_evidence)
 
-    def _groups(self, codes: Codes, logs: Logs) -> Iterator[tuple[Any, Plan, Codes, Logs]]:
-        """Split a batch into chunks of rows that share a pattern; impossible unions drop out."""
-        codes, open_members, possible = self.resolve(codes)
-        keys = self._keys(codes, open_members)
-        if len(codes) == 1:
-            if possible[0]:
-                plan = self._plan(keys[0])
-                for part in _chunks(np.arange(logs.n_sets), plan):
-                    yield part, plan, codes, logs if logs.n_sets == 1 else logs.take(part)
-            return
-        for pattern in _equal_rows(keys, np.flatnonzero(possible)):
-            plan = self._plan(keys[pattern[0]])
-            for part in _chunks(pattern, plan):
-                yield part, plan, codes[part], logs if logs.n_sets == 1 else logs.take(part)
-
-    def resolve(self, codes: Codes) -> tuple[Codes, NDArray[np.bool_], NDArray[np.bool_]]:
-        """Turn each union into what it says of its members.
-
-        An absent union means that every member is absent. A present one says nothing more where a
-        member is known to be present; else at least one of its unknown ("open") members is present.
-        """
-        possible = np.ones(len(codes), dtype=bool)
-        open_members = np.zeros((len(codes), len(self._members)), dtype=bool)
-        if not len(self._members):
-            return codes, open_members, possible
-        codes = codes.copy()
-        findings = codes[:, self._findings]
-        for i in range(len(self.network.unions)):
-            union = codes[:, self._findings.stop + i]
-            columns = np.flatnonzero(self._union_of == i)
-            members = findings[:, self._members[columns]]
-            has_present, unknown = (members == PRESENT).any(axis=1), members == UNKNOWN
-            absent, present = union == ABSENT, (union == PRESENT) & ~has_present
-            possible &= ~(absent & has_present) & ~(present & ~unknown.any(axis=1))
-            findings[:, self._members[columns]] = np.where(absent[:, None] & unknown, ABSENT, members)
-            open_members[:, columns] = present[:, None] & unknown
-        return codes, open_members, possible
-
-    def _keys(self, codes: Codes, open_members: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        known = codes[:, : len(self.network.contexts)] != UNKNOWN
-        return np.concatenate([known, codes[:, self._findings] == PRESENT, open_members], axis=1)
-
-    def _plan(self, key: NDArray[np.bool_]) -> Plan:
-        name = key.tobytes()
-        if name not in self._plans:
+    def _plan(self, group: Group) -> Plan:
+        if group.name not in self._plans:
             if len(self._plans) >= CACHED_PLANS:
                 self._plans.clear()
-            self._plans[name] = make_plan(self.network, self._pattern(key), max_bytes=self.max_bytes)
-        return self._plans[name]
-
-    def _pattern(self, key: NDArray[np.bool_]) -> Pattern:
-        n_contexts, n_findings = len(self.network.contexts), len(self.network.findings)
-        known, positive, open_members = np.split(key, [n_contexts, n_contexts + n_findings])
-        unions = (self._members[open_members & (self._union_of == i)] for i in range(len(self.network.unions)))
-        return Pattern(
-            known=tuple(np.flatnonzero(known).tolist()),
-            positive=tuple(np.flatnonzero(positive).tolist()),
-            unions=tuple(tuple(members.tolist()) for members in unions if members.size),
-        )
+            self._plans[group.name] = make_plan(self.network, group.pattern, max_bytes=self.max_bytes)
+        return self._plans[group.name]
 
 
 def answer(engine: Runs, evidence: Evidence, parameters: Parameters | None = None) -> Answer:
@@ -284,18 +251,7 @@ def _log_sum(logs: Floats) -> Floats:
     return total
 
 
-def _chunks(rows: NDArray[np.int64], plan: Plan) -> Iterator[NDArray[np.int64]]:
-    step = max(1, CHUNK_CELLS // plan.row_cells(len(rows)))
-    for start in range(0, len(rows), step):
-        yield rows[start : start + step]
-
-
-def _equal_rows(keys: NDArray[np.bool_], rows: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
-    """Yield the row numbers of each group of equal keys."""
-    if not rows.size:
-        return
-    bits = np.packbits(keys[rows], axis=1)
-    packed = np.ascontiguousarray(bits).view(np.dtype((np.void, bits.shape[1]))).ravel()
-    group = np.unique(packed, return_inverse=True)[1].ravel()
-    order = np.argsort(group, kind="stable")
-    yield from np.split(rows[order], np.flatnonzero(np.diff(group[order])) + 1)
+def _chunks(count: int, plan: Plan) -> Iterator[slice]:
+    step = max(1, CHUNK_CELLS // plan.row_cells(count))
+    for start in range(0, count, step):
+        yield slice(start, start + step)

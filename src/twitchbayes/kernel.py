@@ -51,6 +51,7 @@ from twitchbayes.chain import (
     lay_chain,
     order_causes,
     read_contexts,
+    summing,
 )
 
 __all__ = ["DONE", "LEFT", "answer_rows", "new_scratch"]
@@ -63,7 +64,7 @@ DONE, LEFT = 1, 0  # a row is answered, or left to the NumPy engine
 ROOM = 1 << 21  # numbers that a row may keep of the states on its way: 16 MB, twice
 CHAIN_ROOM = 1 << 16  # cells of all steps of a chain
 MAX_OPEN = 20  # slots open at once
-OWN_ORDER_SLOTS = 5  # from here on the causes are put in an order of the row's own
+OWN_ORDER_SLOTS = 7  # from here on the causes are put in an order of the row's own
 SCALE_EVERY = 16  # causes between two looks at the size of the state
 SMALL = 1e-100
 TOO_SMALL = 1e-250  # nearer to the smallest double than this, digits may be lost
@@ -291,46 +292,66 @@ def _open_slots(steps: Any, causes: Any, spans: Any, leaks: Any, n_slots: int) -
 @compiled
 def _move(state: Any, cells: int, width: int, axes: Any, links: Any, explains: int, k: int) -> None:
     """Move the weight of a state (subsets x cells), in place, to where the present cause k puts it."""
-    size = cells << width
+    # Unsigned indices: they cannot count from the end, and so the loops become vector instructions.
+    size = np.uint64(cells << width)
     for axis in range(width):
         i = axes[axis]
         if explains >> i & 1:
-            q, no_q, run = links[YES, i, k], links[NO, i, k], cells << axis
-            for base in range(0, size, 2 * run):
-                for a in range(base, base + run):
-                    state[a + run] += q * state[a]
-                    state[a] *= no_q
+            q, no_q, run = links[YES, i, k], links[NO, i, k], np.uint64(cells << axis)
+            base = np.uint64(0)
+            while base < size:
+                for b in range(run):
+                    a = base + np.uint64(b)
+                    weight = state[a]
+                    state[a + run] += q * weight
+                    state[a] = no_q * weight
+                base += np.uint64(2) * run
 
 
 @compiled
 def _move_back(gradient: Any, cells: int, width: int, axes: Any, links: Any, explains: int, k: int) -> None:
     """Apply the transpose of `_move` to a gradient, in place."""
-    size = cells << width
+    # Unsigned indices: they cannot count from the end, and so the loops become vector instructions.
+    size = np.uint64(cells << width)
     for axis in range(width):
         i = axes[axis]
         if explains >> i & 1:
-            q, no_q, run = links[YES, i, k], links[NO, i, k], cells << axis
-            for base in range(0, size, 2 * run):
-                for a in range(base, base + run):
+            q, no_q, run = links[YES, i, k], links[NO, i, k], np.uint64(cells << axis)
+            base = np.uint64(0)
+            while base < size:
+                for b in range(run):
+                    a = base + np.uint64(b)
                     gradient[a] = no_q * gradient[a] + q * gradient[a + run]
+                base += np.uint64(2) * run
 
 
 @compiled
 def _mix(state: Any, moved: Any, size: int, absents: Any, presents: Any, free: float, spared: float) -> None:
     """Add up a state (subsets x cells) with the cause absent and with it present, in place."""
     cells = len(absents)
+    if cells == 1:
+        absent, present = free * absents[0], spared * presents[0]
+        for a in range(size):
+            state[a] = absent * state[a] + present * moved[a]
+        return
     for base in range(0, size, cells):
+        here, there = state[base : base + cells], moved[base : base + cells]
         for c in range(cells):
-            state[base + c] = free * absents[c] * state[base + c] + spared * presents[c] * moved[base + c]
+            here[c] = free * absents[c] * here[c] + spared * presents[c] * there[c]
 
 
-@compiled
+@summing
 def _share(before: Any, gradient: Any, size: int, presents: Any) -> float:
     """Return the sum of before times P(present | cell) times gradient, over subsets and cells."""
     cells, total = len(presents), 0.0
+    if cells == 1:
+        for a in range(size):
+            total += before[a] * gradient[a]
+        return total * presents[0]
     for base in range(0, size, cells):
+        here, there = before[base : base + cells], gradient[base : base + cells]
         for c in range(cells):
-            total += before[base + c] * presents[c] * gradient[base + c]
+            total += here[c] * presents[c] * there[c]
     return total
 
 
@@ -355,14 +376,15 @@ def _take_cells(state: Any, out: Any, subsets: int, kept_of: Any, weights: Any, 
     old_cells, cells = len(kept_of), len(weights)
     each = cells // kept
     for s in range(subsets):
-        for c in range(cells):
-            out[s * cells + c] = 0.0
+        old, new = state[s * old_cells : (s + 1) * old_cells], out[s * cells : (s + 1) * cells]
+        for b in range(0, cells, each):
+            new[b] = 0.0
         for a in range(old_cells):
-            out[s * cells + kept_of[a] * each] += state[s * old_cells + a]
-        for b in range(s * cells, (s + 1) * cells, each):
-            summed = out[b]
-            for c in range(each):
-                out[b + c] = weights[b + c - s * cells] * summed
+            new[kept_of[a] * each] += old[a]
+        for b in range(0, cells, each):
+            summed = new[b]
+            for c in range(b, b + each):
+                new[c] = weights[c] * summed
 
 
 @compiled
@@ -371,13 +393,14 @@ def _take_cells_back(gradient: Any, out: Any, subsets: int, kept_of: Any, weight
     old_cells, cells = len(kept_of), len(weights)
     each = cells // kept
     for s in range(subsets):
-        for b in range(s * cells, (s + 1) * cells, each):
+        old, new = out[s * old_cells : (s + 1) * old_cells], gradient[s * cells : (s + 1) * cells]
+        for b in range(0, cells, each):
             summed = 0.0
-            for c in range(each):
-                summed += weights[b + c - s * cells] * gradient[b + c]
-            gradient[b] = summed
+            for c in range(b, b + each):
+                summed += weights[c] * new[c]
+            new[b] = summed
         for a in range(old_cells):
-            out[s * old_cells + a] = gradient[s * cells + kept_of[a] * each]
+            old[a] = new[kept_of[a] * each]
 
 
 @compiled
@@ -386,9 +409,10 @@ def _enter(state: Any, size: int, width: int, axes: Any, leaks: Any, entering: i
     for axis in range(width):
         i = axes[axis]
         if entering >> i & 1:
+            leak, no_leak, entered = leaks[YES, i], leaks[NO, i], state[size : 2 * size]
             for a in range(size):
-                state[size + a] = leaks[YES, i] * state[a]
-                state[a] *= leaks[NO, i]
+                entered[a] = leak * state[a]
+                state[a] *= no_leak
             size *= 2
     return size
 
@@ -400,8 +424,9 @@ def _enter_back(gradient: Any, size: int, width: int, axes: Any, leaks: Any, ent
         i = axes[axis]
         if entering >> i & 1:
             size //= 2
+            leak, no_leak, entered = leaks[YES, i], leaks[NO, i], gradient[size : 2 * size]
             for a in range(size):
-                gradient[a] = leaks[NO, i] * gradient[a] + leaks[YES, i] * gradient[size + a]
+                gradient[a] = no_leak * gradient[a] + leak * entered[a]
     return size
 
 
@@ -413,8 +438,9 @@ def _leave(state: Any, size: int, cells: int, width: int, axes: Any, leaving: in
             size //= 2
             run = cells << axis
             for base in range(0, size, run):
-                for a in range(base, base + run):
-                    state[a] = state[a + base + run]
+                here, there = state[base : base + run], state[2 * base + run : 2 * base + 2 * run]
+                for a in range(run):
+                    here[a] = there[a]
     return size
 
 
@@ -425,10 +451,12 @@ def _leave_back(gradient: Any, size: int, cells: int, width: int, axes: Any, lea
         if leaving >> axes[axis] & 1:
             run = cells << axis
             for base in range(size - run, -1, -run):
-                for a in range(base, base + run):
-                    gradient[a + base + run] = gradient[a]
-                for a in range(2 * base, 2 * base + run):
-                    gradient[a] = 0.0
+                here, there = gradient[base : base + run], gradient[2 * base + run : 2 * base + 2 * run]
+                for a in range(run):
+                    there[a] = here[a]
+                without = gradient[2 * base : 2 * base + run]
+                for a in range(run):
+                    without[a] = 0.0
             size *= 2
     return size
 
@@ -688,7 +716,7 @@ def _entry_point(source: str) -> Any:
         scratch : tuple
             Of one thread; see `new_scratch`.
         codes : ndarray of int8, shape (n_rows, at least n_contexts + n_causes + n_findings)
-            With the unions resolved; see `Engine.resolve`.
+            With the unions resolved; see `Groups.resolve`.
         open_members : ndarray of bool, shape (n_rows, n_members)
         rows : ndarray of int64
             Numbers of the rows to answer; rows with equal contexts should stand together.

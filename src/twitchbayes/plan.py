@@ -23,7 +23,7 @@ from twitchbayes.errors import EngineLimitError
 if TYPE_CHECKING:
     from twitchbayes.network import Network
 
-__all__ = ["Pattern", "Plan", "Stage", "make_plan"]
+__all__ = ["Pattern", "Plan", "Stage", "make_plan", "private_contexts"]
 
 # Up to this many cells a state costs no more to carry whole than to grow and shrink on the way.
 FLAT_CELLS = 1 << 9
@@ -35,18 +35,26 @@ FLAT_GRID = 1 << 12
 class Pattern:
     """What a plan depends on.
 
-    `known` are the observed contexts; `positive` the positive findings; `unions` the groups of
-    unobserved findings of which at least one must be present (the OR of noisy-ORs is a noisy-OR).
+    `known` are the observed contexts, private ones (see `private_contexts`) left out; `positive` the
+    positive findings; `unions` the groups of unobserved findings of which at least one must be present
+    (the OR of noisy-ORs is a noisy-OR). `pooled` is a number of elements that are others in each row, so
+    that any cause may explain any of them; there are no `positive` and no `unions` then.
     """
 
     known: tuple[int, ...]
     positive: tuple[int, ...]
     unions: tuple[tuple[int, ...], ...]
+    pooled: int = 0
 
     @property
     def elements(self) -> tuple[tuple[int, ...], ...]:
         """What has to be explained: each a tuple of findings, any of which explains it."""
         return (*((j,) for j in self.positive), *self.unions)
+
+    @property
+    def n_elements(self) -> int:
+        """Number of elements."""
+        return self.pooled or len(self.positive) + len(self.unions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +66,8 @@ class Stage:
     Contexts in `enter_axes` are new, those in `leave_axes` are summed out at the end, and so for slots.
     `walked` causes can explain a live element; `closed` ones cannot, which has a closed form; `causes`
     are both, in that order. `factors` are the contexts whose own probability is multiplied in here.
-    `absorbed` (2, n) are places in `causes` and contexts: an unobserved context that one cause alone
-    depends on is averaged into that cause's probability.
+    `absorbed` (2, n) are places in `causes` and contexts: a context that one cause alone depends on is
+    averaged into that cause's probability where it is unobserved.
     """
 
     axes: tuple[int, ...]
@@ -87,8 +95,8 @@ class Plan:
 
     `flat` is one stage that holds everything, for enumerating the joint states of its causes; None
     where there are too many. `stages` is empty where only the enumeration stays within the bound.
-    `constants` are the observed contexts whose parents are all observed. `unexplained` are elements
-    without any parent: only their leak can explain them.
+    `constants` are the contexts, private ones included, whose parents are all observed. `unexplained`
+    are elements without any parent: only their leak can explain them.
     """
 
     pattern: Pattern
@@ -104,7 +112,7 @@ class Plan:
         """
         if self.flat is None or not self.stages:
             return self.flat is not None
-        states, elements = 2.0 ** len(self.flat.walked), len(self.pattern.elements)
+        states, elements = 2.0 ** len(self.flat.walked), self.pattern.n_elements
         enumeration = 2e5 + rows * states * (25 * math.prod(self.flat.cards) + 15 * elements)
         fixed = sum(1e5 + 3e4 * len(stage.walked) for stage in self.stages)
         return enumeration < fixed + 30.0 * rows * sum(stage.cells * len(stage.walked) for stage in self.stages)
@@ -112,8 +120,22 @@ class Plan:
     def row_cells(self, rows: int) -> int:
         """Numbers kept for one row while a batch of so many rows is answered."""
         if self.enumerates(rows) and self.flat is not None:
-            return _enumerated(math.prod(self.flat.cards), len(self.flat.walked), len(self.pattern.elements))
+            return _enumerated(math.prod(self.flat.cards), len(self.flat.walked), self.pattern.n_elements)
         return sum(_stored(stage.cells, len(stage.walked)) for stage in self.stages)
+
+
+def private_contexts(network: Network) -> NDArray[np.bool_]:
+    """Return the contexts that one cause alone depends on, by a link, and no context: (n_contexts,).
+
+    Known or not, they need no place in the state: a plan is the same for both.
+    """
+    users = np.zeros(len(network.contexts), dtype=np.int64)
+    for contexts in _active_contexts(network):
+        users[list(contexts)] += 1
+    for contexts in (*network.cause_strata, *network.context_parents):
+        users[list(contexts)] = 0
+    private: NDArray[np.bool_] = users == 1
+    return private
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +159,7 @@ def make_plan(network: Network, pattern: Pattern, *, max_bytes: int) -> Plan:
         If one row would need more than `max_bytes` of memory. Nothing of that size was allocated.
     """
     scopes = _scopes(network, pattern)
-    n_elements = len(pattern.elements)
+    n_elements = pattern.n_elements
     linked = set().union(*scopes.elements_of_cause)
     everything = list(range(len(network.causes)))
     size = math.prod(_card(network, c) for c in scopes.carried) << len(linked)
@@ -159,7 +181,7 @@ def _flat(network: Network, scopes: _Scopes, pattern: Pattern, max_bytes: int) -
     """Return the stage that holds every cause at once, if its joint states are few enough to enumerate."""
     causes = sum(1 for elements in scopes.elements_of_cause if elements)
     cells = math.prod(_card(network, c) for c in scopes.carried)
-    if 8 * _enumerated(cells, causes, len(pattern.elements)) > max_bytes or cells > FLAT_GRID:
+    if 8 * _enumerated(cells, causes, pattern.n_elements) > max_bytes or cells > FLAT_GRID or pattern.pooled:
         return None
     linked = frozenset().union(*scopes.elements_of_cause)
     run = _Run(list(range(len(network.causes))), frozenset(scopes.carried), linked, [c for c, _ in scopes.factors])
@@ -191,12 +213,13 @@ def _card(network: Network, context: int) -> int:
 
 def _scopes(network: Network, pattern: Pattern) -> _Scopes:
     known = set(pattern.known)
+    private = set(np.flatnonzero(private_contexts(network)).tolist())
     active = _active_contexts(network)
     needed = _needed(network, known, active)
     has_needed_child = {p for c in needed | known for p in network.context_parents[c]}
     in_strata = set(itertools.chain.from_iterable(network.cause_strata))
     absorbed = []
-    for context in sorted(needed - has_needed_child - in_strata):
+    for context in sorted(private | (needed - has_needed_child - in_strata)):
         users = [k for k, contexts in enumerate(active) if context in contexts]
         if len(users) == 1:
             absorbed.append((users[0], context))
@@ -206,7 +229,7 @@ def _scopes(network: Network, pattern: Pattern) -> _Scopes:
         inside = [p for cause, c in absorbed if cause == k for p in network.context_parents[c]]
         of_cause.append(frozenset(carried & {*strata, *active[k], *inside}))
     factors, constants = [], []
-    for context in sorted(carried | known):
+    for context in sorted(carried | known | private):
         scope = frozenset(carried & {context, *network.context_parents[context]})
         if scope:
             factors.append((context, scope))
@@ -214,6 +237,7 @@ def _scopes(network: Network, pattern: Pattern) -> _Scopes:
             constants.append(context)
     linked = network.index.link_cells
     pairs = set(zip(linked[1].tolist(), linked[2].tolist(), strict=True))
+    every = frozenset(range(pattern.pooled))
     return _Scopes(
         carried=tuple(sorted(carried)),
         absorbed=tuple(absorbed),
@@ -221,7 +245,7 @@ def _scopes(network: Network, pattern: Pattern) -> _Scopes:
         factors=tuple(factors),
         of_cause=tuple(of_cause),
         elements_of_cause=tuple(
-            frozenset(i for i, members in enumerate(pattern.elements) if any((k, j) in pairs for j in members))
+            every or frozenset(i for i, members in enumerate(pattern.elements) if any((k, j) in pairs for j in members))
             for k in range(len(network.causes))
         ),
     )

@@ -177,7 +177,8 @@ class _Move:
         slots = list(stage.slots)
         log_no_link = weights.log_no_link[:, stage.walked][:, :, slots]
         link, no_link = -np.expm1(log_no_link) / weights.scale[:, None, slots], np.exp(log_no_link)
-        if len(stage.slots) > DENSE_SLOTS:
+        # A matrix for each row would be far larger than what it moves.
+        if len(stage.slots) > DENSE_SLOTS or weights.plan.pattern.pooled:
             return cls(None, link, no_link)
         step = np.empty((*link.shape, 2, 2))
         step[..., 0, 0], step[..., 0, 1], step[..., 1, 0], step[..., 1, 1] = no_link, link, 0.0, 1.0

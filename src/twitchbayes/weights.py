@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from twitchbayes.network import Network, Parameters
-from twitchbayes.plan import Plan, Stage
+from twitchbayes.plan import Plan, Stage, private_contexts
 
 __all__ = ["CauseWeights", "Closed", "Logs", "PatternWeights", "Tables"]
 
@@ -106,6 +106,7 @@ class Tables:
     context_at: Lookup
     cause_at: Lookup
     serious: NDArray[np.bool_]
+    private: NDArray[np.bool_]
 
     @classmethod
     def of(cls, network: Network) -> Tables:
@@ -118,7 +119,32 @@ class Tables:
             context_at=Lookup.of(parameters.context_tables, own, n_contexts),
             cause_at=Lookup.of(parameters.cause_leaks, network.cause_strata, n_contexts),
             serious=network.serious,
+            private=private_contexts(network),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Elements:
+    """What has to be explained, row by row: ln(1 - leak) (sets, elements), ln(1 - q) (sets, causes, elements)."""
+
+    log_no_leak: Floats
+    log_no_link: Floats
+
+    @classmethod
+    def shared(cls, groups: Sequence[tuple[int, ...]], logs: Logs) -> Elements:
+        """Take the elements that all rows of a pattern share: each is explained by any of its findings."""
+        log_no_leak = np.zeros((logs.n_sets, len(groups)))
+        log_no_link = np.zeros((logs.n_sets, logs.links.shape[1], len(groups)))
+        for i, members in enumerate(groups):
+            log_no_leak[:, i] = logs.leaks[:, members].sum(axis=-1)
+            log_no_link[:, :, i] = logs.links[:, :, members].sum(axis=-1)
+        return cls(log_no_leak, log_no_link)
+
+    @classmethod
+    def pooled(cls, explained_by: NDArray[np.bool_], logs: Logs) -> Elements:
+        """Take the elements of each row: `explained_by` (rows, elements, findings), for one parameter set."""
+        leaks = _total(explained_by, logs.leaks[:, None, :])[:, :, 0]
+        return cls(leaks, np.swapaxes(_total(explained_by, logs.links), 1, 2))
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +200,8 @@ class PatternWeights:
     n : int
         Number of rows or of parameter sets, whichever is more.
     log_no_leak : ndarray, shape (n_sets, n_elements)
-        ln(1 - leak) of each element; of a union, of all its members together.
+        ln(1 - leak) of each element; of a union, of all its members together. Where elements are pooled
+        each row has its own, and counts as a parameter set here.
     log_no_link : ndarray, shape (n_sets, n_causes, n_elements)
         ln(1 - q) likewise.
     scale : ndarray, shape (n_sets, n_elements)
@@ -184,24 +211,25 @@ class PatternWeights:
         What multiplies P(evidence) whatever the causes are, in nats.
     """
 
-    def __init__(self, tables: Tables, plan: Plan, codes: Codes, logs: Logs) -> None:
+    def __init__(
+        self, tables: Tables, plan: Plan, codes: Codes, logs: Logs, elements: Elements | None = None
+    ) -> None:
         n_contexts, n_causes, n_findings = tables.n_contexts, tables.n_causes, logs.leaks.shape[1]
         self.tables, self.plan, self._logs = tables, plan, logs
         self.n = max(len(codes), logs.n_sets)
         self._states = np.maximum(codes[:, None, :n_contexts], 0).astype(np.int64)
+        self._left_open = (codes[:, None, :n_contexts] < 0) & tables.private
         known = codes[:, None, n_contexts : n_contexts + n_causes]
         negative = codes[:, None, n_contexts + n_causes : n_contexts + n_causes + n_findings] == 0
         # What a known cause is not is ruled out by a weight of ln 0.
         self._log_absent = np.where(known == 1, -np.inf, 0.0)
         self._log_present = np.where(known == 0, -np.inf, 0.0) + _total(negative, logs.links)
-        groups = plan.pattern.elements
-        self.log_no_leak = np.zeros((logs.n_sets, len(groups)))
-        self.log_no_link = np.zeros((logs.n_sets, n_causes, len(groups)))
-        for i, members in enumerate(groups):
-            self.log_no_leak[:, i] = logs.leaks[:, members].sum(axis=-1)
-            self.log_no_link[:, :, i] = logs.links[:, :, members].sum(axis=-1)
+        elements = elements or Elements.shared(plan.pattern.elements, logs)
+        self.log_no_leak, self.log_no_link = elements.log_no_leak, elements.log_no_link
         # A cause that no row leaves open explains nothing, and must not do so in the unit of the others.
         self.log_no_link[:, (known == 0).all(axis=(0, 1))] = 0.0
+        if len(self.log_no_link) == len(known):
+            self.log_no_link[known[:, 0, :] == 0] = 0.0
         self.scale = self._scale()
         self.log_constant = _total(negative, logs.leaks[:, None, :])[:, 0, 0] + self._log_constants()
 
@@ -212,7 +240,7 @@ class PatternWeights:
 
     def _log_constants(self) -> Floats:
         plan = self.plan
-        own = self.tables.context_at.entries(self._logs.contexts, self._states, plan.constants)
+        own = self._own(self._states, plan.constants)
         alone = np.log(-np.expm1(self.log_no_leak[:, plan.unexplained]))
         units = np.log(np.delete(self.scale, plan.unexplained, axis=1))
         total: Floats = np.log(own[:, 0, :]).sum(axis=-1) + alone.sum(axis=-1) + units.sum(axis=-1)
@@ -222,9 +250,13 @@ class PatternWeights:
         """Return the product of the contexts' own probabilities that belong to a stage: (rows, cells)."""
         if not stage.factors.size:
             return np.ones((1, len(stage.grid)))
-        entries = self.tables.context_at.entries(self._logs.contexts, self._states + stage.grid, stage.factors)
-        product: Floats = entries.prod(axis=-1)
+        product: Floats = self._own(self._states + stage.grid, stage.factors).prod(axis=-1)
         return product
+
+    def _own(self, states: Ints, contexts: Ints) -> Floats:
+        """Return the contexts' own probabilities at `states`, 1 for those that a cause averages: (rows, cells, n)."""
+        entries = self.tables.context_at.entries(self._logs.contexts, states, contexts)
+        return np.where(self._left_open[:, :, contexts], 1.0, entries)
 
     def causes(self, stage: Stage) -> tuple[CauseWeights, CauseWeights, Floats]:
         """Return the weights of a stage's walked and closed causes, and the log of what was scaled out."""
@@ -247,13 +279,25 @@ class PatternWeights:
         log_absent = log_absent + _total(states == 1, self._logs.activation[:, stage.causes])
         if stage.absorbed.size:
             place, contexts = stage.absorbed
-            # The states of a binary context lie next to each other: its entry at 0 is one before that at 1.
-            chance = self.tables.context_at.entries(self._logs.contexts, states, contexts, shift=1)
-            link = -np.expm1(self._logs.activation[:, None, stage.causes[place], contexts])
-            averaged = np.log1p(-link * chance)
+            averaged = self._log_averaged(np.where(self.tables.private, 0, states), contexts, stage.causes[place])
             for i, cause in enumerate(place):
                 log_absent[:, :, cause] += averaged[:, :, i]
         return log_absent
+
+    def _log_averaged(self, states: Ints, contexts: Ints, causes: Ints) -> Floats:
+        """Return ln(1 - w P(context present)) of unobserved contexts and the causes they are linked to, 0 of others.
+
+        `states` are those of all contexts, 0 for `contexts` themselves: their parents', (rows, cells, contexts).
+        """
+        entries = self.tables.context_at.entries
+        absent = entries(self._logs.contexts, states, contexts)
+        # The states of a binary context lie next to each other.
+        present = entries(self._logs.contexts, states, contexts, shift=1)
+        log_no_link = self._logs.activation[:, None, causes, contexts]
+        chance = -np.expm1(log_no_link) * present
+        # Near 1 the second form, without a difference, keeps the digits that the first has near 0.
+        averaged = np.where(chance < 0.5, np.log1p(-chance), np.log(np.exp(log_no_link) * present + absent))
+        return np.where(self._left_open[:, :, contexts] | ~self.tables.private[contexts], averaged, 0.0)
 
 
 def _total(chosen: NDArray[np.bool_], logs: Floats) -> Floats:
