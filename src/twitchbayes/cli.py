@@ -6,10 +6,14 @@ import argparse
 import io
 import json
 import os
+import shutil
+import signal
 import sys
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from twitchbayes import __version__
 from twitchbayes.consistency import Implied
@@ -19,10 +23,14 @@ from twitchbayes.evidence import read_items
 from twitchbayes.model import Model, list_models, load_model
 from twitchbayes.scenarios import Outcome, run
 
+if TYPE_CHECKING:
+    from twitchbayes.score import Scored
+
 __all__ = ["main"]
 
 BAD_INPUT = 2
 FAILED_CHECK = 1
+STREAM = "-"  # standard input or output, in place of a file
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -49,11 +57,15 @@ def _messages(error: Exception) -> Sequence[object]:
     """Return what is wrong, one fault each."""
     if isinstance(error, ModelTableError):
         return error.problems
-    return error.errors if isinstance(error, InvalidEvidenceError) else [error]
+    if isinstance(error, InvalidEvidenceError):
+        return error.errors
+    lines: Sequence[object] = getattr(error, "lines", [error])  # of a `CasesError`, which `score` alone loads
+    return lines
 
 
 def entry() -> None:
-    """Run `main` and exit, quietly where the reader of a pipe has gone away."""
+    """Run `main` and exit, quietly where the reader of a pipe has gone away; what is half done goes on SIGTERM too."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a label that the terminal cannot show
     try:
@@ -92,6 +104,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_model(infer)
     infer.set_defaults(run=_infer)
 
+    _add_score(commands.add_parser("score", help="the posteriors of every case of a file, into another one"))
+
     models = commands.add_parser("models", help="the models that ship with the library")
     models.add_argument("--json", action="store_true", help="print JSON")
     models.set_defaults(run=_models)
@@ -114,6 +128,30 @@ def _parser() -> argparse.ArgumentParser:
     _add_model(export)
     export.set_defaults(run=_export)
     return parser
+
+
+def _add_score(score: argparse.ArgumentParser) -> None:
+    score.add_argument("file", help="a case a row: .csv, .tsv (or .gz of them), .parquet, .arrow; - is CSV from a pipe")
+    score.add_argument("-o", "--output", default=STREAM, metavar="FILE", help="likewise; CSV to the terminal otherwise")
+    score.add_argument("--keep", type=_names, default=(), metavar="COL[,COL]", help="columns to put before the answers")
+    score.add_argument("--keep-all", action="store_true", help="put all columns before the answers")
+    score.add_argument("--ignore", type=_names, default=(), metavar="COL[,COL]", help="columns to pass over")
+    score.add_argument(
+        "--on-error",
+        choices=("raise", "null"),
+        default="raise",
+        help="what a bad row does: no output and a list of them (raise), or no answer and a column `reason` (null)",
+    )
+    score.add_argument("--chunk-rows", type=int, metavar="N", help="rows in memory at a time")
+    score.add_argument("--resume", action="store_true", help="keep what is done if interrupted, and go on from there")
+    score.add_argument("--force", action="store_true", help="replace the output if it is there already")
+    score.add_argument("--progress", action=argparse.BooleanOptionalAction, help="a bar (default: on a terminal)")
+    _add_model(score)
+    score.set_defaults(run=_score)
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(","))
 
 
 def _add_model(command: argparse.ArgumentParser) -> None:
@@ -145,6 +183,65 @@ def _ratio(name: str, text: str) -> float:
     except ValueError:
         message = f"--virtual {name}={text!r} is not a number; give a likelihood ratio present : absent, as 4"
         raise InvalidValueError(message) from None
+
+
+def _score(options: argparse.Namespace) -> int:
+    from twitchbayes import score
+
+    if options.resume and STREAM in {options.file, options.output}:
+        message = "--resume needs a file to read and a file to write (-o FILE)"
+        raise InvalidValueError(message)
+    model = _model(options)
+    with _piped(options) as (source, target):
+        try:
+            done = score.score_file(
+                model,
+                source,
+                target,
+                keep=options.keep_all or options.keep,
+                ignore=options.ignore,
+                on_error=options.on_error,
+                chunk_rows=score.CHUNK_ROWS if options.chunk_rows is None else options.chunk_rows,
+                resume=options.resume,
+                force=options.force,
+                progress=options.progress,
+            )
+        except KeyboardInterrupt:
+            if options.resume:
+                print(f"twitchbayes: interrupted; {score.parts_of(target)} holds what is done", file=sys.stderr)
+            raise
+    text = json.dumps({**done.to_dict(), "file": options.output}, indent=2) if options.json else _told(done, options)
+    print(text, file=sys.stderr if options.output == STREAM else sys.stdout)
+    return 0
+
+
+@contextmanager
+def _piped(options: argparse.Namespace) -> Iterator[tuple[Path, Path]]:
+    """Give the files to read and to write: scratch ones for standard input, read before, and output, written after."""
+    with tempfile.TemporaryDirectory() as scratch:
+        source, target = Path(options.file), Path(options.output)
+        if options.file == STREAM:
+            source = Path(scratch) / "stdin.csv"
+            with source.open("wb") as file:
+                shutil.copyfileobj(sys.stdin.buffer, file)
+        if options.output == STREAM:
+            target = Path(scratch) / "stdout.csv"
+        yield source, target
+        if options.output != STREAM:
+            return
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(encoding="utf-8")  # as in a file, whatever the terminal is set to
+        with target.open(encoding="utf-8", newline="") as text:
+            shutil.copyfileobj(text, sys.stdout)
+
+
+def _told(done: Scored, options: argparse.Namespace) -> str:
+    """Return in one line what `score` did."""
+    rows = f"{done.rows:,} row{'s' * (done.rows != 1)}"
+    before = f" ({done.resumed_rows:,} of them by the interrupted run)" if done.resumed_rows else ""
+    bad = f"; {done.bad_rows:,} without an answer, see the column reason" if done.bad_rows else ""
+    where = "" if options.output == STREAM else f"wrote {options.output}: "
+    return f"{where}{rows}{before} in {done.seconds:.1f} s{bad}"
 
 
 def _models(options: argparse.Namespace) -> int:
