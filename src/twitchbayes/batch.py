@@ -1,14 +1,35 @@
-"""Many rows at once: each distinct row is answered once, in chunks that bound the memory."""
+"""Many rows at once: each distinct row is answered once, in chunks, by the engine that is worth its start."""
 
 from __future__ import annotations
 
+import importlib.util
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
 
-from twitchbayes.engine import Answer, Codes, Engine
-from twitchbayes.errors import EngineLimitError
+import numpy as np
+from numpy.typing import NDArray
+
+from twitchbayes.engine import Answer, Engine
+from twitchbayes.groups import Codes
+
+if TYPE_CHECKING:
+    from twitchbayes.compiled import Kernel
 
 __all__ = ["Batch", "answer_rows"]
+
+Ints = NDArray[np.int64]
+Advance = Callable[[int], None]
+
+CHUNK_ROWS = 1 << 17  # distinct rows answered at once: bounds what is kept beside the answer
+# Fewer distinct rows are sooner answered in NumPy than the kernel is loaded, or compiled for the first time.
+LOADED_FROM = 3_000
+COMPILED_FROM = 30_000
+PRIME = np.uint64(0x9E3779B97F4A7C15)  # 2^64 over the golden ratio: spreads bits in multiplicative hashing
+
+log = logging.getLogger("twitchbayes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +53,7 @@ def answer_rows(
     codes: Codes,
     *,
     compiled: bool | None = None,
-    advance: Callable[[int], None] | None = None,
+    advance: Advance | None = None,
 ) -> Batch:
     """Return the answers to many rows.
 
@@ -45,17 +66,114 @@ def answer_rows(
         the batch is worth its start-up.
     advance : callable, optional
         Is told how many more rows are done.
+
+    Raises
+    ------
+    ImportError
+        If `compiled` is True and numba is not installed.
     """
-    try:
-        found = Batch(engine.run(codes), {})
-    except EngineLimitError:
-        answer, refused = Answer.blank(len(codes), len(engine.network.causes)), {}
-        for row in range(len(codes)):
-            try:
-                answer.put(slice(row, row + 1), engine.run(codes[row : row + 1]))
-            except EngineLimitError as error:
-                refused[row] = str(error)
-        found = Batch(answer.frozen(), refused)
-    if advance is not None:
-        advance(len(codes))
-    return found
+    order, first = _distinct(codes, len(engine.network.contexts))
+    starts = np.flatnonzero(first)
+    kernel = _kernel(engine, len(starts), compiled)
+    answer, refused = Answer.blank(len(codes), len(engine.network.causes)), {}
+    ends = np.append(starts[1:], len(codes))
+    for i in range(0, len(starts), CHUNK_ROWS):
+        chunk = slice(i, i + CHUNK_ROWS)
+        rows, copies = order[starts[chunk]], ends[chunk] - starts[chunk]
+        part, reasons = _answer_distinct(engine, kernel, codes[rows], _in_rows(advance, copies))
+        everyone = order[starts[chunk][0] : ends[chunk][-1]]
+        if len(everyone) == len(rows):
+            answer.put(everyone, part)
+        else:
+            answer.put(everyone, part.take(np.repeat(np.arange(len(rows)), copies)))
+        for row, reason in reasons.items():
+            start = starts[i + row]
+            refused.update(dict.fromkeys(order[start : start + copies[row]].tolist(), reason))
+    return Batch(answer.frozen(), dict(sorted(refused.items())))
+
+
+def _in_rows(advance: Advance | None, copies: Ints) -> Advance | None:
+    """Return a callable that counts distinct rows and tells how many rows of the batch they are."""
+    if advance is None:
+        return None
+    done, until = 0, np.append(0, np.cumsum(copies))
+
+    def told(count: int) -> None:
+        nonlocal done
+        advance(int(until[done + count] - until[done]))
+        done += count
+
+    return told
+
+
+def _answer_distinct(
+    engine: Engine, kernel: Kernel | None, codes: Codes, advance: Advance | None
+) -> tuple[Answer, dict[int, str]]:
+    """Answer a chunk of distinct rows; returns the rows that are refused too, with the reason."""
+    if kernel is None:
+        found = engine.run_rows(codes)
+        if advance is not None:
+            advance(len(codes))
+        return found
+    resolved, open_members, possible = engine.groups.resolve(codes)
+    answer, answered = kernel.run(resolved, open_members, np.flatnonzero(possible), advance=advance)
+    left = np.flatnonzero(~answered)
+    if advance is not None and not possible.all():
+        advance(int((~possible).sum()))
+    if not left.size:
+        return answer, {}
+    rest, refused = engine.run_rows(codes[left])
+    answer.put(left, rest)
+    return answer, {int(left[row]): reason for row, reason in refused.items()}
+
+
+def _kernel(engine: Engine, n_rows: int, compiled: bool | None) -> Kernel | None:
+    """Return the compiled kernel of an engine if it is to be used for so many distinct rows."""
+    if compiled is False or (compiled is None and n_rows < LOADED_FROM):
+        return None
+    if compiled is None and importlib.util.find_spec("numba") is None:
+        _tell_of_numba()
+        return None
+    from twitchbayes.compiled import Kernel, is_ready
+
+    if compiled is None and n_rows < COMPILED_FROM and not is_ready():
+        return None
+    return engine.kept("kernel", lambda: Kernel(engine.network))
+
+
+@lru_cache(maxsize=1)
+def _tell_of_numba() -> None:
+    log.warning('tables are answered in NumPy; pip install "twitchbayes[fast]" makes them many times faster')
+
+
+def _distinct(codes: Codes, n_contexts: int) -> tuple[Ints, NDArray[np.bool_]]:
+    """Return an order of the rows in which equal ones stand together, and in it which is the first of its kind.
+
+    Rows are sorted by a hash, that of their contexts in its upper half, and compared with the row before:
+    two hashes that collide cost time, never an answer. Rows with equal contexts stand together.
+    """
+    keys = np.empty(len(codes), dtype=np.uint64)
+    for start in range(0, len(codes), CHUNK_ROWS):
+        part = codes[start : start + CHUNK_ROWS]
+        contexts, rest = _hash(part[:, :n_contexts]), _hash(part[:, n_contexts:])
+        keys[start : start + CHUNK_ROWS] = contexts << np.uint64(32) | rest & np.uint64(0xFFFFFFFF)
+    order = np.argsort(keys, kind="stable").astype(np.int64)
+    keys = keys[order]
+    first = np.ones(len(codes), dtype=bool)
+    alike = np.flatnonzero(keys[1:] == keys[:-1])
+    for start in range(0, len(alike), CHUNK_ROWS):
+        at = alike[start : start + CHUNK_ROWS]
+        first[at + 1] = (codes[order[at]] != codes[order[at + 1]]).any(axis=1)
+    return order, first
+
+
+def _hash(codes: Codes) -> NDArray[np.uint64]:
+    """Return a hash of each row, eight columns at a time."""
+    words = -(-codes.shape[1] // 8)
+    padded = np.zeros((len(codes), words * 8), dtype=np.int8)
+    padded[:, : codes.shape[1]] = codes
+    hashed = np.zeros(len(codes), dtype=np.uint64)
+    for word in padded.view(np.uint64).T:
+        hashed = (hashed ^ word) * PRIME
+        hashed ^= hashed >> np.uint64(29)
+    return hashed

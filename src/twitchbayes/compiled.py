@@ -6,6 +6,7 @@ import os
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -31,7 +32,7 @@ from twitchbayes.engine import Answer, Codes
 from twitchbayes.kernel import DONE, answer_rows, new_scratch
 from twitchbayes.network import Network
 
-__all__ = ["Kernel", "numbers_of", "shape_of"]
+__all__ = ["Kernel", "is_ready", "numbers_of", "shape_of"]
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -110,6 +111,14 @@ class Kernel:
         if not hasattr(self._local, "scratch"):
             self._local.scratch = new_scratch(len(self.network.contexts), len(self.network.causes))
         return self._local.scratch
+
+
+def is_ready() -> bool:
+    """Whether the kernel need not be compiled first: it has been in this process, or is kept on disk."""
+    if answer_rows.signatures:
+        return True
+    kept = Path(answer_rows.stats.cache_path) if answer_rows.stats.cache_path else None
+    return kept is not None and any(kept.glob("kernel.*.nbc"))
 
 
 def _threads() -> int:

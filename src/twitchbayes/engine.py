@@ -5,7 +5,7 @@ Rows are grouped by the pattern of their evidence; each group is one walk (see `
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -60,6 +60,10 @@ class Answer:
         """Which rows have evidence of positive probability."""
         return np.isfinite(self.log_evidence)
 
+    def take(self, rows: Any) -> Answer:
+        """Return some rows."""
+        return Answer(*(getattr(self, name)[rows] for name in self.__slots__))
+
     def put(self, rows: Any, part: Answer) -> None:
         """Write the rows of a part into this answer."""
         for name in self.__slots__:
@@ -98,11 +102,18 @@ class Engine:
         self._tables = Tables.of(network)
         self._logs = Logs.of(network.parameters)
         self._plans: dict[bytes, Plan] = {}
+        self._kept: dict[str, Any] = {}
         self.groups = Groups(network)
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leave the plans behind: they are made again when needed."""
-        return {**self.__dict__, "_plans": {}}
+        """Leave behind what is made again when needed."""
+        return {**self.__dict__, "_plans": {}, "_kept": {}}
+
+    def kept(self, name: str, make: Callable[[], Any]) -> Any:
+        """Return something made once for this engine, made now if it is not there yet."""
+        if name not in self._kept:
+            self._kept[name] = make()
+        return self._kept[name]
 
     def run(self, codes: Codes, parameters: Parameters | None = None) -> Answer:
         """Return the posteriors of a batch.
