@@ -458,6 +458,23 @@ def test_spark_refuses_at_the_call(
         spark_infer(twitch, frame, **options)
 
 
+def test_spark_batches_are_gathered(twitch: Model, cohort: pd.DataFrame, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Small batches are answered together and come back in batches, every row once and in its place."""
+    pa = pytest.importorskip("pyarrow", reason="needs the extra spark")
+    monkeypatch.setattr(spark_adapter, "ROWS_AT_ONCE", 30)
+    monkeypatch.setattr(spark_adapter, "ROWS_BACK", 25)
+    table = pa.Table.from_pandas(cohort, preserve_index=False)
+    options: dict[str, Any] = {"keep": ["patient"], "ignore": ["visits"]}
+    batches = [*table.to_batches(max_chunksize=14), *table.slice(0, 0).to_batches()]
+    sent = spark_adapter.Carried(Shipment(twitch))
+    names = table.column_names
+    back = list(spark_adapter.infer_batches(batches, sent=sent, names=names, options=options, named_by=[]))
+    assert [len(gathered) for gathered in spark_adapter._gathered(batches)] == [42, 42, 6]
+    assert max(map(len, back)) <= 25
+    expected = frames.infer_frame(twitch, table, **options).to_pandas()
+    pd.testing.assert_frame_equal(pa.Table.from_batches(back).to_pandas(), expected, rtol=1e-12, atol=0)
+
+
 def test_spark_needs_pyarrow(twitch: Model, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without pyarrow the error names the extra that has it."""
     monkeypatch.setattr(spark_adapter, "find_spec", lambda _: None)

@@ -1,4 +1,4 @@
-"""Posteriors of a Spark DataFrame, an Arrow batch at a time."""
+"""Posteriors of a Spark DataFrame, some Arrow batches at a time."""
 
 from __future__ import annotations
 
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from twitchbayes.model import Model
 
 __all__ = ["Carried", "infer_batches", "infer_frame"]
+
+ROWS_AT_ONCE = 1 << 17
+ROWS_BACK = 10_000  # a batch that goes back to Spark, as many as Spark sends
 
 
 class Carried(NamedTuple):
@@ -93,20 +96,35 @@ def infer_batches(
     options: dict[str, Any],
     named_by: Sequence[str],
 ) -> Iterator[pa.RecordBatch]:
-    """Yield the posteriors of each batch of a partition, on a worker."""
+    """Yield the posteriors of a partition, on a worker."""
     model = sent.value.model
     first = 0
-    for numbered in batches:
-        batch = numbered.rename_columns(names)
+    for table in _gathered(batches):
+        named = table.rename_columns(names)
         try:
-            yield frames.infer_frame(model, batch, progress=False, **options)
+            answered = frames.infer_frame(model, named, progress=False, **options)
         except InvalidFrameError as error:
-            raise _named(error, batch, first, named_by) from None
-        first += batch.num_rows
+            raise _named(error, named, first, named_by) from None
+        yield from answered.to_batches(max_chunksize=ROWS_BACK)
+        first += len(table)
 
 
-def _named(error: InvalidFrameError, batch: pa.RecordBatch, first: int, named_by: Sequence[str]) -> InvalidFrameError:
-    """Return the error of a batch with rows that can be found again: a batch knows only its own numbers."""
+def _gathered(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
+    """Yield tables worth the compiled kernel, to which Spark's own batches (10,000 rows) may be too small."""
+    import pyarrow as pa
+
+    waiting: list[pa.RecordBatch] = []
+    for batch in batches:
+        waiting.append(batch)
+        if sum(map(len, waiting)) >= ROWS_AT_ONCE:
+            yield pa.Table.from_batches(waiting)
+            waiting = []
+    if waiting:
+        yield pa.Table.from_batches(waiting)
+
+
+def _named(error: InvalidFrameError, table: pa.Table, first: int, named_by: Sequence[str]) -> InvalidFrameError:
+    """Return an error with rows that can be found again: a table knows only its own numbers of them."""
     from pyspark import TaskContext
 
     task = TaskContext.get()
@@ -114,7 +132,7 @@ def _named(error: InvalidFrameError, batch: pa.RecordBatch, first: int, named_by
 
     def name(row: int) -> dict[str, Any]:
         if named_by:
-            return {column: batch.column(column)[row].as_py() for column in named_by}
+            return {column: table.column(column)[row].as_py() for column in named_by}
         return {"partition": partition, "row": first + row}
 
     faults = [fault._replace(row=name(fault.row)) for fault in error.faults]
