@@ -368,7 +368,8 @@ def _stages(network: Network, scopes: _Scopes, runs: Sequence[_Run]) -> Iterator
         slots = (*(i for i in slots if i in run.slots), *sorted(run.slots.difference(slots)))
         cards = tuple(_card(network, c) for c in axes)
         grid = np.zeros((math.prod(cards), len(network.contexts)), dtype=np.int64)
-        walked = [k for k in run.causes if scopes.elements_of_cause[k]]
+        # Serious causes last: until the first of them the calm chain is the free one.
+        walked = sorted((k for k in run.causes if scopes.elements_of_cause[k]), key=network.serious.__getitem__)
         causes = walked + [k for k in run.causes if not scopes.elements_of_cause[k]]
         grid[:, list(axes)] = np.indices(cards).reshape(len(cards), math.prod(cards)).T
         yield Stage(
