@@ -28,6 +28,7 @@ Floats = NDArray[np.float64]
 DEFAULT_MAX_BYTES = 2 << 30
 CHUNK_CELLS = 1 << 21  # cells kept at once while a batch is walked in chunks: some 16 MB
 CACHED_PLANS = 4096
+MANY_ROWS = 16  # from here on a plan is made for many
 TOO_IMPROBABLE = "the evidence is possible, but too improbable to compute with in double precision"
 
 
@@ -101,7 +102,7 @@ class Engine:
         self.max_bytes = max_bytes
         self._tables = Tables.of(network)
         self._logs = Logs.of(network.parameters)
-        self._plans: dict[bytes, Plan] = {}
+        self._plans: dict[tuple[bytes, int], Plan] = {}
         self._kept: dict[str, Any] = {}
         self.groups = Groups(network)
 
@@ -174,7 +175,7 @@ class Engine:
             for group in self.groups.split(codes, open_members, possible, pool=logs.n_sets == 1):
                 rows = np.arange(n_rows) if len(codes) == 1 else group.rows
                 try:
-                    plan = self._plan(group)
+                    plan = self._plan(group, len(rows))
                 except EngineLimitError as error:
                     refused.update(dict.fromkeys(rows.tolist(), str(error)))
                     continue
@@ -200,12 +201,14 @@ class Engine:
         serious = np.where((certain & self.network.serious).any(axis=1), 1.0, np.minimum(serious, 1.0))
         return Answer(causes, np.minimum(none, 1.0), serious, log_evidence)
 
-    def _plan(self, group: Group) -> Plan:
-        if group.name not in self._plans:
+    def _plan(self, group: Group, rows: int) -> Plan:
+        rows = MANY_ROWS if rows >= MANY_ROWS else 1
+        key = group.name, rows
+        if key not in self._plans:
             if len(self._plans) >= CACHED_PLANS:
                 self._plans.clear()
-            self._plans[group.name] = make_plan(self.network, group.pattern, max_bytes=self.max_bytes)
-        return self._plans[group.name]
+            self._plans[key] = make_plan(self.network, group.pattern, max_bytes=self.max_bytes, rows=rows)
+        return self._plans[key]
 
 
 def answer(engine: Runs, evidence: Evidence, parameters: Parameters | None = None) -> Answer:

@@ -150,8 +150,11 @@ class _Scopes:
     elements_of_cause: tuple[frozenset[int], ...]
 
 
-def make_plan(network: Network, pattern: Pattern, *, max_bytes: int) -> Plan:
+def make_plan(network: Network, pattern: Pattern, *, max_bytes: int, rows: int = 1) -> Plan:
     """Return the plan of a walk that answers every row of a pattern.
+
+    With one row what counts is the number of calls, and a state may be carried whole where it is small;
+    with many `rows` it is the number of cells.
 
     Raises
     ------
@@ -163,7 +166,8 @@ def make_plan(network: Network, pattern: Pattern, *, max_bytes: int) -> Plan:
     linked = set().union(*scopes.elements_of_cause)
     everything = list(range(len(network.causes)))
     size = math.prod(_card(network, c) for c in scopes.carried) << len(linked)
-    runs = _runs(network, scopes, everything if size <= FLAT_CELLS else _order(network, scopes))
+    flat_cells = FLAT_CELLS // rows
+    runs = _runs(network, scopes, everything if size <= flat_cells else _order(network, scopes), flat_cells)
     needed = 8 * sum(_stored(_cells(network, run), len(run.causes)) for run in runs)
     flat = _flat(network, scopes, pattern, max_bytes)
     if needed > max_bytes and flat is None:
@@ -307,7 +311,7 @@ class _Run:
     factors: list[int]
 
 
-def _runs(network: Network, scopes: _Scopes, order: Sequence[int]) -> list[_Run]:
+def _runs(network: Network, scopes: _Scopes, order: Sequence[int], flat_cells: int) -> list[_Run]:
     """Cut the order into runs that share a state, and say where each context's own table goes."""
     spans = _spans(((step, scopes.of_cause[k]) for step, k in enumerate(order)), scopes, len(order))
     places = {c: max((spans[s][0] for s in scope), default=0) for c, scope in scopes.factors}
@@ -328,7 +332,7 @@ def _runs(network: Network, scopes: _Scopes, order: Sequence[int]) -> list[_Run]
                 runs[-1].factors + factors,
             )
             same = wider.axes == runs[-1].axes == axes and wider.slots == runs[-1].slots == slots
-            if same or _cells(network, wider) <= FLAT_CELLS:
+            if same or _cells(network, wider) <= flat_cells:
                 runs[-1] = wider
                 continue
         runs.append(_Run([k], axes, slots, factors))

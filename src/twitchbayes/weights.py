@@ -22,6 +22,8 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Codes = NDArray[np.int8]
 
+FEW_ROWS = 8  # too few to look for equal contexts among them
+
 
 @dataclass(frozen=True, slots=True)
 class Logs:
@@ -217,13 +219,14 @@ class PatternWeights:
         n_contexts, n_causes, n_findings = tables.n_contexts, tables.n_causes, logs.leaks.shape[1]
         self.tables, self.plan, self._logs = tables, plan, logs
         self.n = max(len(codes), logs.n_sets)
-        self._states = np.maximum(codes[:, None, :n_contexts], 0).astype(np.int64)
-        self._left_open = (codes[:, None, :n_contexts] < 0) & tables.private
+        contexts, self._cases = _distinct(codes[:, :n_contexts]) if logs.n_sets == 1 else (codes[:, :n_contexts], None)
+        self._states = np.maximum(contexts[:, None, :], 0).astype(np.int64)
+        self._left_open = (contexts[:, None, :] < 0) & tables.private
         known = codes[:, None, n_contexts : n_contexts + n_causes]
         negative = codes[:, None, n_contexts + n_causes : n_contexts + n_causes + n_findings] == 0
-        # What a known cause is not is ruled out by a weight of ln 0.
-        self._log_absent = np.where(known == 1, -np.inf, 0.0)
-        self._log_present = np.where(known == 0, -np.inf, 0.0) + _total(negative, logs.links)
+        self._forced = known == 1
+        # ln of what the absent findings leave of a present cause; nothing of one that is known to be absent.
+        self._log_spared = np.where(known == 0, -np.inf, 0.0) + _total(negative, logs.links)
         elements = elements or Elements.shared(plan.pattern.elements, logs)
         self.log_no_leak, self.log_no_link = elements.log_no_leak, elements.log_no_link
         # A cause that no row leaves open explains nothing, and must not do so in the unit of the others.
@@ -243,15 +246,18 @@ class PatternWeights:
         own = self._own(self._states, plan.constants)
         alone = np.log(-np.expm1(self.log_no_leak[:, plan.unexplained]))
         units = np.log(np.delete(self.scale, plan.unexplained, axis=1))
-        total: Floats = np.log(own[:, 0, :]).sum(axis=-1) + alone.sum(axis=-1) + units.sum(axis=-1)
+        total: Floats = self._each(np.log(own[:, 0, :]).sum(axis=-1)) + alone.sum(axis=-1) + units.sum(axis=-1)
         return total
 
     def cells(self, stage: Stage) -> Floats:
         """Return the product of the contexts' own probabilities that belong to a stage: (rows, cells)."""
         if not stage.factors.size:
             return np.ones((1, len(stage.grid)))
-        product: Floats = self._own(self._states + stage.grid, stage.factors).prod(axis=-1)
-        return product
+        return self._each(self._own(self._states + stage.grid, stage.factors).prod(axis=-1))
+
+    def _each(self, of_cases: Floats) -> Floats:
+        """Return for each row what was computed once for each distinct case of contexts."""
+        return of_cases if self._cases is None else of_cases[self._cases]
 
     def _own(self, states: Ints, contexts: Ints) -> Floats:
         """Return the contexts' own probabilities at `states`, 1 for those that a cause averages: (rows, cells, n)."""
@@ -262,15 +268,20 @@ class PatternWeights:
         """Return the weights of a stage's walked and closed causes, and the log of what was scaled out."""
         causes = stage.causes
         log_absent = self._log_prior_absent(stage)
-        log_present = np.log(-np.expm1(log_absent)) + self._log_present[:, :, causes]
-        log_absent = log_absent + self._log_absent[:, :, causes]
-        peak = np.logaddexp(log_absent, log_present).max(axis=1, keepdims=True)
-        peak = np.where(peak == -np.inf, 0.0, peak)
-        absent, present = np.exp(log_absent - peak), np.exp(log_present - peak)
+        absent, present = self._each(np.exp(log_absent)), self._each(-np.expm1(log_absent))
+        forced, log_spared = self._forced[:, :, causes], self._log_spared[:, :, causes]
+        # Where only "present" is left, what is spared is common to all cells, however small.
+        only_present = forced | (absent.max(axis=1, keepdims=True) == 0)
+        common = np.where(only_present & (log_spared > -np.inf), log_spared, 0.0)
+        present = present * np.exp(log_spared - common)
+        absent = np.where(forced, 0.0, absent)
+        peak = (absent + present).max(axis=1, keepdims=True)
+        peak = np.where(peak > 0, peak, 1.0)
+        absent, present = absent / peak, present / peak
         split = len(stage.walked)
         walked = CauseWeights(causes[:split], absent[:, :, :split], present[:, :, :split])
         closed = CauseWeights(causes[split:], absent[:, :, split:], present[:, :, split:])
-        return walked, closed, peak[:, 0, :].sum(axis=-1)
+        return walked, closed, (np.log(peak) + common)[:, 0, :].sum(axis=-1)
 
     def _log_prior_absent(self, stage: Stage) -> Floats:
         """Return ln P(cause absent | contexts of row and cell), absorbed ones averaged: (rows, cells, causes)."""
@@ -298,6 +309,17 @@ class PatternWeights:
         # Near 1 the second form, without a difference, keeps the digits that the first has near 0.
         averaged = np.where(chance < 0.5, np.log1p(-chance), np.log(np.exp(log_no_link) * present + absent))
         return np.where(self._left_open[:, :, contexts] | ~self.tables.private[contexts], averaged, 0.0)
+
+
+def _distinct(contexts: Codes) -> tuple[Codes, Ints | None]:
+    """Return the distinct cases of contexts and the case of each row; None where there is but one or nothing to gain."""
+    if len(contexts) < FEW_ROWS:
+        return contexts, None
+    packed = np.ascontiguousarray(contexts).view(np.dtype((np.void, contexts.shape[1]))).ravel()
+    _, first, case = np.unique(packed, return_index=True, return_inverse=True)
+    if 2 * len(first) > len(contexts):
+        return contexts, None
+    return contexts[first], case.ravel() if len(first) > 1 else None
 
 
 def _total(chosen: NDArray[np.bool_], logs: Floats) -> Floats:
