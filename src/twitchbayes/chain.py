@@ -62,6 +62,11 @@ def compiled(function: Any) -> Any:
     return njit(function, nogil=True, error_model="numpy", _nrt=False)
 
 
+def inlined(function: Any) -> Any:
+    """Compile a function into its callers: for small ones with many arrays, which a call would cost more."""
+    return njit(function, nogil=True, error_model="numpy", _nrt=False, inline="always")
+
+
 def summing(function: Any) -> Any:
     """Compile a function likewise, free to add up in another order: for sums of positive terms."""
     return njit(function, nogil=True, error_model="numpy", _nrt=False, fastmath={"reassoc", "contract"})
@@ -118,13 +123,16 @@ class Chain(NamedTuple):
 class Work(NamedTuple):
     """Scratch of one thread: `contexts` (6, n), `causes` (5, n) and `bits` (7, BITS) have their rows named above.
 
-    `sizes` (2, BITS) is log2 of what each open context, and each open slot, multiplies the state by.
+    `sizes` (2, BITS) is log2 of what each open context, and each open slot, multiplies the state by; `placed`
+    and `links` are the contexts whose tables belong to a step, and the links of its cause that differ by cell.
     """
 
     contexts: Ints
     causes: Ints
     bits: Ints
     sizes: Floats
+    placed: Ints
+    links: Ints
 
 
 @compiled
@@ -184,7 +192,7 @@ def _roles(contexts: Any, parents: Any, x: Any, state: Any, bits: Any) -> int:
     return carried
 
 
-@compiled
+@inlined
 def _parents_mask(contexts: Any, parents: Any, state: Any, c: int) -> int:
     """Return the carried parents of a context, as bits."""
     mask = 0
@@ -303,14 +311,14 @@ def lay_chain(shape: Shape, numbers: Numbers, carried: int, chain: Chain, work: 
         if at + cells > room or kept_at + old_cells > room or cells > room >> 4:
             return False
         steps[CELLS, t], steps[KEPT, t], steps[KEPT_AT, t], steps[CELL_AT, t] = cells, kept, kept_at, at
-        weighted = _is_weighted(work.contexts, t)
-        steps[SAME, t] = n_kept == n_old and n_axes == n_kept and not weighted
+        n_tables = _find_tables(work.contexts, work.placed, t) if carried else 0
+        steps[SAME, t] = n_kept == n_old and n_axes == n_kept and not n_tables
         if not steps[SAME, t]:
             _map_kept(shape.contexts, bits, chain.kept_of, n_old, old_cells, kept_at, t)
             kept_at += old_cells
         if t < n_steps:
             steps[ALONE, t] = work.causes[CONTEXTS, steps[CAUSE, t]] == 0
-            _fill_cells(shape, numbers, chain, work, n_axes, t, weighted)
+            _fill_cells(shape, numbers, chain, work, n_axes, t, n_tables)
         else:
             chain.cells[WEIGHT, at] = 1.0
         at += cells
@@ -347,7 +355,7 @@ def _spans(steps: Any, contexts: Any, causes: Any, bits: Any, carried: int) -> N
         contexts[PLACE, c] = _place(bits, scope, carried, n_steps) if scope else -1
 
 
-@compiled
+@inlined
 def _place(bits: Any, scope: int, carried: int, n_steps: int) -> int:
     """Return the first step at which a whole scope is open, as far as it is placed yet."""
     place = -1
@@ -357,7 +365,7 @@ def _place(bits: Any, scope: int, carried: int, n_steps: int) -> int:
     return place if place >= 0 else n_steps - 1
 
 
-@compiled
+@inlined
 def _keep_axes(contexts: Any, bits: Any, n_old: int, t: int) -> tuple[int, int]:
     """Keep the axes of the step before that are still open; returns how many they are and their cells."""
     n_kept, kept = 0, 1
@@ -370,12 +378,15 @@ def _keep_axes(contexts: Any, bits: Any, n_old: int, t: int) -> tuple[int, int]:
     return n_kept, kept
 
 
-@compiled
-def _is_weighted(contexts: Any, t: int) -> bool:
+@inlined
+def _find_tables(contexts: Any, placed: Any, t: int) -> int:
+    """Note the contexts whose tables are multiplied in at a step; returns how many they are."""
+    count = 0
     for c in range(contexts.shape[1]):
         if contexts[PLACE, c] == t:
-            return True
-    return False
+            placed[count] = c
+            count += 1
+    return count
 
 
 @compiled
@@ -395,11 +406,12 @@ def _map_kept(contexts: Any, bits: Any, kept_of: Any, n_old: int, old_cells: int
 
 @compiled
 def _fill_cells(
-    shape: Shape, numbers: Numbers, chain: Chain, work: Work, n_axes: int, t: int, weighted: bool
+    shape: Shape, numbers: Numbers, chain: Chain, work: Work, n_axes: int, t: int, n_tables: int
 ) -> None:
     """Fill the weights of a step's cells and the numbers of its cause in them."""
     contexts, state, cells = shape.contexts, work.contexts, chain.cells
     k, start, alone = chain.steps[CAUSE, t], chain.steps[CELL_AT, t], chain.steps[ALONE, t]
+    fixed_absent, fixed_present, n_links = _fixed_links(shape, numbers, work, k)
     for at in range(start, start + chain.steps[CELLS, t]):
         rest = at - start
         for i in range(n_axes - 1, -1, -1):
@@ -407,18 +419,38 @@ def _fill_cells(
             state[STATE, c] = rest % contexts[CARD, c]
             rest //= contexts[CARD, c]
         cells[WEIGHT, at] = 1.0
-        if weighted:
-            for c in range(state.shape[1]):
-                if state[PLACE, c] == t:
-                    entry = _entry(contexts, shape.parents, numbers.tables, state, c, state[STATE, c])
-                    cells[WEIGHT, at] *= entry
+        for i in range(n_tables):
+            c = work.placed[i]
+            cells[WEIGHT, at] *= _entry(contexts, shape.parents, numbers.tables, state, c, state[STATE, c])
         if alone and at > start:
             cells[ABSENT, at], cells[PRESENT, at] = cells[ABSENT, start], cells[PRESENT, start]
+            continue
+        absent, present = _cause(shape, numbers, state, k, work.links, n_links)
+        cells[ABSENT, at], cells[PRESENT, at] = absent * fixed_absent, present + absent * fixed_present
+
+
+@inlined
+def _fixed_links(shape: Shape, numbers: Numbers, work: Work, k: int) -> tuple[float, float, int]:
+    """Take the links of a cause that are the same in all cells; returns P(none produces it), P(some), and the others.
+
+    The others are noted in `work.links`; their number is the last that is returned.
+    """
+    state, absent, present, count = work.contexts, 1.0, 0.0, 0
+    for e in range(shape.causes[ACTIVE_AT, k], shape.causes[ACTIVE_AT, k + 1]):
+        c = shape.active[e]
+        if state[ROLE, c] == CARRIED or (
+            state[ROLE, c] == ABSORBED and _parents_mask(shape.contexts, shape.parents, state, c)
+        ):
+            work.links[count] = e
+            count += 1
         else:
-            cells[ABSENT, at], cells[PRESENT, at] = _cause(shape, numbers, state, k)
+            w, no_w = _link(shape, numbers, state, e)
+            present += absent * w
+            absent *= no_w
+    return absent, present, count
 
 
-@compiled
+@inlined
 def _entry(contexts: Any, parents: Any, tables: Any, state: Any, c: int, own: int) -> float:
     """Return P(context c = own | the states of its parents)."""
     at = contexts[TABLE_AT, c] + own
@@ -427,21 +459,29 @@ def _entry(contexts: Any, parents: Any, tables: Any, state: Any, c: int, own: in
     return tables[at]
 
 
-@compiled
-def _cause(shape: Shape, numbers: Numbers, state: Any, k: int) -> tuple[float, float]:
-    """Return P(cause absent) and P(cause present) given the states of contexts, absorbed ones averaged."""
+@inlined
+def _link(shape: Shape, numbers: Numbers, state: Any, e: int) -> tuple[float, float]:
+    """Return the chance that a context produces a cause, averaged where it is absorbed, and 1 - chance."""
+    c = shape.active[e]
+    w, no_w = numbers.activation[YES, e], numbers.activation[NO, e]
+    if state[ROLE, c] == ABSORBED:
+        present = _entry(shape.contexts, shape.parents, numbers.tables, state, c, 1)
+        absent = _entry(shape.contexts, shape.parents, numbers.tables, state, c, 0)
+        return w * present, no_w * present + absent
+    if state[STATE, c] == 1:
+        return w, no_w
+    return 0.0, 1.0
+
+
+@inlined
+def _cause(shape: Shape, numbers: Numbers, state: Any, k: int, links: Any, n_links: int) -> tuple[float, float]:
+    """Return P(cause absent) and P(cause present) by its leak and some of its links, given the contexts' states."""
     at = shape.causes[LEAK_AT, k]
     for e in range(shape.causes[STRATUM_AT, k], shape.causes[STRATUM_AT, k + 1]):
         at += shape.strata[STRIDE, e] * state[STATE, shape.strata[CONTEXT, e]]
     absent, present = numbers.leaks[NO, at], numbers.leaks[YES, at]
-    for e in range(shape.causes[ACTIVE_AT, k], shape.causes[ACTIVE_AT, k + 1]):
-        c = shape.active[e]
-        w, no_w = numbers.activation[YES, e], numbers.activation[NO, e]
-        if state[ROLE, c] == ABSORBED:
-            no_w += w * _entry(shape.contexts, shape.parents, numbers.tables, state, c, 0)
-            w *= _entry(shape.contexts, shape.parents, numbers.tables, state, c, 1)
-        elif state[STATE, c] != 1:
-            continue
+    for i in range(n_links):
+        w, no_w = _link(shape, numbers, state, links[i])
         present += absent * w
         absent *= no_w
     return absent, present

@@ -748,6 +748,8 @@ def new_scratch(n_contexts: int, n_causes: int) -> tuple[Chain, Work, Slots]:
         causes=ints(5, n_causes),
         bits=ints(7, BITS),
         sizes=np.ones((2, BITS)),
+        placed=ints(n_contexts),
+        links=ints(n_contexts),
     )
     slots = Slots(
         links=np.zeros((2, BITS, n_causes)),
