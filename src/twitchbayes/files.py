@@ -325,9 +325,9 @@ class _ArrowReader:
                 batch = next(batches, None)
             if batch is None:
                 return
-            yield batch
             done += batch.num_rows if self._parquet else 1
             self._share = done / total
+            yield batch
 
     def chunks(self, rows: int) -> Iterator[Any]:
         end = 0

@@ -351,15 +351,11 @@ def _manifest(source: Path, made_with: Mapping[str, Any]) -> dict[str, Any]:
 @contextmanager
 def _bar(progress: bool | None) -> Iterator[Callable[[int, float], None]]:
     """Give what to tell the rows done and the share of the file; a bar shows it where the work is long."""
-    shown = sys.stderr.isatty() if progress is None else progress
-    try:
-        from tqdm import tqdm  # type: ignore[import-untyped]
-    except ImportError:
-        shown = False
-    if not shown:
+    tqdm = _tqdm() if progress or (progress is None and sys.stderr.isatty()) else None
+    if tqdm is None:
         yield lambda rows, share: None  # noqa: ARG005
         return
-    look = "{percentage:3.0f}% |{bar}| {elapsed} of {remaining} {postfix}"
+    look = "{percentage:3.0f}% |{bar}| {elapsed}, {remaining} left{postfix}"
     with tqdm(total=1.0, delay=0 if progress else 1, bar_format=look) as bar:
 
         def advance(rows: int, share: float) -> None:
@@ -367,3 +363,12 @@ def _bar(progress: bool | None) -> Iterator[Callable[[int, float], None]]:
             bar.update(share - bar.n)
 
         yield advance
+
+
+def _tqdm() -> Any:
+    """Return the class of bars, None where tqdm is missing."""
+    try:
+        from tqdm import tqdm  # type: ignore[import-untyped]
+    except ImportError:
+        return None
+    return tqdm
