@@ -138,7 +138,8 @@ def _kernel(engine: Engine, n_rows: int, compiled: bool | None) -> Kernel | None
 
     if compiled is None and n_rows < COMPILED_FROM and not is_ready():
         return None
-    return engine.kept("kernel", lambda: Kernel(engine.network))
+    kernel: Kernel = engine.kept("kernel", lambda: Kernel(engine.network))
+    return kernel
 
 
 @lru_cache(maxsize=1)

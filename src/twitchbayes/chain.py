@@ -1,4 +1,4 @@
-"""Contexts summed out: what a row says of its contexts becomes a chain of small steps that a walk over the causes takes.
+"""Contexts summed out: what a row says of its contexts becomes a chain of small steps for the walk over the causes.
 
 Compiled with Numba. The unknown contexts that several causes share are carried from the first cause that needs them
 to the last; their joint states are the cells of a step. A context that one cause alone depends on is averaged into
@@ -6,133 +6,65 @@ that cause. The chain depends on the contexts of a row only: rows that agree in 
 
 The causes' numbers are made with positive terms only: with each further way to be present, P(present) grows by
 P(absent so far) times its chance, and P(absent) shrinks by its complement.
-
-A call in compiled code passes each array as seven numbers and more, so what belongs together lies in the rows of few
-arrays; the constants below name the rows.
 """
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-from numba import njit
-from numpy.typing import NDArray
 
-__all__ = ["BITS", "Chain", "Numbers", "Shape", "Work", "compiled", "lay_chain", "order_causes", "read_contexts", "summing"]
+from twitchbayes.layout import (
+    ABSENT,
+    ABSORBED,
+    ACTIVE_AT,
+    ALONE,
+    AXIS,
+    BARREN,
+    BIT,
+    BITS,
+    CARD,
+    CARRIED,
+    CAUSE,
+    CELL_AT,
+    CELLS,
+    CHILD_FIRST,
+    CONTEXT,
+    CONTEXT_OF,
+    CONTEXTS,
+    FIRST,
+    KEPT,
+    KEPT_AT,
+    KNOWN,
+    LAST,
+    LEAK_AT,
+    NO,
+    OLD_AXIS,
+    PARENT_AT,
+    PLACE,
+    PRESENT,
+    ROLE,
+    SAME,
+    SCOPE,
+    STATE,
+    STRATIFIES,
+    STRATUM_AT,
+    STRIDE,
+    TABLE_AT,
+    USED,
+    USER,
+    WANTED,
+    WEIGHT,
+    YES,
+    Chain,
+    Numbers,
+    Shape,
+    Work,
+    compiled,
+    inlined,
+)
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
-
-BITS = 62  # carried contexts, or slots, that fit one integer
-
-# Rows of Shape.contexts: states of the context; contexts with children before parents; where its parents and its table
-# begin; whether a cause depends on it, whether by strata; the only cause linked to it, or -1.
-CARD, CHILD_FIRST, PARENT_AT, TABLE_AT, USED, STRATIFIES, USER = range(7)
-# Rows of Shape.causes: where strata, leaks and active contexts of the cause begin; whether it is serious.
-STRATUM_AT, LEAK_AT, ACTIVE_AT, SERIOUS = range(4)
-# Rows of Shape.parents and Shape.strata: the context; entries that a step in its state moves on.
-CONTEXT, STRIDE = 0, 1
-# Rows of numbers: p and 1 - p, to full relative precision.
-YES, NO = 0, 1
-# Rows of Chain.steps: the cause; cells; cells kept of the step before; whether the cells are taken over as they are;
-# where Chain.kept_of and Chain.cells begin; whether the cause depends on no carried context. The last are the row's:
-# slots that open before the step, and close behind it; where its state begins; how many slots are open.
-CAUSE, CELLS, KEPT, SAME, KEPT_AT, CELL_AT, ALONE, ENTER, LEAVE, START, WIDTH = range(11)
-# Rows of Chain.cells.
-WEIGHT, ABSENT, PRESENT = range(3)
-# Rows of Work.contexts: the role; the bit of a carried context; whether a child needs it; the carried contexts that its
-# table depends on, as bits; its state; the step at which its table is multiplied in.
-ROLE, BIT, WANTED, SCOPE, STATE, PLACE = range(6)
-# Roles.
-KNOWN, BARREN, ABSORBED, CARRIED = range(4)
-# Rows of Work.causes: carried contexts and slots that the cause needs open, as bits; whether it is still to be ordered;
-# the order by contexts alone; whether it is known absent (0), known present (1) or unknown (-1).
-CONTEXTS, SLOTS, CHOSEN, DEFAULT, STATED = range(5)
-# Rows of Work.bits: first and last step at which a carried context is open; the axes of a step and of the one before;
-# the context of a bit; how many causes yet need the context, and the slot, of a bit.
-FIRST, LAST, AXIS, OLD_AXIS, CONTEXT_OF, CONTEXT_LEFT, SLOT_LEFT = range(7)
-
-
-def compiled(function: Any) -> Any:
-    """Compile a function on its first call, to run without the interpreter's lock.
-
-    Nothing is allocated in compiled code here, so that arrays need no counting of references.
-    """
-    return njit(function, nogil=True, error_model="numpy", _nrt=False)
-
-
-def inlined(function: Any) -> Any:
-    """Compile a function into its callers: for small ones with many arrays, which a call would cost more."""
-    return njit(function, nogil=True, error_model="numpy", _nrt=False, inline="always")
-
-
-def summing(function: Any) -> Any:
-    """Compile a function likewise, free to add up in another order: for sums of positive terms."""
-    return njit(function, nogil=True, error_model="numpy", _nrt=False, fastmath={"reassoc", "contract"})
-
-
-class Shape(NamedTuple):
-    """The structure of a network, flat: `at[i]` to `at[i + 1]` are the entries of i.
-
-    `contexts` (7, n_contexts + 1) and `causes` (4, n_causes + 1) have their rows named above; `parents`
-    (2, n) and `strata` (2, n) are contexts and strides; `active` (n,) are the contexts linked to each cause;
-    `effect_at` and `effect` the causes linked to each finding; `member_at` and `member` the findings that
-    each union is the OR of.
-    """
-
-    contexts: Ints
-    causes: Ints
-    parents: Ints
-    strata: Ints
-    active: Ints
-    effect_at: Ints
-    effect: Ints
-    member_at: Ints
-    member: Ints
-
-
-class Numbers(NamedTuple):
-    """The numbers of a network, in the order of its shape.
-
-    `tables` (n,) are those of the contexts; `leaks` (2, n) of the causes, `activation` (2, n) and `links`
-    (2, n) have p and 1 - p; `findings` (3, n_findings) has leak, 1 - leak, and the largest leak or link,
-    the unit in which the explanation of a finding is counted.
-    """
-
-    tables: Floats
-    leaks: Floats
-    activation: Floats
-    links: Floats
-    findings: Floats
-
-
-class Chain(NamedTuple):
-    """One step a cause and one at the end: the cells, how they come from those of the step before, the numbers.
-
-    `steps` (11, n_causes + 1) and `cells` (3, room) have their rows named above; `kept_of` (room,) is, for
-    each cell of the step before, the kept cell that it is summed into. Entering contexts vary fastest, so
-    that cell // (cells // kept) is the kept cell that a cell comes from.
-    """
-
-    steps: Ints
-    kept_of: Ints
-    cells: Floats
-
-
-class Work(NamedTuple):
-    """Scratch of one thread: `contexts` (6, n), `causes` (5, n) and `bits` (7, BITS) have their rows named above.
-
-    `sizes` (2, BITS) is log2 of what each open context, and each open slot, multiplies the state by; `placed`
-    and `links` are the contexts whose tables belong to a step, and the links of its cause that differ by cell.
-    """
-
-    contexts: Ints
-    causes: Ints
-    bits: Ints
-    sizes: Floats
-    placed: Ints
-    links: Ints
+__all__ = ["lay_chain", "read_contexts"]
 
 
 @compiled
@@ -220,76 +152,6 @@ def _cause_scopes(shape: Shape, work: Work) -> None:
             elif state[ROLE, c] == ABSORBED:
                 mask |= _parents_mask(shape.contexts, shape.parents, state, c)
         work.causes[CONTEXTS, k] = mask
-
-
-@compiled
-def order_causes(work: Work, serious: Any, order: Any) -> int:
-    """Order the chosen causes so that what is open stays small: next is the one that makes it grow least.
-
-    Returns how many there are.
-    """
-    causes, bits, sizes = work.causes, work.bits, work.sizes
-    count = _count_needs(causes, bits)
-    contexts = slots = 0
-    for step in range(count):
-        best, best_score = -1, np.inf
-        for k in range(causes.shape[1]):
-            if causes[CHOSEN, k]:
-                score = _growth(causes[CONTEXTS, k], bits[CONTEXT_LEFT], sizes[0], contexts)
-                score += _growth(causes[SLOTS, k], bits[SLOT_LEFT], sizes[1], slots) + 1e-6 * serious[k]
-                if score < best_score:
-                    best, best_score = k, score
-        order[step] = best
-        causes[CHOSEN, best] = 0
-        contexts = _open_needs(causes[CONTEXTS, best], bits[CONTEXT_LEFT], contexts)
-        slots = _open_needs(causes[SLOTS, best], bits[SLOT_LEFT], slots)
-    return count
-
-
-@compiled
-def _count_needs(causes: Any, bits: Any) -> int:
-    """Count the chosen causes, and for each bit those that need it."""
-    for b in range(BITS):
-        bits[CONTEXT_LEFT, b] = bits[SLOT_LEFT, b] = 0
-    count = 0
-    for k in range(causes.shape[1]):
-        if causes[CHOSEN, k]:
-            count += 1
-            for word in range(2):
-                rest, b = causes[CONTEXTS + word, k], 0
-                while rest:
-                    bits[CONTEXT_LEFT + word, b] += rest & 1
-                    rest >>= 1
-                    b += 1
-    return count
-
-
-@compiled
-def _growth(needs: int, left: Any, sizes: Any, live: int) -> float:
-    """Return log2 of how much the state grows with a cause, less what it shrinks by afterwards."""
-    growth, b = 0.0, 0
-    while needs:
-        if needs & 1:
-            if not live >> b & 1:
-                growth += 1.001 * sizes[b]
-            if left[b] == 1:
-                growth -= sizes[b]
-        needs >>= 1
-        b += 1
-    return growth
-
-
-@compiled
-def _open_needs(needs: int, left: Any, live: int) -> int:
-    """Return what is open behind a cause."""
-    b = 0
-    while needs:
-        if needs & 1:
-            left[b] -= 1
-            live = live | 1 << b if left[b] else live & ~(1 << b)
-        needs >>= 1
-        b += 1
-    return live
 
 
 @compiled
@@ -405,9 +267,7 @@ def _map_kept(contexts: Any, bits: Any, kept_of: Any, n_old: int, old_cells: int
 
 
 @compiled
-def _fill_cells(
-    shape: Shape, numbers: Numbers, chain: Chain, work: Work, n_axes: int, t: int, n_tables: int
-) -> None:
+def _fill_cells(shape: Shape, numbers: Numbers, chain: Chain, work: Work, n_axes: int, t: int, n_tables: int) -> None:
     """Fill the weights of a step's cells and the numbers of its cause in them."""
     contexts, state, cells = shape.contexts, work.contexts, chain.cells
     k, start, alone = chain.steps[CAUSE, t], chain.steps[CELL_AT, t], chain.steps[ALONE, t]

@@ -12,7 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from twitchbayes.chain import (
+from twitchbayes.engine import Answer, Codes
+from twitchbayes.kernel import DONE, answer_rows
+from twitchbayes.layout import (
     ACTIVE_AT,
     CARD,
     CHILD_FIRST,
@@ -27,9 +29,8 @@ from twitchbayes.chain import (
     USER,
     Numbers,
     Shape,
+    new_scratch,
 )
-from twitchbayes.engine import Answer, Codes
-from twitchbayes.kernel import DONE, answer_rows, new_scratch
 from twitchbayes.network import Network
 
 __all__ = ["Kernel", "is_ready", "numbers_of", "shape_of"]

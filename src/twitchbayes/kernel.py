@@ -12,32 +12,37 @@ the weight of "k is present" is the sum of v times P(k present) times the transp
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numba import njit
-from numpy.typing import NDArray
 
-from twitchbayes import chain as chain_module
-from twitchbayes.chain import (
+from twitchbayes import chain, layout, slots
+from twitchbayes.chain import lay_chain, read_contexts
+from twitchbayes.layout import (
     ABSENT,
     ALONE,
     BITS,
+    CALM,
     CAUSE,
     CELL_AT,
     CELLS,
-    CHOSEN,
-    CONTEXTS,
     DEFAULT,
     ENTER,
+    FREE,
     KEPT,
     KEPT_AT,
     LEAVE,
+    NEVER,
     NO,
+    OPENED,
+    OPTIONS,
     PRESENT,
     SAME,
+    SCALED,
     SERIOUS,
     SLOTS,
+    SPARED,
     START,
     STATED,
     WEIGHT,
@@ -46,247 +51,22 @@ from twitchbayes.chain import (
     Chain,
     Numbers,
     Shape,
+    Slots,
     Work,
     compiled,
-    lay_chain,
-    order_causes,
-    read_contexts,
+    inlined,
     summing,
 )
+from twitchbayes.slots import is_left_out, lay_slots, order_by_contexts, order_for_row, read_findings
 
-__all__ = ["DONE", "LEFT", "answer_rows", "new_scratch"]
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
+__all__ = ["DONE", "LEFT", "answer_rows"]
 
 DONE, LEFT = 1, 0  # a row is answered, or left to the NumPy engine
 
-ROOM = 1 << 21  # numbers that a row may keep of the states on its way: 16 MB, twice
-CHAIN_ROOM = 1 << 16  # cells of all steps of a chain
-MAX_OPEN = 20  # slots open at once
 OWN_ORDER_SLOTS = 7  # from here on the causes are put in an order of the row's own
 SCALE_EVERY = 16  # causes between two looks at the size of the state
 SMALL = 1e-100
 TOO_SMALL = 1e-250  # nearer to the smallest double than this, digits may be lost
-NEVER = -1
-CONTRADICTED = 2  # a cause that is known to be present, and of which a certain finding is absent
-
-SCALE = 2  # row of Numbers.findings
-# Rows of Slots.spans: first and last step with a cause of the slot; room for the slots that are open.
-OPENED, CLOSED, OPEN = range(3)
-# Rows of Slots.causes: product of (1 - q) over the absent findings of a cause's links; at each step, what the state was
-# divided by behind it.
-SPARED, SCALED = 0, 1
-# Rows of Slots.before: the state before each cause with every cause free; with no serious one so far.
-FREE, CALM = 0, 1
-
-
-class Slots(NamedTuple):
-    """What the findings of one row add to the chain, scratch of one thread.
-
-    Attributes
-    ----------
-    links : ndarray, shape (2, BITS, n_causes)
-        Link from each cause to each slot, in units of the slot's scale, and 1 - link.
-    leaks : ndarray, shape (2, BITS)
-        Leak of each slot, likewise.
-    causes : ndarray, shape (2, n_causes)
-        Rows SPARED and SCALED.
-    spans : ndarray, shape (3, BITS)
-        Rows OPENED, CLOSED and OPEN.
-    axes : ndarray, shape (n_causes, MAX_OPEN)
-        Slots that are open at each step: subset s has explained `axes[t, i]` if its bit i is set.
-    before : ndarray, shape (2, ROOM)
-        Rows FREE and CALM: the states before each cause, subsets x cells.
-    states : ndarray, shape (4, ROOM)
-        States on the move.
-    """
-
-    links: Floats
-    leaks: Floats
-    causes: Floats
-    spans: Ints
-    axes: Ints
-    before: Floats
-    states: Floats
-
-
-@compiled
-def _findings(shape: Shape, numbers: Numbers, found: Any, open_members: Any, work: Work, slots: Slots) -> Any:
-    """Read the findings of a row; returns the number of slots (NEVER if too many) and ln of what is constant."""
-    causes, findings, links = work.causes, numbers.findings, numbers.links
-    for k in range(causes.shape[1]):
-        slots.causes[SPARED, k] = 1.0
-        causes[SLOTS, k] = 0
-    constant, log_constant, n_slots = 1.0, 0.0, 0
-    for j in range(len(found)):
-        if found[j] == 0:
-            constant *= findings[NO, j]
-            for e in range(shape.effect_at[j], shape.effect_at[j + 1]):
-                if links[NO, e] == 0.0:
-                    causes[STATED, shape.effect[e]] = _rule_out(causes[STATED, shape.effect[e]])
-                else:
-                    slots.causes[SPARED, shape.effect[e]] *= links[NO, e]
-        elif found[j] == 1:
-            if n_slots == BITS:
-                return NEVER, 0.0
-            scale = findings[SCALE, j]
-            slots.leaks[YES, n_slots], slots.leaks[NO, n_slots] = findings[YES, j] / scale, findings[NO, j]
-            for e in range(shape.effect_at[j], shape.effect_at[j + 1]):
-                k = shape.effect[e]
-                causes[SLOTS, k] |= 1 << n_slots
-                slots.links[YES, n_slots, k], slots.links[NO, n_slots, k] = links[YES, e] / scale, links[NO, e]
-            constant *= scale
-            n_slots += 1
-        if constant < SMALL:
-            log_constant += np.log(constant)
-            constant = 1.0
-    for u in range(len(shape.member_at) - 1):
-        if _any_open(open_members, shape.member_at[u], shape.member_at[u + 1]):
-            if n_slots == BITS:
-                return NEVER, 0.0
-            constant *= _union(shape, numbers, open_members, u, n_slots, causes, slots)
-            n_slots += 1
-    return n_slots, log_constant + np.log(constant)
-
-
-@compiled
-def _rule_out(stated: int) -> int:
-    """Return what is known of a cause that an absent certain finding rules out: absent, or a contradiction."""
-    return 0 if stated != 1 else CONTRADICTED
-
-
-@compiled
-def _any_open(open_members: Any, first: int, last: int) -> bool:
-    for m in range(first, last):
-        if open_members[m]:
-            return True
-    return False
-
-
-@compiled
-def _union(shape: Shape, numbers: Numbers, open_members: Any, u: int, slot: int, causes: Any, slots: Slots) -> float:
-    """Fill the slot of a union from its open members, an OR of noisy-ORs; returns its scale."""
-    leak, no_leak, links = 0.0, 1.0, slots.links
-    n_causes = causes.shape[1]
-    for k in range(n_causes):
-        links[YES, slot, k], links[NO, slot, k] = 0.0, 1.0
-    for m in range(shape.member_at[u], shape.member_at[u + 1]):
-        if not open_members[m]:
-            continue
-        j = shape.member[m]
-        leak += no_leak * numbers.findings[YES, j]
-        no_leak *= numbers.findings[NO, j]
-        for e in range(shape.effect_at[j], shape.effect_at[j + 1]):
-            k = shape.effect[e]
-            causes[SLOTS, k] |= 1 << slot
-            links[YES, slot, k] += links[NO, slot, k] * numbers.links[YES, e]
-            links[NO, slot, k] *= numbers.links[NO, e]
-    scale = leak
-    for k in range(n_causes):
-        scale = max(scale, links[YES, slot, k])
-    scale = scale if scale > 0.0 else 1.0
-    slots.leaks[YES, slot], slots.leaks[NO, slot] = leak / scale, no_leak
-    for k in range(n_causes):
-        links[YES, slot, k] /= scale
-    return scale
-
-
-@compiled
-def _order_for(chain: Chain, work: Work, serious: Any) -> None:
-    """Put the causes in an order in which few slots and contexts are open at once, those that need neither last."""
-    causes, order = work.causes, chain.steps[CAUSE]
-    n_causes = causes.shape[1]
-    for k in range(n_causes):
-        if causes[STATED, k] == 0:
-            causes[SLOTS, k] = 0
-        causes[CHOSEN, k] = causes[CONTEXTS, k] != 0 or causes[SLOTS, k] != 0
-    count = order_causes(work, serious, order)
-    for k in range(n_causes):
-        if causes[CONTEXTS, k] == 0 and causes[SLOTS, k] == 0:
-            order[count] = k
-            count += 1
-
-
-@compiled
-def _order_default(work: Work, serious: Any, carried: int) -> None:
-    """Put the causes in an order in which few contexts are open at once, whatever the findings; serious ones late."""
-    causes = work.causes
-    n_causes = causes.shape[1]
-    if carried:
-        for k in range(n_causes):
-            causes[SLOTS, k], causes[CHOSEN, k] = 0, 1
-        order_causes(work, serious, causes[DEFAULT])
-        return
-    count = 0
-    for chosen in range(2):
-        for k in range(n_causes):
-            if serious[k] == chosen:
-                causes[DEFAULT, count] = k
-                count += 1
-
-
-@compiled
-def _lay_slots(chain: Chain, causes: Any, slots: Slots, n_slots: int) -> float:
-    """Lay out the state of each step; returns the product of the leaks of slots that no cause explains.
-
-    NEVER if a row would need more room than there is.
-    """
-    unexplained = _open_slots(chain.steps, causes, slots.spans, slots.leaks, n_slots)
-    steps, axes, opened = chain.steps, slots.axes, slots.spans[OPEN]
-    at, width = 0, 0
-    for t in range(steps.shape[1] - 1):
-        if steps[ALONE, t] and causes[SLOTS, steps[CAUSE, t]] == 0:
-            continue
-        enter, i = steps[ENTER, t], 0
-        while enter:
-            if enter & 1:
-                if width == MAX_OPEN:
-                    return NEVER
-                opened[width] = i
-                width += 1
-            enter >>= 1
-            i += 1
-        steps[START, t], steps[WIDTH, t] = at, width
-        at += steps[CELLS, t] << width
-        if at > slots.before.shape[1]:
-            return NEVER
-        stay = 0
-        for axis in range(width):
-            axes[t, axis] = opened[axis]
-            if not steps[LEAVE, t] >> opened[axis] & 1:
-                opened[stay] = opened[axis]
-                stay += 1
-        width = stay
-    return unexplained
-
-
-@compiled
-def _open_slots(steps: Any, causes: Any, spans: Any, leaks: Any, n_slots: int) -> float:
-    """Find the steps at which each slot opens and closes; returns the product of the leaks of those without a cause."""
-    for i in range(n_slots):
-        spans[OPENED, i] = NEVER
-    for t in range(steps.shape[1] - 1):
-        k = steps[CAUSE, t]
-        steps[ENTER, t] = steps[LEAVE, t] = 0
-        if causes[STATED, k] == 0:
-            causes[SLOTS, k] = 0
-        rest, i = causes[SLOTS, k], 0
-        while rest:
-            if rest & 1:
-                if spans[OPENED, i] == NEVER:
-                    spans[OPENED, i] = t
-                spans[CLOSED, i] = t
-            rest >>= 1
-            i += 1
-    unexplained = 1.0
-    for i in range(n_slots):
-        if spans[OPENED, i] == NEVER:
-            unexplained *= leaks[YES, i]
-        else:
-            steps[ENTER, spans[OPENED, i]] |= 1 << i
-            steps[LEAVE, spans[CLOSED, i]] |= 1 << i
-    return unexplained
 
 
 @compiled
@@ -489,13 +269,53 @@ def _aside(chain: Chain, work: Work, spared: Any, serious: Any, posteriors: Any)
     return log_product + np.log(product), none, some
 
 
+@inlined
+def _pass_cause(
+    chain: Chain,
+    causes: Any,
+    slots: Slots,
+    t: int,
+    size: int,
+    cells: int,
+    state: Any,
+    calm: Any,
+    blank: Any,
+    moved: Any,
+    serious: Any,
+    parted: bool,
+) -> int:
+    """Take the three chains past the cause of step t, in place; returns the size of the states behind it."""
+    steps, links, leaks = chain.steps, slots.links, slots.leaks
+    k, start, at, width, axes = steps[CAUSE, t], steps[START, t], steps[CELL_AT, t], steps[WIDTH, t], slots.axes[t]
+    absents, presents = chain.cells[ABSENT, at : at + cells], chain.cells[PRESENT, at : at + cells]
+    spared = 0.0 if causes[STATED, k] == 0 else slots.causes[SPARED, k]
+    free = 0.0 if causes[STATED, k] > 0 else 1.0
+    if parted:
+        _enter(calm, size, width, axes, leaks, steps[ENTER, t])
+    size = _enter(state, size, width, axes, leaks, steps[ENTER, t])
+    _copy(slots.before[FREE, start:], state, size)
+    if parted:
+        _copy(slots.before[CALM, start:], calm, size)
+        if serious[k]:
+            _mix(calm, calm, size, absents, presents, free, 0.0)
+        else:
+            _copy(moved, calm, size)
+            _move(moved, cells, width, axes, links, causes[SLOTS, k], k)
+            _mix(calm, moved, size, absents, presents, free, spared)
+    _copy(moved, state, size)
+    _move(moved, cells, width, axes, links, causes[SLOTS, k], k)
+    _mix(state, moved, size, absents, presents, free, spared)
+    _mix(blank, blank, cells, absents, presents, free, 0.0)
+    return size
+
+
 @compiled
 def _forward(chain: Chain, work: Work, slots: Slots, serious: Any) -> tuple[float, float, float]:
     """Walk the causes forward; returns the ends of the chains "free" and "no cause", and ln of their scale.
 
     There are three chains: free, calm (no serious cause so far) and blank (no cause at all).
     """
-    steps, causes, links, leaks = chain.steps, work.causes, slots.links, slots.leaks
+    steps, causes = chain.steps, work.causes
     state, calm, blank, moved = slots.states[0], slots.states[1], slots.states[2], slots.states[3]
     state[0] = blank[0] = 1.0
     size, cells, log_scale, since = 1, 1, 0.0, 0
@@ -517,42 +337,23 @@ def _forward(chain: Chain, work: Work, slots: Slots, serious: Any) -> tuple[floa
             size = subsets * cells
         if t == steps.shape[1] - 1 or (steps[ALONE, t] and causes[SLOTS, steps[CAUSE, t]] == 0):
             continue
-        k, start, width, axes = steps[CAUSE, t], steps[START, t], steps[WIDTH, t], slots.axes[t]
-        absents, presents = chain.cells[ABSENT, at : at + cells], chain.cells[PRESENT, at : at + cells]
-        spared = 0.0 if causes[STATED, k] == 0 else slots.causes[SPARED, k]
-        free = 0.0 if causes[STATED, k] > 0 else 1.0
-        if serious[k] and not parted:
+        if serious[steps[CAUSE, t]] and not parted:
             parted = True
             _copy(calm, state, size)
-        if parted:
-            _enter(calm, size, width, axes, leaks, steps[ENTER, t])
-        size = _enter(state, size, width, axes, leaks, steps[ENTER, t])
-        _copy(slots.before[FREE, start:], state, size)
-        if parted:
-            _copy(slots.before[CALM, start:], calm, size)
-            if serious[k]:
-                _mix(calm, calm, size, absents, presents, free, 0.0)
-            else:
-                _copy(moved, calm, size)
-                _move(moved, cells, width, axes, links, causes[SLOTS, k], k)
-                _mix(calm, moved, size, absents, presents, free, spared)
-        _copy(moved, state, size)
-        _move(moved, cells, width, axes, links, causes[SLOTS, k], k)
-        _mix(state, moved, size, absents, presents, free, spared)
-        _mix(blank, blank, cells, absents, presents, free, 0.0)
+        grown = _pass_cause(chain, causes, slots, t, size, cells, state, calm, blank, moved, serious, parted)
         slots.causes[SCALED, t] = 1.0
         since += 1
         if since % SCALE_EVERY == 0:
-            peak = _peak(state, size)
+            peak = _peak(state, grown)
             if 0.0 < peak < SMALL:
-                _divide(state, size, peak)
-                _divide(calm, size, peak)
+                _divide(state, grown, peak)
+                _divide(calm, grown, peak)
                 _divide(blank, cells, peak)
                 slots.causes[SCALED, t] = peak
                 log_scale += np.log(peak)
         if parted:
-            _leave(calm, size, cells, width, axes, steps[LEAVE, t])
-        size = _leave(state, size, cells, width, axes, steps[LEAVE, t])
+            _leave(calm, grown, cells, steps[WIDTH, t], slots.axes[t], steps[LEAVE, t])
+        size = _leave(state, grown, cells, steps[WIDTH, t], slots.axes[t], steps[LEAVE, t])
     return state[0], blank[0], log_scale
 
 
@@ -647,17 +448,17 @@ def _answer_rows(
             carried, log_contexts = read_contexts(shape, numbers, codes[r, :n_contexts], work)
             laid = False
             if carried <= BITS:
-                _order_default(work, serious, carried)
+                order_by_contexts(work, serious, carried)
         before = r
         status[r] = LEFT
         for k in range(n_causes):
             work.causes[STATED, k] = codes[r, n_contexts + k]
         found = codes[r, n_contexts + n_causes : n_contexts + n_causes + numbers.findings.shape[1]]
-        n_slots, log_constant = _findings(shape, numbers, found, open_members[r], work, slots)
-        if carried > BITS or n_slots == NEVER or _left_out(work.causes, slots.causes):
+        n_slots, log_constant = read_findings(shape, numbers, found, open_members[r], work, slots)
+        if carried > BITS or n_slots == NEVER or is_left_out(work.causes, slots.causes):
             continue
         if n_slots >= OWN_ORDER_SLOTS:
-            _order_for(chain, work, serious)
+            order_for_row(chain, work, serious)
         elif not laid:
             _copy(chain.steps[CAUSE], work.causes[DEFAULT], n_causes)
         if n_slots >= OWN_ORDER_SLOTS or not laid:
@@ -665,7 +466,7 @@ def _answer_rows(
             if not laid:
                 continue
             laid = n_slots < OWN_ORDER_SLOTS
-        unexplained = _lay_slots(chain, work.causes, slots, n_slots)
+        unexplained = lay_slots(chain, work.causes, slots, n_slots)
         if unexplained > 0.0:
             log_constant += log_contexts + np.log(unexplained)
             status[r] = _answer_row(chain, work, slots, serious, n_slots, log_constant, posteriors[r], rest[r])
@@ -679,15 +480,6 @@ def _same_contexts(codes: Any, row: int, other: int, n_contexts: int) -> bool:
         if codes[row, c] != codes[other, c]:
             return False
     return True
-
-
-@compiled
-def _left_out(causes: Any, numbers: Any) -> bool:
-    """Whether the findings contradict a known cause, or a product over them has come near the smallest double."""
-    for k in range(causes.shape[1]):
-        if causes[STATED, k] == CONTRADICTED or (numbers[SPARED, k] < TOO_SMALL and causes[STATED, k] != 0):
-            return True
-    return False
 
 
 def _entry_point(source: str) -> Any:
@@ -726,38 +518,10 @@ def _entry_point(source: str) -> Any:
         if len(source) > 0:
             _answer_rows(shape, numbers, scratch, codes, open_members, rows, posteriors, rest, status)
 
-    options = {"nogil": True, "error_model": "numpy", "_nrt": False}
     try:
-        return njit(answer_rows, cache=True, **options)
+        return njit(answer_rows, cache=True, **OPTIONS)
     except RuntimeError:
-        return njit(answer_rows, **options)
+        return njit(answer_rows, **OPTIONS)
 
 
-answer_rows = _entry_point(Path(chain_module.__file__).read_text(encoding="utf-8"))
-
-
-def new_scratch(n_contexts: int, n_causes: int) -> tuple[Chain, Work, Slots]:
-    """Return scratch for one thread: some 100 MB of address space, of which a row touches what it needs."""
-
-    def ints(*shape: int) -> Ints:
-        return np.zeros(shape, dtype=np.int64)
-
-    chain = Chain(steps=ints(11, n_causes + 1), kept_of=ints(CHAIN_ROOM), cells=np.zeros((3, CHAIN_ROOM)))
-    work = Work(
-        contexts=ints(6, n_contexts),
-        causes=ints(5, n_causes),
-        bits=ints(7, BITS),
-        sizes=np.ones((2, BITS)),
-        placed=ints(n_contexts),
-        links=ints(n_contexts),
-    )
-    slots = Slots(
-        links=np.zeros((2, BITS, n_causes)),
-        leaks=np.zeros((2, BITS)),
-        causes=np.zeros((2, n_causes)),
-        spans=ints(3, BITS),
-        axes=ints(n_causes, MAX_OPEN),
-        before=np.zeros((2, ROOM)),
-        states=np.zeros((4, ROOM)),
-    )
-    return chain, work, slots
+answer_rows = _entry_point("".join(Path(str(m.__file__)).read_text(encoding="utf-8") for m in (layout, chain, slots)))

@@ -132,8 +132,8 @@ def private_contexts(network: Network) -> NDArray[np.bool_]:
     users = np.zeros(len(network.contexts), dtype=np.int64)
     for contexts in _active_contexts(network):
         users[list(contexts)] += 1
-    for contexts in (*network.cause_strata, *network.context_parents):
-        users[list(contexts)] = 0
+    for shared in (*network.cause_strata, *network.context_parents):
+        users[list(shared)] = 0
     private: NDArray[np.bool_] = users == 1
     return private
 

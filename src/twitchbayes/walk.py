@@ -96,7 +96,7 @@ def walk(weights: PatternWeights) -> tuple[Floats, Floats, Floats, Floats]:
     causes, serious = np.zeros((n, weights.tables.n_causes)), np.zeros(n)
     gradient = per_total[None, :, None]
     for stage, trace in zip(reversed(weights.plan.stages), reversed(traces), strict=True):
-        gradient = _backward(weights, stage, trace, gradient, causes, serious)
+        gradient = _backward(stage, trace, gradient, causes, serious)
     return causes, chains.blank[0, :, 0] * per_total, serious, log_evidence
 
 
@@ -120,16 +120,12 @@ def _forward(weights: PatternWeights, stage: Stage, chains: _Chains) -> tuple[_C
         free, calm, blank = closed.factors()
         if chains.calm is None and closed.serious.any():
             chains.calm = chains.free
-        chains = _Chains(
-            chains.free * free, None if chains.calm is None else chains.calm * calm, chains.blank * blank
-        )
+        chains = _Chains(chains.free * free, None if chains.calm is None else chains.calm * calm, chains.blank * blank)
     for i, cause in enumerate(trace.causes):
         _pass_cause(trace, chains, i, is_serious=bool(serious[cause]))
         if i % SCALE_EVERY == SCALE_EVERY - 1:
             chains, log_scale = _rescale(chains, trace, i, log_scale)
-    chains, log_scale = _rescale(
-        chains.each(lambda state: _leave(stage, state)), trace, len(trace.causes), log_scale
-    )
+    chains, log_scale = _rescale(chains.each(lambda state: _leave(stage, state)), trace, len(trace.causes), log_scale)
     return chains, trace, log_scale
 
 
@@ -152,9 +148,7 @@ def _pass_cause(trace: _Trace, chains: _Chains, i: int, *, is_serious: bool) -> 
     chains.blank = chains.blank * absent
 
 
-def _backward(
-    weights: PatternWeights, stage: Stage, trace: _Trace, gradient: Floats, causes: Floats, serious: Floats
-) -> Floats:
+def _backward(stage: Stage, trace: _Trace, gradient: Floats, causes: Floats, serious: Floats) -> Floats:
     """Take the gradient of P(evidence) (subsets, rows, cells) back through a stage.
 
     `causes` and `serious` receive what the stage adds to the posteriors.
@@ -178,7 +172,7 @@ def _backward(
         gradient = gradient * closed.either.prod(axis=-1)
         causes[:, closed.causes] = ((before.free * gradient).sum(axis=0)[:, :, None] * closed.posterior).sum(axis=1)
         serious += ((calm * gradient).sum(axis=0) * closed.some_serious()).sum(axis=-1)
-    new_subsets, rows, old_cells, new_cells = trace.entered.shape
+    new_subsets, _, old_cells, new_cells = trace.entered.shape
     wide = gradient.reshape(-1, new_subsets, gradient.shape[1], old_cells, new_cells)
     before_entry: Floats = (wide * trace.entered).sum(axis=(1, 4))
     return before_entry
@@ -234,21 +228,22 @@ class _Move:
     def forward(self, state: Floats, i: int) -> Floats:
         """Return where the weight of a state goes if cause i is present."""
         if self.matrices is not None:
-            return (self.matrices[i].T @ state.reshape(len(state), -1)).reshape(state.shape)
+            moved: Floats = (self.matrices[i].T @ state.reshape(len(state), -1)).reshape(state.shape)
+            return moved
         out = state.copy()
         for absent, present, link, no_link in self._butterflies(out, i):
-            present += link * absent
-            absent *= no_link
+            np.add(present, link * absent, out=present)
+            np.multiply(absent, no_link, out=absent)
         return out
 
     def backward(self, gradient: Floats, i: int) -> Floats:
         """Return the transposed move of a gradient."""
         if self.matrices is not None:
-            return (self.matrices[i] @ gradient.reshape(len(gradient), -1)).reshape(gradient.shape)
+            moved: Floats = (self.matrices[i] @ gradient.reshape(len(gradient), -1)).reshape(gradient.shape)
+            return moved
         out = gradient.copy()
         for absent, present, link, no_link in self._butterflies(out, i):
-            absent *= no_link
-            absent += link * present
+            np.add(no_link * absent, link * present, out=absent)
         return out
 
     def _butterflies(self, out: Floats, i: int) -> Iterator[tuple[Floats, Floats, Floats, Floats]]:

@@ -213,9 +213,7 @@ class PatternWeights:
         What multiplies P(evidence) whatever the causes are, in nats.
     """
 
-    def __init__(
-        self, tables: Tables, plan: Plan, codes: Codes, logs: Logs, elements: Elements | None = None
-    ) -> None:
+    def __init__(self, tables: Tables, plan: Plan, codes: Codes, logs: Logs, elements: Elements | None = None) -> None:
         n_contexts, n_causes, n_findings = tables.n_contexts, tables.n_causes, logs.leaks.shape[1]
         self.tables, self.plan, self._logs = tables, plan, logs
         self.n = max(len(codes), logs.n_sets)
@@ -312,7 +310,7 @@ class PatternWeights:
 
 
 def _distinct(contexts: Codes) -> tuple[Codes, Ints | None]:
-    """Return the distinct cases of contexts and the case of each row; None where there is but one or nothing to gain."""
+    """Return the distinct cases of contexts, and the case of each row (None where there is one or nothing to gain)."""
     if len(contexts) < FEW_ROWS:
         return contexts, None
     packed = np.ascontiguousarray(contexts).view(np.dtype((np.void, contexts.shape[1]))).ravel()
