@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +41,7 @@ Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 ROWS_A_TASK = 4096
+OWN_ORDER_SLOTS = 7  # fewer are soon walked in any order
 
 
 class Kernel:
@@ -92,16 +95,17 @@ class Kernel:
 
         def work(task: Ints) -> int:
             scratch = self._scratch()
-            answer_rows(self._shape, self._numbers, scratch, codes, open_members, task, causes, rest, status)
+            answer_rows(
+                self._shape, self._numbers, scratch, codes, open_members, task, causes, rest, status, OWN_ORDER_SLOTS
+            )
             return len(task)
 
         if tasks:
             first, *others = tasks
             done = [work(first)]  # compiles, in this thread alone
-            with ThreadPoolExecutor(self.threads) as pool:
-                for count in (*done, *pool.map(work, others)):
-                    if advance is not None:
-                        advance(count)
+            for count in itertools.chain(done, _pool(self.threads).map(work, others)):
+                if advance is not None:
+                    advance(count)
         answered = status == DONE
         causes[~answered], rest[~answered] = 0.0, 0.0
         log_evidence = np.where(answered, rest[:, 2], -np.inf)
@@ -120,6 +124,16 @@ def is_ready() -> bool:
         return True
     kept = Path(answer_rows.stats.cache_path) if answer_rows.stats.cache_path else None
     return kept is not None and any(kept.glob("kernel.*.nbc"))
+
+
+@lru_cache(maxsize=8)
+def _pool(threads: int) -> ThreadPoolExecutor:
+    """Return the threads of this process: callers in several threads of their own share them."""
+    return ThreadPoolExecutor(threads, thread_name_prefix="twitchbayes")
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_pool.cache_clear)  # threads do not survive a fork
 
 
 def _threads() -> int:

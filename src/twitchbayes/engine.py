@@ -204,11 +204,13 @@ class Engine:
     def _plan(self, group: Group, rows: int) -> Plan:
         rows = MANY_ROWS if rows >= MANY_ROWS else 1
         key = group.name, rows
-        if key not in self._plans:
+        plan = self._plans.get(key)
+        if plan is None:
+            plan = make_plan(self.network, group.pattern, max_bytes=self.max_bytes, rows=rows)
             if len(self._plans) >= CACHED_PLANS:
                 self._plans.clear()
-            self._plans[key] = make_plan(self.network, group.pattern, max_bytes=self.max_bytes, rows=rows)
-        return self._plans[key]
+            self._plans[key] = plan
+        return plan
 
 
 def answer(engine: Runs, evidence: Evidence, parameters: Parameters | None = None) -> Answer:

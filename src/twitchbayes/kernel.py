@@ -63,7 +63,6 @@ __all__ = ["DONE", "LEFT", "answer_rows"]
 
 DONE, LEFT = 1, 0  # a row is answered, or left to the NumPy engine
 
-OWN_ORDER_SLOTS = 7  # from here on the causes are put in an order of the row's own
 SCALE_EVERY = 16  # causes between two looks at the size of the state
 SMALL = 1e-100
 TOO_SMALL = 1e-250  # nearer to the smallest double than this, digits may be lost
@@ -437,6 +436,7 @@ def _answer_rows(
     posteriors: Any,
     rest: Any,
     status: Any,
+    own_order: int,
 ) -> None:
     chain, work, slots = scratch
     serious = shape.causes[SERIOUS]
@@ -457,15 +457,15 @@ def _answer_rows(
         n_slots, log_constant = read_findings(shape, numbers, found, open_members[r], work, slots)
         if carried > BITS or n_slots == NEVER or is_left_out(work.causes, slots.causes):
             continue
-        if n_slots >= OWN_ORDER_SLOTS:
+        if n_slots >= own_order:
             order_for_row(chain, work, serious)
         elif not laid:
             _copy(chain.steps[CAUSE], work.causes[DEFAULT], n_causes)
-        if n_slots >= OWN_ORDER_SLOTS or not laid:
+        if n_slots >= own_order or not laid:
             laid = lay_chain(shape, numbers, carried, chain, work)
             if not laid:
                 continue
-            laid = n_slots < OWN_ORDER_SLOTS
+            laid = n_slots < own_order
         unexplained = lay_slots(chain, work.causes, slots, n_slots)
         if unexplained > 0.0:
             log_constant += log_contexts + np.log(unexplained)
@@ -500,6 +500,7 @@ def _entry_point(source: str) -> Any:
         posteriors: Any,
         rest: Any,
         status: Any,
+        own_order: int,
     ) -> None:
         """Answer some rows of a batch.
 
@@ -514,9 +515,11 @@ def _entry_point(source: str) -> Any:
             Numbers of the rows to answer; rows with equal contexts should stand together.
         posteriors, rest, status : ndarray, shapes (n_rows, n_causes), (n_rows, 3), (n_rows,)
             Filled: P(cause | evidence); P(none), P(serious) and ln P(evidence) in nats; DONE or LEFT.
+        own_order : int
+            From so many slots on, the causes are put in an order of the row's own.
         """
         if len(source) > 0:
-            _answer_rows(shape, numbers, scratch, codes, open_members, rows, posteriors, rest, status)
+            _answer_rows(shape, numbers, scratch, codes, open_members, rows, posteriors, rest, status, own_order)
 
     try:
         return njit(answer_rows, cache=True, **OPTIONS)

@@ -311,6 +311,8 @@ class PatternWeights:
 
 def _distinct(contexts: Codes) -> tuple[Codes, Ints | None]:
     """Return the distinct cases of contexts, and the case of each row (None where there is one or nothing to gain)."""
+    if not contexts.shape[1]:
+        return contexts[:1], None
     if len(contexts) < FEW_ROWS:
         return contexts, None
     packed = np.ascontiguousarray(contexts).view(np.dtype((np.void, contexts.shape[1]))).ravel()
