@@ -181,15 +181,13 @@ class Engine:
                     continue
                 for part in _chunks(len(rows), plan):
                     said = codes if len(codes) == 1 else codes[rows[part]]
-                    answer.put(rows[part], self._answer_part(plan, said, logs, group, part))
+                    sets = logs if logs.n_sets == 1 else logs.take(rows[part])
+                    explained_by = None if group.explained_by is None else group.explained_by[part]
+                    answer.put(rows[part], self._answer_part(plan, said, sets, explained_by))
         return answer, refused
 
-    def _answer_part(self, plan: Plan, codes: Codes, logs: Logs, group: Group, part: slice) -> Answer:
-        elements = None
-        if group.explained_by is not None:
-            elements = Elements.pooled(group.explained_by[part], logs)
-        elif logs.n_sets > 1:
-            logs = logs.take(part if len(codes) == 1 else group.rows[part])
+    def _answer_part(self, plan: Plan, codes: Codes, logs: Logs, explained_by: NDArray[np.bool_] | None) -> Answer:
+        elements = None if explained_by is None else Elements.pooled(explained_by, logs)
         weights = PatternWeights(self._tables, plan, codes, logs, elements)
         return self._rounded(codes, *(enumerate_causes(weights) if plan.enumerates(weights.n) else walk(weights)))
 
