@@ -32,12 +32,13 @@ from twitchbayes.layout import (
     CONTEXT,
     CONTEXT_OF,
     CONTEXTS,
+    EACH,
     FIRST,
-    KEPT,
-    KEPT_AT,
+    INNER,
     KNOWN,
     LAST,
     LEAK_AT,
+    LEAVING_AT,
     NO,
     OLD_AXIS,
     PARENT_AT,
@@ -47,6 +48,7 @@ from twitchbayes.layout import (
     SAME,
     SCOPE,
     STATE,
+    STATES,
     STRATIFIES,
     STRATUM_AT,
     STRIDE,
@@ -158,42 +160,41 @@ def _cause_scopes(shape: Shape, work: Work) -> None:
 def lay_chain(shape: Shape, numbers: Numbers, carried: int, chain: Chain, work: Work) -> bool:
     """Lay the steps of a chain along the causes in its steps; False if it has more cells than there is room for."""
     steps, bits = chain.steps, work.bits
-    n_steps, room = steps.shape[1] - 1, chain.cells.shape[1]
+    n_steps, room = steps.shape[1] - 2, chain.cells.shape[1]
     _spans(steps, work.contexts, work.causes, bits, carried)
-    n_old, old_cells, at, kept_at = 0, 1, 0, 0
+    n_old, at, n_leaving = 0, 0, 0
     for t in range(n_steps + 1):
-        n_kept, kept = _keep_axes(shape.contexts, bits, n_old, t)
-        n_axes, cells = n_kept, kept
+        steps[LEAVING_AT, t], steps[CELL_AT, t] = n_leaving, at
+        n_axes, kept, n_leaving = _keep_axes(shape.contexts, bits, chain.leaving, n_old, n_leaving, t)
+        changed = n_axes != n_old
+        cells = kept
         for b in range(carried):
             if bits[FIRST, b] == t:
                 bits[AXIS, n_axes] = b
                 n_axes += 1
                 cells *= shape.contexts[CARD, bits[CONTEXT_OF, b]]
-        # The last step is of all contexts past, and one cell.
-        if at + cells > room or kept_at + old_cells > room or cells > room >> 4:
+                changed = True
+        if cells > room >> 4 or at + cells > room:
             return False
-        steps[CELLS, t], steps[KEPT, t], steps[KEPT_AT, t], steps[CELL_AT, t] = cells, kept, kept_at, at
         n_tables = _find_tables(work.contexts, work.placed, t) if carried else 0
-        steps[SAME, t] = n_kept == n_old and n_axes == n_kept and not n_tables
-        if not steps[SAME, t]:
-            _map_kept(shape.contexts, bits, chain.kept_of, n_old, old_cells, kept_at, t)
-            kept_at += old_cells
+        steps[CELLS, t], steps[EACH, t], steps[SAME, t] = cells, cells // kept, not changed and not n_tables
         if t < n_steps:
             steps[ALONE, t] = work.causes[CONTEXTS, steps[CAUSE, t]] == 0
             _fill_cells(shape, numbers, chain, work, n_axes, t, n_tables)
         else:
             chain.cells[WEIGHT, at] = 1.0
         at += cells
-        n_old, old_cells = n_axes, cells
+        n_old = n_axes
         for i in range(n_axes):
             bits[OLD_AXIS, i] = bits[AXIS, i]
+    steps[LEAVING_AT, n_steps + 1] = n_leaving
     return True
 
 
 @compiled
 def _spans(steps: Any, contexts: Any, causes: Any, bits: Any, carried: int) -> None:
     """Find the first and last step at which each carried context is open, and the step of each context's table."""
-    n_steps, n_contexts = steps.shape[1] - 1, contexts.shape[1]
+    n_steps, n_contexts = steps.shape[1] - 2, contexts.shape[1]
     for b in range(carried):
         bits[FIRST, b], bits[LAST, b] = n_steps, -1
     if carried:
@@ -228,16 +229,26 @@ def _place(bits: Any, scope: int, carried: int, n_steps: int) -> int:
 
 
 @inlined
-def _keep_axes(contexts: Any, bits: Any, n_old: int, t: int) -> tuple[int, int]:
-    """Keep the axes of the step before that are still open; returns how many they are and their cells."""
+def _keep_axes(contexts: Any, bits: Any, leaving: Any, n_old: int, n_leaving: int, t: int) -> tuple[int, int, int]:
+    """Keep the axes of the step before that are still open, and note the others.
+
+    Returns how many are kept, their cells, and how many have been noted so far.
+    """
     n_kept, kept = 0, 1
+    for i in range(n_old - 1, -1, -1):
+        b = bits[OLD_AXIS, i]
+        card = contexts[CARD, bits[CONTEXT_OF, b]]
+        if bits[LAST, b] >= t:
+            kept *= card
+        else:
+            leaving[STATES, n_leaving], leaving[INNER, n_leaving] = card, kept
+            n_leaving += 1
     for i in range(n_old):
         b = bits[OLD_AXIS, i]
         if bits[LAST, b] >= t:
             bits[AXIS, n_kept] = b
             n_kept += 1
-            kept *= contexts[CARD, bits[CONTEXT_OF, b]]
-    return n_kept, kept
+    return n_kept, kept, n_leaving
 
 
 @inlined
@@ -249,21 +260,6 @@ def _find_tables(contexts: Any, placed: Any, t: int) -> int:
             placed[count] = c
             count += 1
     return count
-
-
-@compiled
-def _map_kept(contexts: Any, bits: Any, kept_of: Any, n_old: int, old_cells: int, at: int, t: int) -> None:
-    """Note the kept cell that each cell of the step before is summed into."""
-    for cell in range(old_cells):
-        rest, kept, scale = cell, 0, 1
-        for i in range(n_old - 1, -1, -1):
-            b = bits[OLD_AXIS, i]
-            card = contexts[CARD, bits[CONTEXT_OF, b]]
-            if bits[LAST, b] >= t:
-                kept += scale * (rest % card)
-                scale *= card
-            rest //= card
-        kept_of[at + cell] = kept
 
 
 @compiled

@@ -28,11 +28,12 @@ from twitchbayes.layout import (
     CELL_AT,
     CELLS,
     DEFAULT,
+    EACH,
     ENTER,
     FREE,
-    KEPT,
-    KEPT_AT,
+    INNER,
     LEAVE,
+    LEAVING_AT,
     NEVER,
     NO,
     OPENED,
@@ -45,6 +46,7 @@ from twitchbayes.layout import (
     SPARED,
     START,
     STATED,
+    STATES,
     WEIGHT,
     WIDTH,
     YES,
@@ -134,52 +136,98 @@ def _share(before: Any, gradient: Any, size: int, presents: Any) -> float:
     return total
 
 
-@compiled
+@inlined
 def _copy(out: Any, state: Any, size: int) -> None:
     for a in range(size):
         out[a] = state[a]
 
 
-@compiled
+@inlined
 def _divide(state: Any, size: int, divisor: float) -> None:
     for a in range(size):
         state[a] /= divisor
 
 
 @compiled
-def _take_cells(state: Any, out: Any, subsets: int, kept_of: Any, weights: Any, kept: int) -> None:
-    """Take a state to the cells of another step: sum out what leaves, spread over what enters, weigh.
-
-    `kept_of` has the kept cell of each old cell, `weights` are those of the new cells.
-    """
-    old_cells, cells = len(kept_of), len(weights)
-    each = cells // kept
-    for s in range(subsets):
-        old, new = state[s * old_cells : (s + 1) * old_cells], out[s * cells : (s + 1) * cells]
-        for b in range(0, cells, each):
-            new[b] = 0.0
-        for a in range(old_cells):
-            new[kept_of[a] * each] += old[a]
-        for b in range(0, cells, each):
-            summed = new[b]
-            for c in range(b, b + each):
-                new[c] = weights[c] * summed
+def _sum_out(state: Any, size: int, states: int, inner: int) -> int:
+    """Sum out an axis of a state (outer, states, inner), in place; returns the new size."""
+    size //= states
+    for base in range(0, size, inner):
+        here = state[base : base + inner]
+        for s in range(states):
+            there = state[base * states + s * inner : base * states + (s + 1) * inner]
+            if s == 0:
+                for c in range(inner):
+                    here[c] = there[c]
+            else:
+                for c in range(inner):
+                    here[c] += there[c]
+    return size
 
 
 @compiled
-def _take_cells_back(gradient: Any, out: Any, subsets: int, kept_of: Any, weights: Any, kept: int) -> None:
-    """Apply the transpose of `_take_cells` to a gradient, which it overwrites."""
-    old_cells, cells = len(kept_of), len(weights)
-    each = cells // kept
-    for s in range(subsets):
-        old, new = out[s * old_cells : (s + 1) * old_cells], gradient[s * cells : (s + 1) * cells]
-        for b in range(0, cells, each):
-            summed = 0.0
-            for c in range(b, b + each):
-                summed += weights[c] * new[c]
-            new[b] = summed
-        for a in range(old_cells):
-            old[a] = new[kept_of[a] * each]
+def _sum_out_back(gradient: Any, size: int, states: int, inner: int) -> int:
+    """Apply the transpose of `_sum_out` to a gradient."""
+    for base in range(size - inner, -1, -inner):
+        here = gradient[base : base + inner]
+        for s in range(states - 1, -1, -1):
+            there = gradient[base * states + s * inner : base * states + (s + 1) * inner]
+            for c in range(inner):
+                there[c] = here[c]
+    return size * states
+
+
+@compiled
+def _spread(state: Any, size: int, each: int, weights: Any) -> int:
+    """Let every cell of a state become `each` cells, in place, and weigh them; returns the new size."""
+    cells = len(weights)
+    if each == 1:
+        for base in range(0, size, cells):
+            here = state[base : base + cells]
+            for c in range(cells):
+                here[c] *= weights[c]
+        return size
+    kept = cells // each
+    for a in range(size - 1, -1, -1):
+        value, at = state[a], a % kept * each
+        for c in range(each):
+            state[a * each + c] = weights[at + c] * value
+    return size * each
+
+
+@compiled
+def _spread_back(gradient: Any, size: int, each: int, weights: Any) -> int:
+    """Apply the transpose of `_spread` to a gradient."""
+    cells = len(weights)
+    if each == 1:
+        return _spread(gradient, size, each, weights)
+    kept = cells // each
+    size //= each
+    for a in range(size):
+        total, at = 0.0, a % kept * each
+        for c in range(each):
+            total += weights[at + c] * gradient[a * each + c]
+        gradient[a] = total
+    return size
+
+
+@compiled
+def _take_cells(state: Any, size: int, steps: Any, leaving: Any, weights: Any, t: int) -> int:
+    """Take a state to the cells of step t: sum out what leaves, spread over what enters; returns the new size."""
+    for i in range(steps[LEAVING_AT, t], steps[LEAVING_AT, t + 1]):
+        size = _sum_out(state, size, leaving[STATES, i], leaving[INNER, i])
+    at = steps[CELL_AT, t]
+    return _spread(state, size, steps[EACH, t], weights[at : at + steps[CELLS, t]])
+
+
+@compiled
+def _take_cells_back(gradient: Any, size: int, steps: Any, leaving: Any, weights: Any, t: int) -> int:
+    """Apply the transpose of `_take_cells` to a gradient."""
+    at = steps[CELL_AT, t]
+    size = _spread_back(gradient, size, steps[EACH, t], weights[at : at + steps[CELLS, t]])
+    for i in range(steps[LEAVING_AT, t + 1] - 1, steps[LEAVING_AT, t] - 1, -1):
+        size = _sum_out_back(gradient, size, leaving[STATES, i], leaving[INNER, i])
+    return size
 
 
 @compiled
@@ -248,7 +296,7 @@ def _aside(chain: Chain, work: Work, spared: Any, serious: Any, posteriors: Any)
     """
     steps, cells, causes = chain.steps, chain.cells, work.causes
     product, log_product, none, some = 1.0, 0.0, 1.0, 0.0
-    for t in range(steps.shape[1] - 1):
+    for t in range(steps.shape[1] - 2):
         k, at = steps[CAUSE, t], steps[CELL_AT, t]
         if not steps[ALONE, t] or causes[SLOTS, k]:
             continue
@@ -293,17 +341,23 @@ def _pass_cause(
         _enter(calm, size, width, axes, leaks, steps[ENTER, t])
     size = _enter(state, size, width, axes, leaks, steps[ENTER, t])
     _copy(slots.before[FREE, start:], state, size)
+    explains = causes[SLOTS, k]
     if parted:
-        _copy(slots.before[CALM, start:], calm, size)
         if serious[k]:
+            _copy(slots.before[CALM, start:], calm, size)
             _mix(calm, calm, size, absents, presents, free, 0.0)
-        else:
+        elif explains:
             _copy(moved, calm, size)
-            _move(moved, cells, width, axes, links, causes[SLOTS, k], k)
+            _move(moved, cells, width, axes, links, explains, k)
             _mix(calm, moved, size, absents, presents, free, spared)
-    _copy(moved, state, size)
-    _move(moved, cells, width, axes, links, causes[SLOTS, k], k)
-    _mix(state, moved, size, absents, presents, free, spared)
+        else:
+            _mix(calm, calm, size, absents, presents, free, spared)
+    if explains:
+        _copy(moved, state, size)
+        _move(moved, cells, width, axes, links, explains, k)
+        _mix(state, moved, size, absents, presents, free, spared)
+    else:
+        _mix(state, state, size, absents, presents, free, spared)
     _mix(blank, blank, cells, absents, presents, free, 0.0)
     return size
 
@@ -317,24 +371,17 @@ def _forward(chain: Chain, work: Work, slots: Slots, serious: Any) -> tuple[floa
     steps, causes = chain.steps, work.causes
     state, calm, blank, moved = slots.states[0], slots.states[1], slots.states[2], slots.states[3]
     state[0] = blank[0] = 1.0
-    size, cells, log_scale, since = 1, 1, 0.0, 0
+    size, cells, n_blank, log_scale, since, last = 1, 1, 1, 0.0, 0, causes.shape[1]
     parted = False  # until a serious cause is met the calm chain is the free one
-    for t in range(steps.shape[1]):
-        at = steps[CELL_AT, t]
+    for t in range(last + 1):
         if not steps[SAME, t]:
-            subsets, kept = size // cells, steps[KEPT, t]
-            kept_of = chain.kept_of[steps[KEPT_AT, t] : steps[KEPT_AT, t] + cells]
             cells = steps[CELLS, t]
-            weights = chain.cells[WEIGHT, at : at + cells]
-            _take_cells(state, moved, subsets, kept_of, weights, kept)
-            state, moved = moved, state
             if parted:
-                _take_cells(calm, moved, subsets, kept_of, weights, kept)
-                calm, moved = moved, calm
-            _take_cells(blank, moved, 1, kept_of, weights, kept)
-            blank, moved = moved, blank
-            size = subsets * cells
-        if t == steps.shape[1] - 1 or (steps[ALONE, t] and causes[SLOTS, steps[CAUSE, t]] == 0):
+                _take_cells(calm, size, steps, chain.leaving, chain.cells[WEIGHT], t)
+            size = _take_cells(state, size, steps, chain.leaving, chain.cells[WEIGHT], t)
+            _take_cells(blank, n_blank, steps, chain.leaving, chain.cells[WEIGHT], t)
+            n_blank = cells
+        if t == last or (steps[ALONE, t] and causes[SLOTS, steps[CAUSE, t]] == 0):
             continue
         if serious[steps[CAUSE, t]] and not parted:
             parted = True
@@ -356,7 +403,7 @@ def _forward(chain: Chain, work: Work, slots: Slots, serious: Any) -> tuple[floa
     return state[0], blank[0], log_scale
 
 
-@compiled
+@inlined
 def _peak(state: Any, size: int) -> float:
     peak = 0.0
     for a in range(size):
@@ -371,15 +418,10 @@ def _backward(chain: Chain, work: Work, slots: Slots, serious: Any, start_gradie
     gradient, moved = slots.states[0], slots.states[3]
     gradient[0] = start_gradient
     size, cells, some = 1, 1, 0.0
-    for t in range(steps.shape[1] - 2, -1, -1):
+    for t in range(causes.shape[1] - 1, -1, -1):
         if not steps[SAME, t + 1]:
-            subsets, at = size // cells, steps[CELL_AT, t + 1]
-            weights = chain.cells[WEIGHT, at : at + cells]
+            size = _take_cells_back(gradient, size, steps, chain.leaving, chain.cells[WEIGHT], t + 1)
             cells = steps[CELLS, t]
-            kept_of = chain.kept_of[steps[KEPT_AT, t + 1] : steps[KEPT_AT, t + 1] + cells]
-            _take_cells_back(gradient, moved, subsets, kept_of, weights, steps[KEPT, t + 1])
-            gradient, moved = moved, gradient
-            size = subsets * cells
         k, at = steps[CAUSE, t], steps[CELL_AT, t]
         if steps[ALONE, t] and causes[SLOTS, k] == 0:
             continue
@@ -391,7 +433,8 @@ def _backward(chain: Chain, work: Work, slots: Slots, serious: Any, start_gradie
         spared = 0.0 if causes[STATED, k] == 0 else slots.causes[SPARED, k]
         free = 0.0 if causes[STATED, k] > 0 else 1.0
         _copy(moved, gradient, size)
-        _move_back(moved, cells, width, axes, links, causes[SLOTS, k], k)
+        if causes[SLOTS, k]:
+            _move_back(moved, cells, width, axes, links, causes[SLOTS, k], k)
         posteriors[k] = spared * _share(slots.before[FREE, start:], moved, size, presents)
         if serious[k]:
             some += spared * _share(slots.before[CALM, start:], moved, size, presents)

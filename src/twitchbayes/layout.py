@@ -28,10 +28,13 @@ STRATUM_AT, LEAK_AT, ACTIVE_AT, SERIOUS = range(4)
 CONTEXT, STRIDE = 0, 1
 # Rows of numbers: p and 1 - p, to full relative precision.
 YES, NO = 0, 1
-# Rows of Chain.steps: the cause; cells; cells kept of the step before; whether the cells are taken over as they are;
-# where Chain.kept_of and Chain.cells begin; whether the cause depends on no carried context. The last are the row's:
-# slots that open before the step, and close behind it; where its state begins; how many slots are open.
-CAUSE, CELLS, KEPT, SAME, KEPT_AT, CELL_AT, ALONE, ENTER, LEAVE, START, WIDTH = range(11)
+# Rows of Chain.steps: the cause; cells; how many of them each cell that is left of the step before becomes; whether the
+# cells are taken over as they are; where Chain.leaving and Chain.cells begin; whether the cause depends on no carried
+# context. The last are the row's: slots that open before the step, and close behind it; where its state begins; how
+# many slots are open.
+CAUSE, CELLS, EACH, SAME, LEAVING_AT, CELL_AT, ALONE, ENTER, LEAVE, START, WIDTH = range(11)
+# Rows of Chain.leaving: states of a context that is summed out; cells of the axes behind it.
+STATES, INNER = 0, 1
 # Rows of Chain.cells.
 WEIGHT, ABSENT, PRESENT = range(3)
 # Rows of Work.contexts: the role; the bit of a carried context; whether a child needs it; the carried contexts that its
@@ -116,15 +119,14 @@ class Numbers(NamedTuple):
 
 
 class Chain(NamedTuple):
-    """One step a cause and one at the end: the cells, how they come from those of the step before, the numbers.
+    """The steps: one a cause, one at the end, and where that ends; their cells, and the causes' numbers in them.
 
-    `steps` (11, n_causes + 1) and `cells` (3, room) have their rows named above; `kept_of` (room,) is, for
-    each cell of the step before, the kept cell that it is summed into. Entering contexts vary fastest, so
-    that cell // (cells // kept) is the kept cell that a cell comes from.
+    `steps` (11, n_causes + 2) and `cells` (3, room) have their rows named above; `leaving` (2, n) are the
+    axes of the step before that are summed out, the last axis first. Entering contexts vary fastest.
     """
 
     steps: Ints
-    kept_of: Ints
+    leaving: Ints
     cells: Floats
 
 
@@ -179,7 +181,7 @@ def new_scratch(n_contexts: int, n_causes: int) -> tuple[Chain, Work, Slots]:
     def ints(*shape: int) -> Ints:
         return np.zeros(shape, dtype=np.int64)
 
-    chain = Chain(steps=ints(11, n_causes + 1), kept_of=ints(CHAIN_ROOM), cells=np.zeros((3, CHAIN_ROOM)))
+    chain = Chain(steps=ints(11, n_causes + 2), leaving=ints(2, BITS + 1), cells=np.zeros((3, CHAIN_ROOM)))
     work = Work(
         contexts=ints(6, n_contexts),
         causes=ints(5, n_causes),

@@ -173,7 +173,7 @@ def lay_slots(chain: Chain, causes: Any, slots: Slots, n_slots: int) -> float:
     unexplained = _open_slots(chain.steps, causes, slots.spans, slots.leaks, n_slots)
     steps, axes, opened = chain.steps, slots.axes, slots.spans[OPEN]
     at, width = 0, 0
-    for t in range(steps.shape[1] - 1):
+    for t in range(steps.shape[1] - 2):
         if steps[ALONE, t] and causes[SLOTS, steps[CAUSE, t]] == 0:
             continue
         enter, i = steps[ENTER, t], 0
@@ -204,7 +204,7 @@ def _open_slots(steps: Any, causes: Any, spans: Any, leaks: Any, n_slots: int) -
     """Find the steps at which each slot opens and closes; returns the product of the leaks of those without a cause."""
     for i in range(n_slots):
         spans[OPENED, i] = NEVER
-    for t in range(steps.shape[1] - 1):
+    for t in range(steps.shape[1] - 2):
         k = steps[CAUSE, t]
         steps[ENTER, t] = steps[LEAVE, t] = 0
         if causes[STATED, k] == 0:
@@ -241,7 +241,7 @@ def _order_causes(work: Work, serious: Any, order: Any) -> int:
         for k in range(causes.shape[1]):
             if causes[CHOSEN, k]:
                 score = _growth(causes[CONTEXTS, k], bits[CONTEXT_LEFT], sizes[0], contexts)
-                score += _growth(causes[SLOTS, k], bits[SLOT_LEFT], sizes[1], slots) + 1e-6 * serious[k]
+                score += _growth(causes[SLOTS, k], bits[SLOT_LEFT], sizes[1], slots) + 1.0 * serious[k]
                 if score < best_score:
                     best, best_score = k, score
         order[step] = best
