@@ -70,7 +70,7 @@ SMALL = 1e-100
 TOO_SMALL = 1e-250  # nearer to the smallest double than this, digits may be lost
 
 
-@compiled
+@inlined
 def _move(state: Any, cells: int, width: int, axes: Any, links: Any, explains: int, k: int) -> None:
     """Move the weight of a state (subsets x cells), in place, to where the present cause k puts it."""
     # Unsigned indices: they cannot count from the end, and so the loops become vector instructions.
@@ -89,7 +89,7 @@ def _move(state: Any, cells: int, width: int, axes: Any, links: Any, explains: i
                 base += np.uint64(2) * run
 
 
-@compiled
+@inlined
 def _move_back(gradient: Any, cells: int, width: int, axes: Any, links: Any, explains: int, k: int) -> None:
     """Apply the transpose of `_move` to a gradient, in place."""
     # Unsigned indices: they cannot count from the end, and so the loops become vector instructions.
@@ -106,7 +106,7 @@ def _move_back(gradient: Any, cells: int, width: int, axes: Any, links: Any, exp
                 base += np.uint64(2) * run
 
 
-@compiled
+@inlined
 def _mix(state: Any, moved: Any, size: int, absents: Any, presents: Any, free: float, spared: float) -> None:
     """Add up a state (subsets x cells) with the cause absent and with it present, in place."""
     cells = len(absents)
@@ -230,7 +230,7 @@ def _take_cells_back(gradient: Any, size: int, steps: Any, leaving: Any, weights
     return size
 
 
-@compiled
+@inlined
 def _enter(state: Any, size: int, width: int, axes: Any, leaks: Any, entering: int) -> int:
     """Open slots: each doubles the subsets, by its leak; returns the new size."""
     for axis in range(width):
@@ -244,7 +244,7 @@ def _enter(state: Any, size: int, width: int, axes: Any, leaks: Any, entering: i
     return size
 
 
-@compiled
+@inlined
 def _enter_back(gradient: Any, size: int, width: int, axes: Any, leaks: Any, entering: int) -> int:
     """Apply the transpose of `_enter` to a gradient."""
     for axis in range(width - 1, -1, -1):
@@ -257,7 +257,7 @@ def _enter_back(gradient: Any, size: int, width: int, axes: Any, leaks: Any, ent
     return size
 
 
-@compiled
+@inlined
 def _leave(state: Any, size: int, cells: int, width: int, axes: Any, leaving: int) -> int:
     """Close slots: only the subsets that hold them go on; returns the new size."""
     for axis in range(width - 1, -1, -1):
@@ -271,7 +271,7 @@ def _leave(state: Any, size: int, cells: int, width: int, axes: Any, leaving: in
     return size
 
 
-@compiled
+@inlined
 def _leave_back(gradient: Any, size: int, cells: int, width: int, axes: Any, leaving: int) -> int:
     """Apply the transpose of `_leave` to a gradient."""
     for axis in range(width):
