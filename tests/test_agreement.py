@@ -44,6 +44,7 @@ def test_engine_equals_brute_force(
         # Small networks would all be walked in one flat stage; these make them take every other way too.
         patch.setattr(plan, "FLAT_CELLS", flat_cells)
         patch.setattr(walk, "DENSE_SLOTS", dense_slots)
+        patch.setattr(walk, "DENSE_SLOTS_OF_FEW", dense_slots)
         patch.setattr(walk, "SCALE_EVERY", scale_every)
         if enumerates is not None:
             patch.setattr(plan.Plan, "enumerates", lambda self, _: enumerates and self.flat is not None)

@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Evidence", "Words", "read_items"]
 
+PLAIN = frozenset({bool, int, str})  # types of which equal values are the same words
+REMEMBERED = 4096
 MAX_VIRTUAL_ROWS = 1 << 12
 
 
@@ -124,6 +126,7 @@ class Words:
         self._variables = knowledge.variables
         self._columns = network.columns
         self._column_of = {name: i for i, name in enumerate(network.columns)}
+        self._said: dict[tuple[object, type, Any], tuple[tuple[str, str, str], ...]] = {}
         self._members = {g.name: knowledge.members(g.name) for g in knowledge.of_role("group")}
         self._sites = {group: site_words([m.name for m in members]) for group, members in self._members.items()}
         self._states = {name: state_words(v) for name, v in knowledge.variables.items() if v.role != "group"}
@@ -220,7 +223,7 @@ class Words:
         observed: dict[str, str] = {}
         origin: dict[str, str] = {}
         for name, value in given.items():
-            for variable, state, said in self._read_one(name, value, faults):
+            for variable, state, said in self._read_again(name, value, faults):
                 if observed.get(variable, state) != state:
                     faults.append(InvalidValueError(f"{origin[variable]} contradicts {said}: give one of them"))
                 observed[variable], origin[variable] = state, said
@@ -236,6 +239,19 @@ class Words:
             codes[self._column_of[variable]] = self._variables[variable].states.index(state)
         codes.flags.writeable = False
         return Evidence(observed, assumed, likelihoods, codes, self._columns)
+
+    def _read_again(self, name: object, value: Any, faults: list[TwitchbayesError]) -> tuple[tuple[str, str, str], ...]:
+        """Return what `_read_one` yields, remembered for plain values: people are asked the same questions."""
+        if type(value) not in PLAIN:
+            return tuple(self._read_one(name, value, faults))
+        key = name, type(value), value
+        said = self._said.get(key)
+        if said is None:
+            before = len(faults)
+            said = tuple(self._read_one(name, value, faults))
+            if len(faults) == before and len(self._said) < REMEMBERED:
+                self._said[key] = said
+        return said
 
     def _read_one(self, name: object, value: Any, faults: list[TwitchbayesError]) -> Iterator[tuple[str, str, str]]:
         """Yield (variable, state, the words it was given in) for one item of a case."""

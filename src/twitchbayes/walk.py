@@ -41,7 +41,9 @@ __all__ = ["walk"]
 
 Floats = NDArray[np.float64]
 
-DENSE_SLOTS = 4  # up to here the move of a present cause is one small matrix; above, a butterfly a finding
+# The move of a present cause is one small matrix with few slots, or with some and few columns; else a butterfly a finding.
+DENSE_SLOTS = 4
+DENSE_SLOTS_OF_FEW, FEW_COLUMNS = 7, 32
 SCALE_EVERY = 32  # causes between two rescalings, long before anything can underflow
 
 
@@ -214,7 +216,8 @@ class _Move:
         slots = list(stage.slots)
         log_no_link = weights.log_no_link[:, stage.walked][:, :, slots]
         link, no_link = -np.expm1(log_no_link) / weights.scale[:, None, slots], np.exp(log_no_link)
-        if len(stage.slots) > DENSE_SLOTS or len(link) > 1:
+        few = weights.n * stage.cells >> len(slots) <= FEW_COLUMNS
+        if len(slots) > (DENSE_SLOTS_OF_FEW if few else DENSE_SLOTS) or len(link) > 1:
             return cls(None, np.moveaxis(link, 0, -1)[..., None], np.moveaxis(no_link, 0, -1)[..., None])
         step = np.empty((*link.shape[1:], 2, 2))
         step[..., 0, 0], step[..., 0, 1], step[..., 1, 0], step[..., 1, 1] = no_link[0], link[0], 0.0, 1.0
