@@ -41,7 +41,7 @@ __all__ = ["walk"]
 
 Floats = NDArray[np.float64]
 
-# The move of a present cause is one small matrix with few slots, or with some and few columns; else a butterfly a finding.
+# The move of a present cause is one small matrix with few slots, or with some and few columns; else a butterfly each.
 DENSE_SLOTS = 4
 DENSE_SLOTS_OF_FEW, FEW_COLUMNS = 7, 32
 SCALE_EVERY = 32  # causes between two rescalings, long before anything can underflow
@@ -64,9 +64,10 @@ class _Chains:
 class _Trace:
     """What the backward pass needs of a stage.
 
-    `absent` and `present` (walked causes, rows, cells) are the weights of their states; `before` and
-    `before_calm` the states of the free and the calm chain before each walked cause, the latter of
-    serious ones only.
+    `absent` and `present` (walked causes, rows, cells) are the weights of their states. `states` (walked
+    causes + 1, subsets, rows, cells) is the free chain before each walked cause and behind the last, `calm`
+    the calm chain before each serious one; these are the last. `scales` are what the states were divided by
+    behind a cause.
     """
 
     causes: NDArray[np.int64]
@@ -76,9 +77,14 @@ class _Trace:
     move: _Move
     entered: Floats
     before_closed: _Chains
-    before: list[Floats] = field(default_factory=list)
-    before_calm: list[Floats | None] = field(default_factory=list)
+    states: Floats
+    calm: Floats
     scales: dict[int, Floats] = field(default_factory=dict)
+
+    @property
+    def n_harmless(self) -> int:
+        """Number of walked causes before the serious ones."""
+        return len(self.causes) - len(self.calm)
 
 
 def walk(weights: PatternWeights) -> tuple[Floats, Floats, Floats, Floats]:
@@ -109,6 +115,7 @@ def _forward(weights: PatternWeights, stage: Stage, chains: _Chains) -> tuple[_C
     closed = Closed.of(closed_weights, serious)
     entered = _entered(weights, stage, cells=chains.free.shape[-1])
     chains = chains.each(lambda state: _enter(state, entered))
+    n_serious = int(serious[walked.causes].sum())
     trace = _Trace(
         causes=walked.causes,
         absent=np.moveaxis(walked.absent, -1, 0),
@@ -117,37 +124,56 @@ def _forward(weights: PatternWeights, stage: Stage, chains: _Chains) -> tuple[_C
         move=_Move.of(stage, weights),
         entered=entered,
         before_closed=chains,
+        states=np.empty((len(walked.causes) + 1, *chains.free.shape)),
+        calm=np.empty((n_serious, *chains.free.shape)),
     )
     if closed.causes.size:
         free, calm, blank = closed.factors()
         if chains.calm is None and closed.serious.any():
             chains.calm = chains.free
         chains = _Chains(chains.free * free, None if chains.calm is None else chains.calm * calm, chains.blank * blank)
-    for i, cause in enumerate(trace.causes):
-        _pass_cause(trace, chains, i, is_serious=bool(serious[cause]))
-        if i % SCALE_EVERY == SCALE_EVERY - 1:
-            chains, log_scale = _rescale(chains, trace, i, log_scale)
-    chains, log_scale = _rescale(chains.each(lambda state: _leave(stage, state)), trace, len(trace.causes), log_scale)
+    chains, log_scale = _pass_causes(trace, chains, log_scale)
+    chains, log_scale = _rescale(chains.each(lambda state: _leave(stage, state)), trace, log_scale)
     return chains, trace, log_scale
 
 
-def _pass_cause(trace: _Trace, chains: _Chains, i: int, *, is_serious: bool) -> None:
-    """Take the chains past the i-th walked cause."""
-    absent, present = trace.absent[i], trace.present[i]
-    if is_serious and chains.calm is None:
-        chains.calm = chains.free
-    trace.before.append(chains.free)
-    trace.before_calm.append(chains.calm if is_serious else None)
-    moved = trace.move.forward(chains.free, i)
-    moved *= present
-    if chains.calm is not None:
-        calm = chains.calm * absent
-        if not is_serious:
-            calm += trace.move.forward(chains.calm, i) * present
-        chains.calm = calm
-    chains.free = chains.free * absent
-    chains.free += moved
-    chains.blank = chains.blank * absent
+def _pass_causes(trace: _Trace, chains: _Chains, log_scale: Floats) -> tuple[_Chains, Floats]:
+    """Take the chains past the walked causes; returns them and the log scale."""
+    states, calm = trace.states, chains.calm
+    states[0] = chains.free
+    for i in range(len(trace.causes)):
+        moved = trace.move.forward(states[i], i)
+        moved *= trace.present[i]
+        np.multiply(states[i], trace.absent[i], out=states[i + 1])
+        states[i + 1] += moved
+        if calm is not None and i < trace.n_harmless:
+            calm = calm * trace.absent[i] + trace.move.forward(calm, i) * trace.present[i]
+        if i % SCALE_EVERY == SCALE_EVERY - 1:
+            trace.scales[i] = _peak(states[i + 1])[:, None]
+            states[i + 1] /= trace.scales[i]
+            log_scale = log_scale + np.log(trace.scales[i][:, 0])
+            calm = calm / trace.scales[i] if calm is not None and i < trace.n_harmless else calm
+    blank = chains.blank * _all_absent(trace, 0)[-1]
+    if len(trace.calm):
+        calm = states[trace.n_harmless] if calm is None else calm
+        none_yet = _all_absent(trace, trace.n_harmless)
+        np.multiply(calm, none_yet[:-1, None], out=trace.calm)
+        calm = calm * none_yet[-1]
+    return _Chains(states[-1], calm, blank), log_scale
+
+
+def _all_absent(trace: _Trace, first: int) -> Floats:
+    """Return what the causes from `first` on multiply a state by up to each of them, all absent: from 1 on."""
+    factors = trace.absent[first:]
+    if trace.scales:
+        rows = max(len(next(iter(trace.scales.values()))), factors.shape[1])
+        factors = np.broadcast_to(factors, (len(factors), rows, factors.shape[2])).copy()
+        for i, scale in trace.scales.items():
+            if i >= first:
+                factors[i - first] /= scale
+    products = np.ones((len(factors) + 1, *factors.shape[1:]))
+    np.cumprod(factors, axis=0, out=products[1:])
+    return products
 
 
 def _backward(stage: Stage, trace: _Trace, gradient: Floats, causes: Floats, serious: Floats) -> Floats:
@@ -156,17 +182,15 @@ def _backward(stage: Stage, trace: _Trace, gradient: Floats, causes: Floats, ser
     `causes` and `serious` receive what the stage adds to the posteriors.
     """
     gradient = _unleave(stage, gradient / trace.scales[len(trace.causes)])
+    moved = np.empty(trace.states[1:].shape)
     for i in range(len(trace.causes) - 1, -1, -1):
         if i in trace.scales:
             gradient = gradient / trace.scales[i]
-        moved = trace.move.backward(gradient, i)
-        moved *= trace.present[i]
-        causes[:, trace.causes[i]] = np.einsum("src,src->r", trace.before[i], moved)
-        calm = trace.before_calm[i]
-        if calm is not None:
-            serious += np.einsum("src,src->r", calm, moved)
+        np.multiply(trace.move.backward(gradient, i), trace.present[i], out=moved[i])
         gradient = gradient * trace.absent[i]
-        gradient += moved
+        gradient += moved[i]
+    causes[:, trace.causes] = _shares(trace.states[:-1], moved).T
+    serious += _shares(trace.calm, moved[trace.n_harmless :]).sum(axis=0)
     closed = trace.closed
     if closed.causes.size:
         before = trace.before_closed
@@ -178,6 +202,16 @@ def _backward(stage: Stage, trace: _Trace, gradient: Floats, causes: Floats, ser
     wide = gradient.reshape(-1, new_subsets, gradient.shape[1], old_cells, new_cells)
     before_entry: Floats = (wide * trace.entered).sum(axis=(1, 4))
     return before_entry
+
+
+def _shares(states: Floats, gradients: Floats) -> Floats:
+    """Return the sums of states times gradients over subsets and cells: (causes, rows)."""
+    if states.shape[2] == 1:
+        flat = len(states), states.shape[1] * states.shape[3]
+        alone: Floats = np.einsum("ki,ki->k", states.reshape(flat), gradients.reshape(flat))
+        return alone[:, None]
+    shares: Floats = np.einsum("ksrc,ksrc->kr", states, gradients)
+    return shares
 
 
 def _entered(weights: PatternWeights, stage: Stage, *, cells: int) -> Floats:
@@ -288,8 +322,13 @@ def _explained(stage: Stage) -> tuple[Any, ...]:
     return tuple(1 if i in stage.leave_slots else slice(None) for i in stage.slots)
 
 
-def _rescale(chains: _Chains, trace: _Trace, step: int, log_scale: Floats) -> tuple[_Chains, Floats]:
-    peak = chains.free.max(axis=(0, 2))
-    peak = np.where(peak > 0, peak, 1.0)
-    scale = trace.scales[step] = peak[:, None]
-    return chains.each(lambda state: state / scale), log_scale + np.log(peak)
+def _rescale(chains: _Chains, trace: _Trace, log_scale: Floats) -> tuple[_Chains, Floats]:
+    """Divide the chains by the largest weight in each row, at the end of a stage."""
+    scale = trace.scales[len(trace.causes)] = _peak(chains.free)[:, None]
+    return chains.each(lambda state: state / scale), log_scale + np.log(scale[:, 0])
+
+
+def _peak(state: Floats) -> Floats:
+    """Return the largest weight in each row, 1 where all are 0: (rows,)."""
+    peak = state.max(axis=(0, 2))
+    return np.where(peak > 0, peak, 1.0)
