@@ -161,7 +161,7 @@ def test_every_kind_of_frame(twitch: Model, frame_of: Callable[[Mapping[str, Any
 
 def test_chunks_and_samples(twitch: Model, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the table is cut, and which words its first rows have, makes no difference."""
-    monkeypatch.setattr(frames, "CHUNK_ROWS", 3)
+    monkeypatch.setattr(batch, "CHUNK_ROWS", 3)
     monkeypatch.setattr(cells, "SAMPLE", 2)
     pain = ["yes", None, "no", "Y", "absent", None, "true"]
     frame = polars().DataFrame({"pain": pain, "age": [18, 30, 40.5, 50, 60, 70, None]}, strict=False)
@@ -583,7 +583,7 @@ def test_odd_cells(twitch: Model) -> None:
 
 def test_progress_to_a_function(twitch: Model, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
     """A function is told how many rows are done, of how many, until all are."""
-    monkeypatch.setattr(frames, "CHUNK_ROWS", 2)
+    monkeypatch.setattr(batch, "CHUNK_ROWS", 2)
     calls: list[tuple[int, int]] = []
     twitch.infer_frame(pd.DataFrame({"pain": [True] * 5}), progress=lambda *call: calls.append(call))
     assert calls[-1] == (5, 5)

@@ -20,10 +20,12 @@ if TYPE_CHECKING:
 
 __all__ = ["Batch", "answer_rows"]
 
+Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Advance = Callable[[int], None]
 
 CHUNK_ROWS = 1 << 17  # distinct rows answered at once: bounds what is kept beside the answer
+NUMPY_ROWS = 1 << 14  # of them in NumPy, which is slow enough for a chunk to show no progress
 # Fewer distinct rows are sooner answered in NumPy than the kernel is loaded, or compiled for the first time.
 LOADED_FROM = 3_000
 COMPILED_FROM = 30_000
@@ -54,6 +56,7 @@ def answer_rows(
     *,
     compiled: bool | None = None,
     advance: Advance | None = None,
+    into: Floats | None = None,
 ) -> Batch:
     """Return the answers to many rows.
 
@@ -66,6 +69,8 @@ def answer_rows(
         the batch is worth its start-up.
     advance : callable, optional
         Is told how many more rows are done.
+    into : ndarray, shape (n_causes + 3, n_rows), optional
+        Where to keep the answer, a row of it each for the causes, `none`, `serious` and `log_evidence`.
 
     Raises
     ------
@@ -75,7 +80,8 @@ def answer_rows(
     order, first = _distinct(codes, len(engine.network.contexts))
     starts = np.flatnonzero(first)
     kernel = _kernel(engine, len(starts), compiled)
-    answer, refused = Answer.blank(len(codes), len(engine.network.causes)), {}
+    answer = Answer.blank(len(codes), len(engine.network.causes)) if into is None else Answer.into(into)
+    refused: dict[int, str] = {}
     ends = np.append(starts[1:], len(codes))
     for i in range(0, len(starts), CHUNK_ROWS):
         chunk = slice(i, i + CHUNK_ROWS)
@@ -111,10 +117,7 @@ def _answer_distinct(
 ) -> tuple[Answer, dict[int, str]]:
     """Answer a chunk of distinct rows; returns the rows that are refused too, with the reason."""
     if kernel is None:
-        found = engine.run_rows(codes)
-        if advance is not None:
-            advance(len(codes))
-        return found
+        return _answer_in_numpy(engine, codes, advance)
     resolved, open_members, possible = engine.groups.resolve(codes)
     answer, answered = kernel.run(resolved, open_members, np.flatnonzero(possible), advance=advance)
     left = np.flatnonzero(~answered)
@@ -125,6 +128,18 @@ def _answer_distinct(
     rest, refused = engine.run_rows(codes[left])
     answer.put(left, rest)
     return answer, {int(left[row]): reason for row, reason in refused.items()}
+
+
+def _answer_in_numpy(engine: Engine, codes: Codes, advance: Advance | None) -> tuple[Answer, dict[int, str]]:
+    answer, refused = Answer.blank(len(codes), len(engine.network.causes)), {}
+    for start in range(0, len(codes), NUMPY_ROWS):
+        rows = slice(start, start + NUMPY_ROWS)
+        part, reasons = engine.run_rows(codes[rows])
+        answer.put(rows, part)
+        refused |= {start + row: reason for row, reason in reasons.items()}
+        if advance is not None:
+            advance(len(part.none))
+    return answer, refused
 
 
 def _kernel(engine: Engine, n_rows: int, compiled: bool | None) -> Kernel | None:

@@ -56,6 +56,12 @@ class Answer:
         """Return the answer of rows that are all impossible."""
         return cls(np.zeros((n_rows, n_causes)), np.zeros(n_rows), np.zeros(n_rows), np.full(n_rows, -np.inf))
 
+    @classmethod
+    def into(cls, columns: Floats) -> Answer:
+        """Return a blank answer that is kept in `columns` (n_causes + 3, n_rows): causes, none, serious, log_evidence."""
+        columns[:-1], columns[-1] = 0.0, -np.inf
+        return cls(columns[:-3].T, columns[-3], columns[-2], columns[-1])
+
     @property
     def possible(self) -> NDArray[np.bool_]:
         """Which rows have evidence of positive probability."""

@@ -40,7 +40,6 @@ REASON = "reason"
 IMPOSSIBLE = "this evidence has probability 0 in the model"
 SHOWN_FAULTS = 10
 EXPLAINED_ROWS = 3  # impossible rows for which the smallest conflict is looked for
-CHUNK_ROWS = 1 << 18  # rows answered at once, so that their answer is short beside the table of results
 SECONDS_BEFORE_A_BAR = 2.0
 
 
@@ -204,16 +203,10 @@ def _listed(given: Any, names: list[Any], argument: str, faults: list[Twitchbaye
 
 def _answered(model: Model, cases: Cases, advance: Callable[[int], None] | None) -> tuple[Floats, dict[int, str]]:
     """Return the columns of results (n_results, n_rows) and the rows that the engine refuses, with the reason."""
-    n_causes = len(model.causes)
-    numbers = np.empty((n_causes + len(SUMMARY), len(cases)))
-    refused: dict[int, str] = {}
-    for start in range(0, len(cases), CHUNK_ROWS):
-        rows = slice(start, start + CHUNK_ROWS)
-        batch = answer_rows(model.engine, cases.codes[rows], advance=advance)
-        numbers[:n_causes, rows] = batch.answer.causes.T
-        numbers[n_causes:, rows] = batch.answer.none, batch.answer.serious, batch.answer.log_evidence
-        refused |= {start + row: reason for row, reason in batch.refused.items()}
-    return numbers, refused
+    # A column of a frame lies in one piece.
+    numbers = np.empty((len(model.causes) + len(SUMMARY), len(cases)))
+    batch = answer_rows(model.engine, cases.codes, advance=advance, into=numbers)
+    return numbers, dict(batch.refused)
 
 
 def _unreadable(cases: Cases) -> InvalidFrameError:
