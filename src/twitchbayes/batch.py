@@ -131,7 +131,8 @@ def _answer_distinct(
 
 
 def _answer_in_numpy(engine: Engine, codes: Codes, advance: Advance | None) -> tuple[Answer, dict[int, str]]:
-    answer, refused = Answer.blank(len(codes), len(engine.network.causes)), {}
+    answer = Answer.blank(len(codes), len(engine.network.causes))
+    refused: dict[int, str] = {}
     for start in range(0, len(codes), NUMPY_ROWS):
         rows = slice(start, start + NUMPY_ROWS)
         part, reasons = engine.run_rows(codes[rows])

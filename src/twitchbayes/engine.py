@@ -58,7 +58,7 @@ class Answer:
 
     @classmethod
     def into(cls, columns: Floats) -> Answer:
-        """Return a blank answer that is kept in `columns` (n_causes + 3, n_rows): causes, none, serious, log_evidence."""
+        """Return a blank answer kept in `columns` (n_causes + 3, n_rows): causes, none, serious and log_evidence."""
         columns[:-1], columns[-1] = 0.0, -np.inf
         return cls(columns[:-3].T, columns[-3], columns[-2], columns[-1])
 
