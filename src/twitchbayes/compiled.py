@@ -120,8 +120,8 @@ class Kernel:
 
 def is_ready() -> bool:
     """Whether the kernel need not be compiled first: it has been in this process, or is kept on disk."""
-    if answer_rows.signatures:
-        return True
+    if not hasattr(answer_rows, "signatures") or answer_rows.signatures:
+        return True  # NUMBA_DISABLE_JIT leaves it a plain function
     kept = Path(answer_rows.stats.cache_path) if answer_rows.stats.cache_path else None
     return kept is not None and any(kept.glob("kernel.*.nbc"))
 

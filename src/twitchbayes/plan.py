@@ -239,8 +239,8 @@ def _scopes(network: Network, pattern: Pattern) -> _Scopes:
             factors.append((context, scope))
         else:
             constants.append(context)
-    linked = network.index.link_cells
-    pairs = set(zip(linked[1].tolist(), linked[2].tolist(), strict=True))
+    _, causes, findings = network.index.link_cells
+    explainers = [set(causes[np.isin(findings, members)].tolist()) for members in pattern.elements]
     every = frozenset(range(pattern.pooled))
     return _Scopes(
         carried=tuple(sorted(carried)),
@@ -249,7 +249,7 @@ def _scopes(network: Network, pattern: Pattern) -> _Scopes:
         factors=tuple(factors),
         of_cause=tuple(of_cause),
         elements_of_cause=tuple(
-            every or frozenset(i for i, members in enumerate(pattern.elements) if any((k, j) in pairs for j in members))
+            every or frozenset(i for i, explainer in enumerate(explainers) if k in explainer)
             for k in range(len(network.causes))
         ),
     )
