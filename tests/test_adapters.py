@@ -89,7 +89,7 @@ def test_a_process_keeps_few_models(twitch: Model, tiny: Model, monkeypatch: pyt
     models = twitch, tiny, twitch, other_priors(twitch)
     for model in models:
         pickle.loads(pickle.dumps(Shipment(model)))
-    assert list(adapters._models) == [model.fingerprint for model in models[2:]]
+    assert list(adapters._models) == [adapters.Shipment(model)._name for model in models[2:]]
 
 
 # Columns
@@ -266,7 +266,7 @@ def test_dask_ships_the_model_once(client: Client, twitch: Model, cohort: pd.Dat
     held = client.run(lambda: {name: id(model) for name, model in adapters._models.items()})
     dask_infer(twitch, frame.partitions[::-1], keep=["patient", "visits"]).compute()
     assert client.run(lambda: {name: id(model) for name, model in adapters._models.items()}) == held
-    assert all(twitch.fingerprint in models for models in held.values())
+    assert all(adapters.Shipment(twitch)._name in models for models in held.values())
 
 
 @pytest.mark.usefixtures("client")

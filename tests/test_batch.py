@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import pickle
 from fractions import Fraction
@@ -84,6 +85,8 @@ def assert_exact(model: Model, found: batch.Batch, row: int, truth) -> None:
     if truth.evidence == 0:
         assert answer.log_evidence[row] == -np.inf
         assert row not in found.refused
+        assert not answer.causes[row].any()
+        assert (answer.none[row], answer.serious[row]) == (0, 0)
         return
     assert row not in found.refused
     for k, cause in enumerate(model.causes):
@@ -299,6 +302,95 @@ def test_impossible_rows_are_blank(use_kernel: bool) -> None:
     assert np.flatnonzero(~found.answer.possible).tolist() == [3]
     assert found.refused == {}
     assert (found.answer.causes[3] == 0).all()
+
+
+@pytest.mark.parametrize("use_kernel", [NUMPY, KERNEL])
+def test_a_present_cause_without_its_certain_findings_is_impossible(use_kernel: bool) -> None:
+    """However many of the findings that it always has are absent."""
+    model = many_causes(2, 0.3, link=1.0, n_findings=3)
+    codes = np.array([[1, -1, *[0] * n, *[-1] * (3 - n)] for n in range(4)], dtype=np.int8)
+    found = answer_rows(model.engine, codes, compiled=use_kernel)
+    assert found.answer.possible.tolist() == [True, False, False, False]
+    assert not found.answer.causes[1:].any()
+
+
+@pytest.mark.parametrize("use_kernel", [NUMPY, KERNEL])
+def test_a_sure_finding_that_is_absent_is_impossible(use_kernel: bool) -> None:
+    """A row that is impossible whatever the causes are is blank, not only improbable."""
+    variables = [{"variable": "c", "role": "cause", "serious": "yes"}, {"variable": "f", "role": "finding"}]
+    priors = [{"variable": "c", "given": "", "state": "present", **number_cells(0.3)}]
+    model = make_model(variables, priors, [{"parent": "leak", "child": "f", "form": "net", **number_cells(1.0)}])
+    answer = answer_rows(model.engine, np.array([[-1, 0], [-1, 1]], dtype=np.int8), compiled=use_kernel).answer
+    assert answer.possible.tolist() == [False, True]
+    assert (answer.causes[0, 0], answer.none[0], answer.serious[0]) == (0, 0, 0)
+
+
+@pytest.mark.parametrize("use_kernel", [NUMPY, KERNEL])
+def test_what_underflows_is_refused(use_kernel: bool) -> None:
+    """Evidence so improbable that digits are lost on the way is refused; no number that is wrong or NaN comes out."""
+    causes = [f"c{i}" for i in range(40)]
+    variables = [{"variable": c, "role": "cause", "serious": "no"} for c in (*causes, "never")]
+    variables += [{"variable": f, "role": "finding"} for f in ("f0", "f1")]
+    priors = [{"variable": c, "given": "", "state": "present", **number_cells(0.5)} for c in causes]
+    priors.append({"variable": "never", "given": "", "state": "present", **number_cells(0.0)})
+    links = [{"parent": "leak", "child": f, "form": "net", **number_cells(0.0)} for f in ("f0", "f1")]
+    for f, q in (("f0", 1e-155), ("f1", 1e-160)):
+        # What is never present explains nothing, and yet sets the unit in which the others are counted.
+        links.append({"parent": "never", "child": f, "form": "net", **number_cells(1.0)})
+        links += [{"parent": c, "child": f, "form": "net", **number_cells(q)} for c in causes]
+    model = make_model(variables, priors, links)
+    codes = np.full((1, 43), -1, dtype=np.int8)
+    codes[:, 41:] = 1
+    found = answer_rows(model.engine, codes, compiled=use_kernel)
+    assert list(found.refused) == [0]
+    assert "too improbable" in found.refused[0]
+
+
+def test_more_cells_than_an_integer_holds_are_refused() -> None:
+    """Contexts with 2^64 joint states are refused by the kernel too, before anything is laid out."""
+    contexts = [f"x{i}" for i in range(58)]
+    strata = {"y0": ("a", "b", "c", "d", "e", "f", "g", "h"), "y1": ("a", "b", "c", "d", "e", "f", "g", "h")}
+    variables = [{"variable": x, "role": "context", "states": "absent;present"} for x in contexts]
+    variables += [{"variable": y, "role": "context", "states": ";".join(states)} for y, states in strata.items()]
+    variables += [{"variable": c, "role": "cause", "serious": "no"} for c in ("c0", "c1")]
+    variables.append({"variable": "f", "role": "finding"})
+    priors = [{"variable": x, "given": "", "state": "present", **number_cells(0.5)} for x in contexts]
+    for y, states in strata.items():
+        priors += [{"variable": y, "given": "", "state": state, **number_cells(0.125)} for state in states]
+    for pair in itertools.product(*strata.values()):
+        given = ";".join(f"{y}={state}" for y, state in zip(strata, pair, strict=True))
+        priors += [{"variable": c, "given": given, "state": "present", **number_cells(0.01)} for c in ("c0", "c1")]
+    links = [{"parent": "leak", "child": "f", "form": "net", **number_cells(0.1)}]
+    links += [{"parent": c, "child": "f", "form": "net", **number_cells(0.5)} for c in ("c0", "c1")]
+    links += [{"parent": x, "child": c, "form": "net", **number_cells(0.01)} for x in contexts for c in ("c0", "c1")]
+    model = make_model(variables, priors, links)
+    codes = np.full((1, 63), -1, dtype=np.int8)
+    codes[0, -1] = 1
+    assert "above the bound" in answer_rows(model.engine, codes, compiled=True).refused[0]
+
+
+def test_a_pool_above_the_bound_is_taken_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows that are pooled are refused only where they would be by themselves."""
+    contexts, causes, findings = [f"x{i}" for i in range(8)], [f"c{k}" for k in range(4)], [f"f{j}" for j in range(12)]
+    variables = [{"variable": x, "role": "context", "states": "absent;present"} for x in contexts]
+    variables += [{"variable": c, "role": "cause", "serious": "no"} for c in causes]
+    variables += [{"variable": f, "role": "finding"} for f in findings]
+    priors = [{"variable": v, "given": "", "state": "present", **number_cells(0.3)} for v in (*contexts, *causes)]
+    links = [{"parent": "leak", "child": f, "form": "net", **number_cells(0.05)} for f in findings]
+    links += [{"parent": x, "child": c, "form": "net", **number_cells(0.2)} for x in contexts for c in causes]
+    links += [{"parent": causes[j % 4], "child": f, "form": "net", **number_cells(0.5)} for j, f in enumerate(findings)]
+    model = make_model(variables, priors, links)
+    codes = np.full((6, len(model.network.columns)), -1, dtype=np.int8)
+    rng = np.random.default_rng(0)
+    for row in codes:
+        row[12 + rng.choice(12, 6, replace=False)] = 1
+    expected = one_by_one(model, codes)
+    monkeypatch.setattr(model.engine, "max_bytes", 2_000_000)
+    model.engine._plans.clear()
+    pooled = next(iter(model.engine.groups.split(*model.engine.groups.resolve(codes), pool=True)))
+    with pytest.raises(EngineLimitError, match="above the bound"):
+        model.engine._plan(pooled, 6)
+    assert_equal(answer_rows(model.engine, codes, compiled=False).answer, expected)
 
 
 # Which engine answers

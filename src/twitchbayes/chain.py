@@ -174,7 +174,9 @@ def lay_chain(shape: Shape, numbers: Numbers, carried: int, chain: Chain, work: 
                 n_axes += 1
                 cells *= shape.contexts[CARD, bits[CONTEXT_OF, b]]
                 changed = True
-        if cells > room >> 4 or at + cells > room:
+                if cells > room >> 4:  # looked at each time: the whole product need not fit an integer
+                    return False
+        if at + cells > room:
             return False
         n_tables = _find_tables(work.contexts, work.placed, t) if carried else 0
         steps[CELLS, t], steps[EACH, t], steps[SAME, t] = cells, cells // kept, not changed and not n_tables

@@ -106,7 +106,8 @@ class Kernel:
             for count in itertools.chain(done, _pool(self.threads).map(work, others)):
                 if advance is not None:
                     advance(count)
-        answered = status == DONE
+        # A row whose findings or contexts are impossible whatever the causes is the NumPy engine's to confirm.
+        answered = (status == DONE) & np.isfinite(rest[:, 2])
         causes[~answered], rest[~answered] = 0.0, 0.0
         log_evidence = np.where(answered, rest[:, 2], -np.inf)
         return Answer(causes, rest[:, 0].copy(), rest[:, 1].copy(), log_evidence), answered

@@ -178,12 +178,10 @@ class Engine:
         answer, refused = Answer.blank(n_rows, len(self.network.causes)), {}
         codes, open_members, possible = self.groups.resolve(codes)
         with np.errstate(divide="ignore"):  # ln 0 = -inf is what an impossible state weighs
-            for group in self.groups.split(codes, open_members, possible, pool=logs.n_sets == 1):
+            for group, plan in self._planned(codes, open_members, possible, logs.n_sets):
                 rows = np.arange(n_rows) if len(codes) == 1 else group.rows
-                try:
-                    plan = self._plan(group, len(rows))
-                except EngineLimitError as error:
-                    refused.update(dict.fromkeys(rows.tolist(), str(error)))
+                if isinstance(plan, EngineLimitError):
+                    refused.update(dict.fromkeys(rows.tolist(), str(plan)))
                     continue
                 for part in _chunks(len(rows), plan):
                     said = codes if len(codes) == 1 else codes[rows[part]]
@@ -200,17 +198,42 @@ class Engine:
     def _rounded(self, codes: Codes, causes: Floats, none: Floats, serious: Floats, log_evidence: Floats) -> Answer:
         """Return the answer with the last rounding mended: nothing above 1, and what is observed exactly 1."""
         observed = codes[:, self.groups.n_contexts : self.groups.findings.start] == PRESENT
+        # Where underflow has left no number, there is no answer.
+        lost = ~np.isfinite(causes.sum(axis=1) + none + serious)
+        causes[lost], none[lost], serious[lost], log_evidence[lost] = 0.0, 0.0, 0.0, -np.inf
         certain = observed & (log_evidence > -np.inf)[:, None]
         causes = np.where(certain, 1.0, np.minimum(causes, 1.0))
         serious = np.where((certain & self.network.serious).any(axis=1), 1.0, np.minimum(serious, 1.0))
         return Answer(causes, np.minimum(none, 1.0), serious, log_evidence)
+
+    def _planned(
+        self,
+        codes: Codes,
+        open_members: NDArray[np.bool_],
+        possible: NDArray[np.bool_],
+        n_sets: int,
+        *,
+        pool: bool = True,
+    ) -> Iterator[tuple[Group, Plan | EngineLimitError]]:
+        """Yield the groups of a batch, each with its plan, or with the error where that would pass the bound."""
+        for group in self.groups.split(codes, open_members, possible, pool=pool and n_sets == 1):
+            try:
+                yield group, self._plan(group, max(len(group.rows), n_sets))
+            except EngineLimitError as error:
+                if group.explained_by is None:
+                    yield group, error
+                    continue
+                # A pool needs more than its rows need by themselves.
+                own = np.zeros(len(codes), dtype=bool)
+                own[group.rows] = True
+                yield from self._planned(codes, open_members, own, n_sets, pool=False)
 
     def _plan(self, group: Group, rows: int) -> Plan:
         rows = MANY_ROWS if rows >= MANY_ROWS else 1
         key = group.name, rows
         plan = self._plans.get(key)
         if plan is None:
-            plan = make_plan(self.network, group.pattern, max_bytes=self.max_bytes, rows=rows)
+            plan = make_plan(self.network, self.groups.pattern(group), max_bytes=self.max_bytes, rows=rows)
             if len(self._plans) >= CACHED_PLANS:
                 self._plans.clear()
             self._plans[key] = plan

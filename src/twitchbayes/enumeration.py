@@ -22,6 +22,8 @@ __all__ = ["enumerate_causes"]
 
 Floats = NDArray[np.float64]
 
+LEAST = 1e-260  # of a smaller sum underflow may have taken digits
+
 
 def enumerate_causes(weights: PatternWeights) -> tuple[Floats, Floats, Floats, Floats]:
     """Return posteriors (rows, causes), P(none), P(serious) and ln P(evidence) (rows,), of a flat plan."""
@@ -33,6 +35,7 @@ def enumerate_causes(weights: PatternWeights) -> tuple[Floats, Floats, Floats, F
     joint = _joint(walked, weights.cells(stage) * closed.either.prod(axis=-1), weights.n)
     joint *= _likelihood(weights, walked)[:, None, :]
     total = joint.sum(axis=(1, 2))
+    total = np.where(total > LEAST, total, 0.0)
     log_evidence = np.log(total) + log_scale + weights.log_constant
     possible = log_evidence > -np.inf
     joint *= np.where(possible, 1 / np.where(possible, total, 1.0), 0.0)[:, None, None]

@@ -27,16 +27,22 @@ SMALLEST_POOL = 4
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Numbers of some rows, the pattern they share and its name.
+    """Numbers of some rows that share a pattern, and its key.
 
-    `explained_by` (n_rows, n_elements, n_findings) says where the pattern is pooled which findings each
-    element of a row stands for; None elsewhere.
+    `key` (n_contexts + n_findings + n_members,) says which contexts are known, which findings positive and
+    which members of unions open; of a pool, the known contexts only. `explained_by` (n_rows, n_elements,
+    n_findings) says of a pool which findings each element of a row stands for; None elsewhere.
     """
 
     rows: Ints
-    name: bytes
-    pattern: Pattern
+    key: Flags
     explained_by: Flags | None = None
+
+    @property
+    def name(self) -> bytes:
+        """What tells the pattern from every other one."""
+        pooled = 0 if self.explained_by is None else self.explained_by.shape[1]
+        return self.key.tobytes() + bytes([pooled])
 
 
 class Groups:
@@ -55,7 +61,6 @@ class Groups:
         self._members = np.array([j for members in network.union_members for j in members], dtype=np.int64)
         self._union_of = np.repeat(np.arange(self.n_unions), [len(m) for m in network.union_members])
         self._private = private_contexts(network)
-        self._patterns: dict[bytes, Pattern] = {}
 
     def resolve(self, codes: Codes) -> tuple[Codes, Flags, Flags]:
         """Turn each union into what it says of its members.
@@ -102,19 +107,15 @@ class Groups:
             if pool and len(rows) < POOLED_BELOW and len(codes) >= SMALLEST_POOL:
                 small.append(rows)
             else:
-                yield self._exact(keys, rows)
+                yield Group(rows, keys[rows[0]])
         if small:
             yield from self._pools(keys, small)
 
-    def _exact(self, keys: Flags, rows: Ints) -> Group:
-        key = keys[rows[0]]
-        name = key.tobytes()
-        if name not in self._patterns:
-            self._patterns[name] = self._pattern(key)
-        return Group(rows, name, self._patterns[name])
-
-    def _pattern(self, key: Flags) -> Pattern:
-        known, positive, open_members = self._split_key(key)
+    def pattern(self, group: Group) -> Pattern:
+        """Return the pattern of a group."""
+        if group.explained_by is not None:
+            return Pattern(tuple(np.flatnonzero(group.key).tolist()), (), (), pooled=group.explained_by.shape[1])
+        known, positive, open_members = self._split_key(group.key)
         unions = (self._members[open_members & (self._union_of == i)] for i in range(self.n_unions))
         return Pattern(
             known=tuple(np.flatnonzero(known).tolist()),
@@ -136,11 +137,9 @@ class Groups:
             n = int(count[pool[0]])
             if not 1 <= n <= POOLED_ELEMENTS or len(pool) < SMALLEST_POOL:
                 for own in _equal_rows(keys, rows[pool]):
-                    yield self._exact(keys, own)
+                    yield Group(own, keys[own[0]])
                 continue
-            pattern = Pattern(tuple(np.flatnonzero(known[pool[0]]).tolist()), (), (), pooled=n)
-            name = b"pooled" + known[pool[0]].tobytes() + bytes([n])
-            yield Group(rows[pool], name, pattern, self._explained_by(positive[pool], open_members[pool], n))
+            yield Group(rows[pool], known[pool[0]], self._explained_by(positive[pool], open_members[pool], n))
 
     def _explained_by(self, positive: Flags, open_members: Flags, n: int) -> Flags:
         """Return which findings each element of a row stands for: (rows, n, findings)."""

@@ -67,7 +67,7 @@ DONE, LEFT = 1, 0  # a row is answered, or left to the NumPy engine
 
 SCALE_EVERY = 16  # causes between two looks at the size of the state
 SMALL = 1e-100
-TOO_SMALL = 1e-250  # nearer to the smallest double than this, digits may be lost
+LOST, DIGITS = 1e-290, 1e-30  # what underflow may take of a number, and of an answer
 
 
 @inlined
@@ -366,12 +366,15 @@ def _pass_cause(
 def _forward(chain: Chain, work: Work, slots: Slots, serious: Any) -> tuple[float, float, float]:
     """Walk the causes forward; returns the ends of the chains "free" and "no cause", and ln of their scale.
 
+    The end is 0 where underflow may have cost it digits.
+
     There are three chains: free, calm (no serious cause so far) and blank (no cause at all).
     """
     steps, causes = chain.steps, work.causes
     state, calm, blank, moved = slots.states[0], slots.states[1], slots.states[2], slots.states[3]
     state[0] = blank[0] = 1.0
     size, cells, n_blank, log_scale, since, last = 1, 1, 1, 0.0, 0, causes.shape[1]
+    lost = LOST  # bound of what underflow has taken from any number of the state
     parted = False  # until a serious cause is met the calm chain is the free one
     for t in range(last + 1):
         if not steps[SAME, t]:
@@ -397,10 +400,11 @@ def _forward(chain: Chain, work: Work, slots: Slots, serious: Any) -> tuple[floa
                 _divide(blank, cells, peak)
                 slots.causes[SCALED, t] = peak
                 log_scale += np.log(peak)
+                lost /= peak
         if parted:
             _leave(calm, grown, cells, steps[WIDTH, t], slots.axes[t], steps[LEAVE, t])
         size = _leave(state, grown, cells, steps[WIDTH, t], slots.axes[t], steps[LEAVE, t])
-    return state[0], blank[0], log_scale
+    return state[0] if state[0] * DIGITS > lost else 0.0, blank[0], log_scale
 
 
 @inlined
@@ -450,7 +454,7 @@ def _answer_row(
     """Answer a row whose chain and slots are laid; fills its posteriors and `rest` (none, serious, ln P(evidence))."""
     log_aside, none_aside, some_aside = _aside(chain, work, slots.causes[SPARED], serious, posteriors)
     end, blank, log_scale = _forward(chain, work, slots, serious)
-    if not end > TOO_SMALL or not log_aside > -np.inf:
+    if not end > 0.0 or not log_aside > -np.inf:
         return LEFT
     some = _backward(chain, work, slots, serious, 1.0 / end, posteriors)
     for i in range(n_slots):
@@ -459,6 +463,8 @@ def _answer_row(
     rest[0] = min(blank / end * none_aside, 1.0)
     rest[1] = min(some + (1.0 - some) * some_aside, 1.0)
     rest[2] = np.log(end) + log_scale + log_aside + log_constant
+    if not np.isfinite(rest[0] + rest[1] + rest[2] + np.sum(posteriors)):
+        return LEFT
     for k in range(len(posteriors)):
         posteriors[k] = min(posteriors[k], 1.0)
         if work.causes[STATED, k] == 1:

@@ -91,7 +91,7 @@ def read_findings(shape: Shape, numbers: Numbers, found: Any, open_members: Any,
 @compiled
 def _rule_out(stated: int) -> int:
     """Return what is known of a cause that an absent certain finding rules out: absent, or a contradiction."""
-    return 0 if stated != 1 else CONTRADICTED
+    return 0 if stated < 1 else CONTRADICTED
 
 
 @compiled

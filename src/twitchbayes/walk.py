@@ -44,20 +44,25 @@ Floats = NDArray[np.float64]
 # The move of a present cause is one small matrix with few slots, or with some and few columns; else a butterfly each.
 DENSE_SLOTS = 4
 DENSE_SLOTS_OF_FEW, FEW_COLUMNS = 7, 32
+LOST, DIGITS = 1e-290, 1e-30  # what underflow may take of a number, and of an answer
 SCALE_EVERY = 32  # causes between two rescalings, long before anything can underflow
 
 
 @dataclass(slots=True)
 class _Chains:
-    """The states (subsets, rows, cells) of the chains; `calm` is None as long as it is the free one."""
+    """The states (subsets, rows, cells) of the chains; `calm` is None as long as it is the free one.
+
+    `lost` (rows,) bounds what underflow has taken from any number of the free one.
+    """
 
     free: Floats
     calm: Floats | None
     blank: Floats
+    lost: Floats
 
     def each(self, take: Any) -> _Chains:
         """Return what a function makes of every chain."""
-        return _Chains(take(self.free), None if self.calm is None else take(self.calm), take(self.blank))
+        return _Chains(take(self.free), None if self.calm is None else take(self.calm), take(self.blank), self.lost)
 
 
 @dataclass(slots=True)
@@ -90,7 +95,7 @@ class _Trace:
 def walk(weights: PatternWeights) -> tuple[Floats, Floats, Floats, Floats]:
     """Return posteriors (rows, causes), P(none), P(serious) and ln P(evidence) (rows,)."""
     n = weights.n
-    chains = _Chains(np.ones((1, n, 1)), None, np.ones((1, n, 1)))
+    chains = _Chains(np.ones((1, n, 1)), None, np.ones((1, n, 1)), np.full(n, LOST))
     log_scale = weights.log_constant + np.zeros(n)
     traces = []
     for stage in weights.plan.stages:
@@ -98,6 +103,7 @@ def walk(weights: PatternWeights) -> tuple[Floats, Floats, Floats, Floats]:
         log_scale = log_scale + log_stage
         traces.append(trace)
     end = chains.free[0, :, 0]
+    end = np.where(end * DIGITS > chains.lost, end, 0.0)
     log_evidence = np.log(end) + log_scale
     possible = log_evidence > -np.inf
     per_total = np.where(possible, 1 / np.where(possible, end, 1.0), 0.0)
@@ -131,7 +137,12 @@ def _forward(weights: PatternWeights, stage: Stage, chains: _Chains) -> tuple[_C
         free, calm, blank = closed.factors()
         if chains.calm is None and closed.serious.any():
             chains.calm = chains.free
-        chains = _Chains(chains.free * free, None if chains.calm is None else chains.calm * calm, chains.blank * blank)
+        chains = _Chains(
+            chains.free * free,
+            None if chains.calm is None else chains.calm * calm,
+            chains.blank * blank,
+            chains.lost,
+        )
     chains, log_scale = _pass_causes(trace, chains, log_scale)
     chains, log_scale = _rescale(chains.each(lambda state: _leave(stage, state)), trace, log_scale)
     return chains, trace, log_scale
@@ -150,6 +161,7 @@ def _pass_causes(trace: _Trace, chains: _Chains, log_scale: Floats) -> tuple[_Ch
             calm = calm * trace.absent[i] + trace.move.forward(calm, i) * trace.present[i]
         if i % SCALE_EVERY == SCALE_EVERY - 1:
             trace.scales[i] = _peak(states[i + 1])[:, None]
+            chains.lost = chains.lost / trace.scales[i][:, 0]
             states[i + 1] /= trace.scales[i]
             log_scale = log_scale + np.log(trace.scales[i][:, 0])
             calm = calm / trace.scales[i] if calm is not None and i < trace.n_harmless else calm
@@ -159,7 +171,7 @@ def _pass_causes(trace: _Trace, chains: _Chains, log_scale: Floats) -> tuple[_Ch
         none_yet = _all_absent(trace, trace.n_harmless)
         np.multiply(calm, none_yet[:-1, None], out=trace.calm)
         calm = calm * none_yet[-1]
-    return _Chains(states[-1], calm, blank), log_scale
+    return _Chains(states[-1], calm, blank, chains.lost), log_scale
 
 
 def _all_absent(trace: _Trace, first: int) -> Floats:
@@ -325,7 +337,9 @@ def _explained(stage: Stage) -> tuple[Any, ...]:
 def _rescale(chains: _Chains, trace: _Trace, log_scale: Floats) -> tuple[_Chains, Floats]:
     """Divide the chains by the largest weight in each row, at the end of a stage."""
     scale = trace.scales[len(trace.causes)] = _peak(chains.free)[:, None]
-    return chains.each(lambda state: state / scale), log_scale + np.log(scale[:, 0])
+    chains = chains.each(lambda state: state / scale)
+    chains.lost = chains.lost / scale[:, 0]
+    return chains, log_scale + np.log(scale[:, 0])
 
 
 def _peak(state: Floats) -> Floats:

@@ -227,10 +227,11 @@ class PatternWeights:
         self._log_spared = np.where(known == 0, -np.inf, 0.0) + _total(negative, logs.links)
         elements = elements or Elements.shared(plan.pattern.elements, logs)
         self.log_no_leak, self.log_no_link = elements.log_no_leak, elements.log_no_link
-        # A cause that no row leaves open explains nothing, and must not do so in the unit of the others.
-        self.log_no_link[:, (known == 0).all(axis=(0, 1))] = 0.0
-        if len(self.log_no_link) == len(known):
-            self.log_no_link[known[:, 0, :] == 0] = 0.0
+        # A cause that cannot be present explains nothing, and must not do so in the unit of the others.
+        gone = np.isneginf(self._log_spared[:, 0, :])
+        self.log_no_link[:, gone.all(axis=0)] = 0.0
+        if len(self.log_no_link) == len(gone):
+            self.log_no_link[gone] = 0.0
         self.scale = self._scale()
         self.log_constant = _total(negative, logs.leaks[:, None, :])[:, 0, 0] + self._log_constants()
 

@@ -43,24 +43,29 @@ class Shipment:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle as bytes, which are opened only where this model is not there yet."""
-        return _received, (self.model.fingerprint, self._parcel, os.getpid())
+        return _received, (self._name, self._parcel, os.getpid())
+
+    @property
+    def _name(self) -> str:
+        """What tells the model from others: its tables, and the bound of its engine."""
+        return f"{self.model.fingerprint} {self.model.engine.max_bytes}"
 
     def __dask_tokenize__(self) -> tuple[str, str]:
         """Two shipments of one model are the same to Dask."""
-        return type(self).__qualname__, self.model.fingerprint
+        return type(self).__qualname__, self._name
 
 
-def _received(fingerprint: str, parcel: bytes, sender: int) -> Shipment:
+def _received(name: str, parcel: bytes, sender: int) -> Shipment:
     if os.getpid() != sender:
         # Dask and Spark give each task a core, so a batch is not to take all of them.
         os.environ.setdefault("TWITCHBAYES_THREADS", "1")
     with _lock:
-        if fingerprint not in _models:
-            _models[fingerprint] = pickle.loads(parcel)
+        if name not in _models:
+            _models[name] = pickle.loads(parcel)
             if len(_models) > KEPT_MODELS:
                 _models.popitem(last=False)
-        _models.move_to_end(fingerprint)
-        return Shipment(_models[fingerprint])
+        _models.move_to_end(name)
+        return Shipment(_models[name])
 
 
 def refuse_progress(progress: object, instead: str) -> None:
