@@ -47,7 +47,7 @@ def test_engine_equals_brute_force(
         patch.setattr(walk, "DENSE_SLOTS_OF_FEW", dense_slots)
         patch.setattr(walk, "SCALE_EVERY", scale_every)
         if enumerates is not None:
-            patch.setattr(plan.Plan, "enumerates", lambda self, _: enumerates and self.flat is not None)
+            patch.setattr(plan.Plan, "enumerates", lambda self, *_: enumerates and self.flat is not None)
         model = data.draw(models())
         evidence = data.draw(cases(model))
         truth = BruteForce(model.knowledge).answer(evidence)

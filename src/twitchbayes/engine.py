@@ -183,7 +183,7 @@ class Engine:
                 if isinstance(plan, EngineLimitError):
                     refused.update(dict.fromkeys(rows.tolist(), str(plan)))
                     continue
-                for part in _chunks(len(rows), plan):
+                for part in _chunks(len(rows), plan, logs.n_sets):
                     said = codes if len(codes) == 1 else codes[rows[part]]
                     sets = logs if logs.n_sets == 1 else logs.take(rows[part])
                     explained_by = None if group.explained_by is None else group.explained_by[part]
@@ -193,7 +193,8 @@ class Engine:
     def _answer_part(self, plan: Plan, codes: Codes, logs: Logs, explained_by: NDArray[np.bool_] | None) -> Answer:
         elements = None if explained_by is None else Elements.pooled(explained_by, logs)
         weights = PatternWeights(self._tables, plan, codes, logs, elements)
-        return self._rounded(codes, *(enumerate_causes(weights) if plan.enumerates(weights.n) else walk(weights)))
+        enumerates = plan.enumerates(weights.n, logs.n_sets)
+        return self._rounded(codes, *(enumerate_causes(weights) if enumerates else walk(weights)))
 
     def _rounded(self, codes: Codes, causes: Floats, none: Floats, serious: Floats, log_evidence: Floats) -> Answer:
         """Return the answer with the last rounding mended: nothing above 1, and what is observed exactly 1."""
@@ -294,7 +295,7 @@ def _log_sum(logs: Floats) -> Floats:
     return total
 
 
-def _chunks(count: int, plan: Plan) -> Iterator[slice]:
-    step = max(1, CHUNK_CELLS // plan.row_cells(count))
+def _chunks(count: int, plan: Plan, sets: int) -> Iterator[slice]:
+    step = max(1, CHUNK_CELLS // plan.row_cells(count, sets))
     for start in range(0, count, step):
         yield slice(start, start + step)

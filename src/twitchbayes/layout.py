@@ -62,7 +62,7 @@ NEVER = -1
 CONTRADICTED = 2  # what is known of a cause that is present, and of which a certain finding is absent
 ROOM = 1 << 21  # numbers that a row may keep of the states on its way: 16 MB, twice
 CHAIN_ROOM = 1 << 16  # cells of all steps of a chain
-MAX_OPEN = 20  # slots open at once
+MAX_OPEN = 14  # slots open at once; with more, enumerating the causes in NumPy is as quick
 
 # No reference is counted: nothing is allocated in compiled code here, and counting would cost more than the sums.
 OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "_nrt": False}

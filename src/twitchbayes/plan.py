@@ -29,6 +29,8 @@ __all__ = ["Pattern", "Plan", "Stage", "make_plan", "private_contexts"]
 FLAT_CELLS = 1 << 9
 # Up to this many cells of the context grid the joint states of the causes may be enumerated instead.
 FLAT_GRID = 1 << 12
+# Up to this many slots a move is one product, in any case.
+FEW_SLOTS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,21 +107,23 @@ class Plan:
     constants: NDArray[np.int64]
     unexplained: NDArray[np.int64]
 
-    def enumerates(self, rows: int) -> bool:
-        """Whether enumerating the causes takes less time than the walk, for so many rows.
+    def enumerates(self, rows: int, sets: int = 1) -> bool:
+        """Whether enumerating the causes takes less time than the walk, for so many rows and parameter sets.
 
         The constants are nanoseconds measured on one machine; only their ratios matter.
         """
         if self.flat is None or not self.stages:
             return self.flat is not None
-        states, elements = 2.0 ** len(self.flat.walked), self.pattern.n_elements
-        enumeration = 2e5 + rows * states * (25 * math.prod(self.flat.cards) + 15 * elements)
-        fixed = sum(1e5 + 3e4 * len(stage.walked) for stage in self.stages)
-        return enumeration < fixed + 30.0 * rows * sum(stage.cells * len(stage.walked) for stage in self.stages)
+        states, cells = 2.0 ** len(self.flat.walked), math.prod(self.flat.cards)
+        enumeration = 2e5 + states * (7.5 * rows * cells + 2.5 * sets * self.pattern.n_elements)
+        walk = sum(1.5e5 + len(s.walked) * (2e4 + 8e3 * len(s.slots) * (len(s.slots) > FEW_SLOTS)) for s in self.stages)
+        return enumeration < walk + 2.5 * rows * sum(
+            s.cells * len(s.walked) * max(2, len(s.slots)) for s in self.stages
+        )
 
-    def row_cells(self, rows: int) -> int:
+    def row_cells(self, rows: int, sets: int = 1) -> int:
         """Numbers kept for one row while a batch of so many rows is answered."""
-        if self.enumerates(rows) and self.flat is not None:
+        if self.enumerates(rows, sets) and self.flat is not None:
             return _enumerated(math.prod(self.flat.cards), len(self.flat.walked), self.pattern.n_elements)
         return sum(_stored(stage.cells, len(stage.walked)) for stage in self.stages)
 
