@@ -235,8 +235,8 @@ def memory(run: Run) -> None:
 
 
 def _expected_s(run: Run) -> float:
-    """Return the seconds that a frame of the size will take, from a short one; the first loads the kernel."""
-    frame = cohort.frame(run.model, _codes(run.model, run.size.rows[0], USUAL))
+    """Return the seconds that a frame of the size will take, from one that the kernel is worth; the first loads it."""
+    frame = cohort.frame(run.model, _codes(run.model, min(run.size.peak_rows, 20_000), USUAL))
     laps = [seconds_of(lambda: run.model.infer_frame(frame))[0] for _ in range(2)]
     return laps[1] / len(frame) * run.size.peak_rows
 

@@ -100,12 +100,11 @@ class Kernel:
             )
             return len(task)
 
-        if tasks:
-            first, *others = tasks
-            done = [work(first)]  # compiles, in this thread alone
-            for count in itertools.chain(done, _pool(self.threads).map(work, others)):
-                if advance is not None:
-                    advance(count)
+        # The first call compiles, in this thread alone.
+        alone = 0 if getattr(answer_rows, "signatures", True) else 1
+        for count in itertools.chain(map(work, tasks[:alone]), _pool(self.threads).map(work, tasks[alone:])):
+            if advance is not None:
+                advance(count)
         # A row whose findings or contexts are impossible whatever the causes is the NumPy engine's to confirm.
         answered = (status == DONE) & np.isfinite(rest[:, 2])
         causes[~answered], rest[~answered] = 0.0, 0.0
