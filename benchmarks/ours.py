@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import importlib.util
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
+from unittest import mock
 
 import numpy as np
 
 from benchmarks.cohort import Codes
 from benchmarks.timing import Turn, take_turn
-from twitchbayes import Model, batch
+from twitchbayes import Model, batch, frames
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,11 +28,6 @@ def paths() -> dict[str, bool]:
     """Return the ways to answer many rows: the compiled kernel where there is one, and NumPy."""
     there = all(importlib.util.find_spec(name) for name in ("numba", "twitchbayes.compiled"))
     return {KERNEL: True, NUMPY: False} if there else {NUMPY: False}
-
-
-def has_frames() -> bool:
-    """Whether this version has `Model.infer_frame`."""
-    return hasattr(Model, "infer_frame")
 
 
 def single(model: Model, evidence: Mapping[str, str], least_s: float) -> Take:
@@ -56,26 +51,16 @@ class Spans:
 @contextmanager
 def path(compiled: bool) -> Iterator[Spans]:
     """Answer rows with the kernel or without it, whatever `infer_frame` would choose, and note when."""
-    if has_frames():
-        importlib.import_module("twitchbayes.frames")  # else it would be loaded in here, and keep what is put in place
-    own = batch.answer_rows
     spans = Spans()
 
     def chosen(*args: Any, **named: Any) -> batch.Batch:
         start = time.perf_counter()
-        found = own(*args, **{**named, "compiled": compiled})
+        found = batch.answer_rows(*args, **{**named, "compiled": compiled})
         spans.pairs.append((start, time.perf_counter()))
         return found
 
-    loaded = [m for name, m in list(sys.modules.items()) if name.startswith("twitchbayes")]
-    places = [module for module in loaded if getattr(module, "answer_rows", None) is own]
-    try:
-        for module in places:
-            module.answer_rows = chosen
+    with mock.patch.object(frames, "answer_rows", chosen):
         yield spans
-    finally:
-        for module in places:
-            module.answer_rows = own
 
 
 def infer_frame(model: Model, frame: pd.DataFrame, compiled: bool) -> np.ndarray:

@@ -60,13 +60,9 @@ def section(run: Run) -> None:
         f"ours: the median of up to {run.size.rounds} runs over all rows; peers: the median of {run.size.sampled} "
         f"sampled rows ({run.size.sampled_pgmpy} for pgmpy), a share of them between our runs"
     )
-    run.show(Table(f"A row, by {_through()}", columns, lines, how))
+    run.show(Table("A row, by `infer_frame`", columns, lines, how))
     parts(run)
     cores(run)
-
-
-def _through() -> str:
-    return "`infer_frame`" if ours.has_frames() else "`batch.answer_rows` (this version has no `infer_frame`)"
 
 
 def prepare(run: Run) -> None:
@@ -91,7 +87,7 @@ def _cohort(run: Run, gaps: Gaps) -> list[list[Cell]]:
     a_row: dict[str, float] = {}
     for n_rows in run.size.rows if gaps is USUAL else (run.size.other_rows,):
         codes = _codes(run.model, n_rows, gaps)
-        given = cohort.frame(run.model, codes) if ours.has_frames() else codes
+        given = cohort.frame(run.model, codes)
         wanted = {name: c for name, c in ours.paths().items() if a_row.get(name, 0) * n_rows <= run.size.long_s}
         run.note(f"{gaps.name}, {n_rows} rows")
         seconds, theirs = _race(run, codes, given, wanted)
@@ -123,19 +119,13 @@ def _race(
     for i, some in enumerate(np.array_split(sample, run.size.rounds)):
         for name, compiled in wanted.items():
             if i == 0 or sum(laps[name]) < run.size.long_s / 10:
-                lap, answers[name] = seconds_of(lambda c=compiled: _all_rows(run.model, given, c))
+                lap, answers[name] = seconds_of(lambda c=compiled: ours.infer_frame(run.model, given, c))
                 laps[name].append(lap)
         for peer in ASKED:
             most = -(-run.size.sampled_pgmpy // run.size.rounds) if peer == "pgmpy" else len(some)
             theirs[peer] += _ask(run, peer, codes, some[:most], answers)
     medians = {name: statistics.median(values) if values else None for name, values in theirs.items()}
     return {name: statistics.median(values) for name, values in laps.items()}, medians
-
-
-def _all_rows(model: Model, given: object, compiled: bool) -> np.ndarray:
-    if ours.has_frames():
-        return ours.infer_frame(model, given, compiled)
-    return ours.answer_rows(model, given, compiled)
 
 
 def _ask(run: Run, peer: str, codes: Codes, sample: Sequence[int], answers: Mapping[str, np.ndarray]) -> list[float]:
@@ -154,8 +144,6 @@ def _ask(run: Run, peer: str, codes: Codes, sample: Sequence[int], answers: Mapp
 
 def parts(run: Run) -> None:
     """Split the time of `infer_frame` into before, in and after the engine, by the kind of the cells."""
-    if not ours.has_frames():
-        return
     codes = _codes(run.model, run.size.other_rows, USUAL)
     name, compiled = next(iter(ours.paths().items()))
     lines: list[list[Cell]] = []
@@ -217,9 +205,6 @@ def memory(run: Run) -> None:
         `/proc/self/clear_refs`; elsewhere the peak since its start is taken), calls `infer_frame` and reads the peak
         again. The answer, a column of numbers a cause, is part of the peak.""",
     )
-    if not ours.has_frames():
-        run.show(Table("Peak over the input", {"": "text"}, [["this version has no `infer_frame`"]]))
-        return
     expected_s = _expected_s(run)
     if expected_s > 4 * run.size.long_s:
         run.show(Table("Peak over the input", {"": "text"}, [[f"not run: some {expected_s:.0f} s"]]))

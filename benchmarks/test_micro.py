@@ -48,7 +48,6 @@ def test_rows(benchmark: Benchmark, model: Model, codes: Codes, way: str) -> Non
 
 
 @pytest.mark.parametrize("kind", cohort.KINDS)
-@pytest.mark.skipif(not ours.has_frames(), reason="this version has no infer_frame")
 def test_frame(benchmark: Benchmark, model: Model, codes: Codes, kind: str) -> None:
     """A frame of rows, by the kind of its cells."""
     frame = cohort.frame(model, codes, kind)

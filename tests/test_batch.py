@@ -414,6 +414,20 @@ def test_kernel_is_used_where_it_is_worth_its_start(
     assert (batch._kernel(engine, rows, None) is not None) == expected
 
 
+def test_rows_count_towards_the_kernel_from_one_batch_to_the_next(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A table that comes in chunks is worth compiling for as one that comes whole; a message says what takes so long."""
+    monkeypatch.setattr(compiled, "is_ready", lambda: False)
+    engine = pickle.loads(pickle.dumps(load_model("twitch").engine))
+    chunk = batch.COMPILED_FROM // 2
+    assert batch._kernel(engine, chunk, None) is None
+    assert batch._kernel(engine, batch.LOADED_FROM - 1, None) is None
+    assert caplog.messages == []
+    assert batch._kernel(engine, chunk, None) is not None
+    assert [message.split(",")[0] for message in caplog.messages] == ["compiling the kernel for tables"]
+
+
 def test_without_numba_a_message_says_once_what_is_faster(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

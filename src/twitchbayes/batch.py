@@ -26,9 +26,11 @@ Advance = Callable[[int], None]
 
 CHUNK_ROWS = 1 << 17  # distinct rows answered at once: bounds what is kept beside the answer
 NUMPY_ROWS = 1 << 14  # of them in NumPy, which is slow enough for a chunk to show no progress
-# Fewer distinct rows are sooner answered in NumPy than the kernel is loaded, or compiled for the first time.
+# Fewer distinct rows are sooner answered in NumPy than the kernel is loaded.
 LOADED_FROM = 3_000
-COMPILED_FROM = 30_000
+# Compiling it costs about what so many rows take in NumPy. So it is compiled once that much has been spent: then all
+# together never takes more than twice what it had to.
+COMPILED_FROM = 100_000
 PRIME = np.uint64(0x9E3779B97F4A7C15)  # 2^64 over the golden ratio: spreads bits in multiplicative hashing
 
 log = logging.getLogger("twitchbayes")
@@ -152,8 +154,12 @@ def _kernel(engine: Engine, n_rows: int, compiled: bool | None) -> Kernel | None
         return None
     from twitchbayes.compiled import Kernel, is_ready
 
-    if compiled is None and n_rows < COMPILED_FROM and not is_ready():
-        return None
+    if compiled is None and not is_ready():
+        waited = engine.kept("rows that a kernel would have answered", lambda: [0])
+        waited[0] += n_rows
+        if waited[0] < COMPILED_FROM:
+            return None
+        log.warning("compiling the kernel for tables, which takes some seconds; it is kept for later where it can be")
     kernel: Kernel = engine.kept("kernel", lambda: Kernel(engine.network))
     return kernel
 
