@@ -213,7 +213,7 @@ def test_a_read_only_installation_is_no_obstacle(monkeypatch: pytest.MonkeyPatch
 def test_kernel_is_compiled_again_where_another_file_has_changed() -> None:
     """The source of the other compiled files is part of what the compiled code is kept under."""
     source = kernel.answer_rows.py_func.__closure__[0].cell_contents
-    for function in ("def lay_chain(", "def read_findings(", "def new_scratch("):
+    for function in ("def lay_chain(", "def read_findings(", "def new_scratch(", "def move_back("):
         assert function in source
 
 

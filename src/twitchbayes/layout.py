@@ -62,6 +62,7 @@ NEVER = -1
 CONTRADICTED = 2  # what is known of a cause that is present, and of which a certain finding is absent
 ROOM = 1 << 21  # numbers that a row may keep of the states on its way: 16 MB, twice
 CHAIN_ROOM = 1 << 16  # cells of all steps of a chain
+SMALL = 1e-100  # a product below it goes into a logarithm, a state below it is scaled
 MAX_OPEN = 14  # slots open at once; with more, enumerating the causes in NumPy is as quick
 
 # No reference is counted: nothing is allocated in compiled code here, and counting would cost more than the sums.

@@ -30,6 +30,7 @@ from twitchbayes.layout import (
     SCALE,
     SLOT_LEFT,
     SLOTS,
+    SMALL,
     SPARED,
     START,
     STATED,
@@ -45,7 +46,6 @@ from twitchbayes.layout import (
 
 __all__ = ["is_left_out", "lay_slots", "order_by_contexts", "order_for_row", "read_findings"]
 
-SMALL = 1e-100
 TOO_SMALL = 1e-250  # nearer to the smallest double than this, digits may be lost
 
 
