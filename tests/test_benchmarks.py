@@ -186,9 +186,9 @@ def test_long_reasons_stand_below_the_table() -> None:
 
 def test_paths_are_put_back() -> None:
     """Whatever way of answering rows was chosen for a measurement, the library's own is there afterwards."""
-    from twitchbayes import batch
+    from twitchbayes import frames
 
-    own = batch.answer_rows
+    own = frames.answer_rows
     with ours.path(compiled=False):
-        assert batch.answer_rows is not own
-    assert batch.answer_rows is own
+        assert frames.answer_rows is not own
+    assert frames.answer_rows is own
