@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from twitchbayes.engine import Answer, Engine
 from twitchbayes.groups import Codes
+from twitchbayes.network import Parameters
 
 if TYPE_CHECKING:
     from twitchbayes.compiled import Kernel
@@ -56,6 +57,7 @@ def answer_rows(
     engine: Engine,
     codes: Codes,
     *,
+    parameters: Parameters | None = None,
     compiled: bool | None = None,
     advance: Advance | None = None,
     into: Floats | None = None,
@@ -66,6 +68,8 @@ def answer_rows(
     ----------
     codes : ndarray of int8, shape (n_rows, n_columns)
         State of each of `engine.network.columns`, by number; -1 where it is unknown.
+    parameters : Parameters, optional
+        One parameter set for all rows; the network's own otherwise.
     compiled : bool, optional
         Whether to use the compiled kernel (extra `fast`); where it is left out, if it is installed and
         the batch is worth its start-up.
@@ -88,7 +92,7 @@ def answer_rows(
     for i in range(0, len(starts), CHUNK_ROWS):
         chunk = slice(i, i + CHUNK_ROWS)
         rows, copies = order[starts[chunk]], ends[chunk] - starts[chunk]
-        part, reasons = _answer_distinct(engine, kernel, codes[rows], _in_rows(advance, copies))
+        part, reasons = _answer_distinct(engine, kernel, codes[rows], parameters, _in_rows(advance, copies))
         everyone = order[starts[chunk][0] : ends[chunk][-1]]
         if len(everyone) == len(rows):
             answer.put(everyone, part)
@@ -115,29 +119,33 @@ def _in_rows(advance: Advance | None, copies: Ints) -> Advance | None:
 
 
 def _answer_distinct(
-    engine: Engine, kernel: Kernel | None, codes: Codes, advance: Advance | None
+    engine: Engine, kernel: Kernel | None, codes: Codes, parameters: Parameters | None, advance: Advance | None
 ) -> tuple[Answer, dict[int, str]]:
     """Answer a chunk of distinct rows; returns the rows that are refused too, with the reason."""
     if kernel is None:
-        return _answer_in_numpy(engine, codes, advance)
+        return _answer_in_numpy(engine, codes, parameters, advance)
     resolved, open_members, possible = engine.groups.resolve(codes)
-    answer, answered = kernel.run(resolved, open_members, np.flatnonzero(possible), advance=advance)
+    answer, answered = kernel.run(
+        resolved, open_members, np.flatnonzero(possible), parameters=parameters, advance=advance
+    )
     left = np.flatnonzero(~answered)
     if advance is not None and not possible.all():
         advance(int((~possible).sum()))
     if not left.size:
         return answer, {}
-    rest, refused = engine.run_rows(codes[left])
+    rest, refused = engine.run_rows(codes[left], parameters)
     answer.put(left, rest)
     return answer, {int(left[row]): reason for row, reason in refused.items()}
 
 
-def _answer_in_numpy(engine: Engine, codes: Codes, advance: Advance | None) -> tuple[Answer, dict[int, str]]:
+def _answer_in_numpy(
+    engine: Engine, codes: Codes, parameters: Parameters | None, advance: Advance | None
+) -> tuple[Answer, dict[int, str]]:
     answer = Answer.blank(len(codes), len(engine.network.causes))
     refused: dict[int, str] = {}
     for start in range(0, len(codes), NUMPY_ROWS):
         rows = slice(start, start + NUMPY_ROWS)
-        part, reasons = engine.run_rows(codes[rows])
+        part, reasons = engine.run_rows(codes[rows], parameters)
         answer.put(rows, part)
         refused |= {start + row: reason for row, reason in reasons.items()}
         if advance is not None:

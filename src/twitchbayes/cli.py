@@ -13,9 +13,10 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from twitchbayes import __version__
+from twitchbayes.commands import add_model, chosen_model, names, print_json
 from twitchbayes.consistency import Implied
 from twitchbayes.display import DISCLAIMER
 from twitchbayes.errors import InvalidEvidenceError, InvalidValueError, ModelTableError, TwitchbayesError
@@ -101,7 +102,7 @@ def _parser() -> argparse.ArgumentParser:
         help="uncertain evidence: likelihood ratio present : absent",
     )
     infer.add_argument("--engine", choices=("numpy", "pgmpy"), default="numpy", help="pgmpy is slow, to check by")
-    _add_model(infer)
+    add_model(infer)
     infer.set_defaults(run=_infer)
 
     _add_score(commands.add_parser("score", help="the posteriors of every case of a file, into another one"))
@@ -125,7 +126,7 @@ def _parser() -> argparse.ArgumentParser:
 
     export = commands.add_parser("export", help="write the network as .bif, .xmlbif, .xdsl, .net or .uai")
     export.add_argument("file", help="where to write; the suffix chooses the format")
-    _add_model(export)
+    add_model(export)
     export.set_defaults(run=_export)
     return parser
 
@@ -133,9 +134,9 @@ def _parser() -> argparse.ArgumentParser:
 def _add_score(score: argparse.ArgumentParser) -> None:
     score.add_argument("file", help="a case a row: .csv, .tsv (or .gz of them), .parquet, .arrow; - is CSV from a pipe")
     score.add_argument("-o", "--output", default=STREAM, metavar="FILE", help="likewise; CSV to the terminal otherwise")
-    score.add_argument("--keep", type=_names, default=(), metavar="COL[,COL]", help="columns to put before the answers")
+    score.add_argument("--keep", type=names, default=(), metavar="COL[,COL]", help="columns to put before the answers")
     score.add_argument("--keep-all", action="store_true", help="put all columns before the answers")
-    score.add_argument("--ignore", type=_names, default=(), metavar="COL[,COL]", help="columns to pass over")
+    score.add_argument("--ignore", type=names, default=(), metavar="COL[,COL]", help="columns to pass over")
     score.add_argument(
         "--on-error",
         choices=("raise", "null"),
@@ -146,29 +147,13 @@ def _add_score(score: argparse.ArgumentParser) -> None:
     score.add_argument("--resume", action="store_true", help="keep what is done if interrupted, and go on from there")
     score.add_argument("--force", action="store_true", help="replace the output if it is there already")
     score.add_argument("--progress", action=argparse.BooleanOptionalAction, help="a bar (default: on a terminal)")
-    _add_model(score)
+    add_model(score)
     score.set_defaults(run=_score)
-
-
-def _names(text: str) -> tuple[str, ...]:
-    return tuple(name.strip() for name in text.split(","))
-
-
-def _add_model(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--model", default="twitch", help="a shipped model or a folder of tables (default: twitch)")
-    command.add_argument("--population", help="a setting of the model, whose priors are laid over its own")
-    command.add_argument("--priors", metavar="CSV", help="priors laid over the model's own")
-    command.add_argument("--json", action="store_true", help="print JSON")
-
-
-def _model(options: argparse.Namespace) -> Model:
-    model = load_model(options.model, population=options.population)
-    return model.with_priors(options.priors) if options.priors else model
 
 
 def _infer(options: argparse.Namespace) -> int:
     ratios = read_items(options.virtual)
-    posterior = _model(options).infer(
+    posterior = chosen_model(options).infer(
         read_items(options.evidence),
         virtual_evidence={n: _ratio(n, r) for n, r in ratios.items()},
         engine=options.engine,
@@ -191,7 +176,7 @@ def _score(options: argparse.Namespace) -> int:
     if options.resume and STREAM in {options.file, options.output}:
         message = "--resume needs a file to read and a file to write (-o FILE)"
         raise InvalidValueError(message)
-    model = _model(options)
+    model = chosen_model(options)
     with _piped(options) as (source, target):
         try:
             done = score.score_file(
@@ -247,7 +232,7 @@ def _told(done: Scored, options: argparse.Namespace) -> str:
 def _models(options: argparse.Namespace) -> int:
     infos = list_models()
     if options.json:
-        _print_json([info._asdict() for info in infos])
+        print_json([info._asdict() for info in infos])
         return 0
     for info in infos:
         settings = f"  (populations: {', '.join(info.populations)})" if info.populations else ""
@@ -262,14 +247,14 @@ def _check(options: argparse.Namespace) -> int:
     except ModelTableError as error:
         if not options.json:
             raise
-        _print_json({"problems": [p._asdict() for p in error.problems], "scenarios": [], "facts": []})
+        print_json({"problems": [p._asdict() for p in error.problems], "scenarios": [], "facts": []})
         return BAD_INPUT
     wrong = [outcome for outcome in outcomes if outcome.holds != outcome.expected]
     off = [fact for fact in facts if fact.inside != fact.expected]
     status = FAILED_CHECK if wrong or off else 0
     if options.json:
         rows = {"scenarios": [o._asdict() for o in outcomes], "facts": [fact._asdict() for fact in facts]}
-        _print_json({"problems": [], "fingerprint": model.fingerprint, **rows})
+        print_json({"problems": [], "fingerprint": model.fingerprint, **rows})
         return status
     _print_check(model, outcomes, facts)
     for o in wrong:
@@ -296,20 +281,16 @@ def _card(options: argparse.Namespace) -> int:
     model = load_model(options.folder)
     path = model.card(options.output or f"{model.name}.md")
     if options.json:
-        _print_json({"file": str(path), "picture": str(path.with_suffix(".svg"))})
+        print_json({"file": str(path), "picture": str(path.with_suffix(".svg"))})
     else:
         print(f"wrote {path} and {path.with_suffix('.svg')}")
     return 0
 
 
 def _export(options: argparse.Namespace) -> int:
-    path = _model(options).export(Path(options.file))
+    path = chosen_model(options).export(Path(options.file))
     if options.json:
-        _print_json({"file": str(path), "bytes": path.stat().st_size})
+        print_json({"file": str(path), "bytes": path.stat().st_size})
     else:
         print(f"wrote {path} ({path.stat().st_size} bytes)")
     return 0
-
-
-def _print_json(value: Any) -> None:
-    print(json.dumps(value, indent=2, allow_nan=False))

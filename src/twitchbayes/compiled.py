@@ -33,7 +33,7 @@ from twitchbayes.layout import (
     Shape,
     new_scratch,
 )
-from twitchbayes.network import Network
+from twitchbayes.network import Network, Parameters
 
 __all__ = ["Kernel", "is_ready", "numbers_of", "shape_of"]
 
@@ -45,7 +45,7 @@ OWN_ORDER_SLOTS = 8  # with fewer an order of the row's own costs more than it s
 
 
 class Kernel:
-    """The compiled kernel for one network and its own parameters.
+    """The compiled kernel for one network.
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ class Kernel:
         self.network = network
         self.threads = threads or _threads()
         self._shape = shape_of(network)
-        self._numbers = numbers_of(network)
+        self._numbers = numbers_of(network, network.parameters)
         self._local = threading.local()
 
     def run(
@@ -67,6 +67,7 @@ class Kernel:
         open_members: NDArray[np.bool_],
         rows: Ints,
         *,
+        parameters: Parameters | None = None,
         advance: Callable[[int], None] | None = None,
     ) -> tuple[Answer, NDArray[np.bool_]]:
         """Answer some rows of a batch.
@@ -77,6 +78,8 @@ class Kernel:
             As `Groups.resolve` returns them.
         rows : ndarray of int64
             Numbers of the rows to answer, those with equal contexts next to each other.
+        parameters : Parameters, optional
+            One parameter set; the network's own otherwise.
         advance : callable, optional
             Is told how many more rows are done.
 
@@ -91,13 +94,12 @@ class Kernel:
         n_rows, n_causes = len(codes), len(self.network.causes)
         causes, rest = np.zeros((n_rows, n_causes)), np.zeros((n_rows, 3))
         status = np.zeros(n_rows, dtype=np.int64)
+        numbers = self._numbers if parameters is None else numbers_of(self.network, parameters)
         tasks = [rows[i : i + ROWS_A_TASK] for i in range(0, len(rows), ROWS_A_TASK)]
 
         def work(task: Ints) -> int:
             scratch = self._scratch()
-            answer_rows(
-                self._shape, self._numbers, scratch, codes, open_members, task, causes, rest, status, OWN_ORDER_SLOTS
-            )
+            answer_rows(self._shape, numbers, scratch, codes, open_members, task, causes, rest, status, OWN_ORDER_SLOTS)
             return len(task)
 
         # The first call compiles, in this thread alone.
@@ -184,9 +186,9 @@ def shape_of(network: Network) -> Shape:
     )
 
 
-def numbers_of(network: Network) -> Numbers:
-    """Return the numbers of a network's own parameters, in the order of `shape_of`."""
-    parameters, index = network.parameters, network.index
+def numbers_of(network: Network, parameters: Parameters) -> Numbers:
+    """Return the numbers of one parameter set, the first, in the order of `shape_of`."""
+    index = network.index
     _, users, active = index.activation_cells
     _, effects, found = index.link_cells
     by_cause, by_finding = np.argsort(users, kind="stable"), np.argsort(found, kind="stable")

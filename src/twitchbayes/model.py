@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from twitchbayes import card, consistency, red_flags
 from twitchbayes import knowledge as knowledge_module
 from twitchbayes import priors as priors_module
+from twitchbayes.beliefs import Beliefs
 from twitchbayes.conflict import impossible
 from twitchbayes.engine import Engine, Runs, answer
 from twitchbayes.errors import InvalidValueError, ModelNotFoundError, did_you_mean
@@ -73,6 +74,11 @@ class Model:
     def words(self) -> Words:
         """The words in which evidence may be given, and what each of them means."""
         return self._words
+
+    @cached_property
+    def beliefs(self) -> Beliefs:
+        """How sure the tables are of each number: the distributions that their intervals stand for."""
+        return Beliefs.of(self.knowledge, self.network)
 
     @property
     def name(self) -> str:

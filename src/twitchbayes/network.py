@@ -116,6 +116,35 @@ class Network:
         """
         return self.index.parameters(np.atleast_2d(np.asarray(values, dtype=np.float64)))
 
+    def with_net(self, values: Floats) -> Parameters:
+        """Return the parameters for other values, in which every link is a net link probability.
+
+        Parameters
+        ----------
+        values : ndarray, shape (n_sets, n_priors + n_links)
+        """
+        return self.index.parameters(np.atleast_2d(np.asarray(values, dtype=np.float64)), net=True)
+
+    def to_net(self, values: Floats) -> Floats:
+        """Return values with the compound links turned into net ones, by the leaks of the network's own numbers.
+
+        Parameters
+        ----------
+        values : ndarray, shape (n_sets, n_priors + n_links)
+            Values of the rows, or bounds of their intervals.
+        """
+        rows, leaks = self.index.compound_leaks
+        net, leak = values.copy(), self.numbers[0, leaks]
+        net[:, rows] = (values[:, rows] - leak) / np.where(leak < 1, 1 - leak, 1)
+        return net
+
+    def from_net(self, net: Floats) -> Floats:
+        """Return the values of the rows for these net ones, by the leaks among them: (n_sets, n_numbers)."""
+        rows, leaks = self.index.compound_leaks
+        values, leak = net.copy(), net[:, leaks]
+        values[:, rows] = leak + net[:, rows] * (1 - leak)
+        return values
+
 
 @dataclass(frozen=True, slots=True)
 class ParameterIndex:
@@ -129,17 +158,30 @@ class ParameterIndex:
     compound: NDArray[np.bool_]
     shape: tuple[int, int, int]
 
-    def parameters(self, values: Floats) -> Parameters:
-        """Place `values` (n_sets, n_numbers) into the arrays, compound links turned into net ones."""
+    @property
+    def compound_leaks(self) -> tuple[Ints, Ints]:
+        """The rows of compound links, and for each the row of its child's leak."""
+        rows, causes, _ = self.activation_cells
+        found, _, findings = self.link_cells
+        # A compound link is allowed only where the leak is a single number.
+        single = np.array([leaks.flat[0] for leaks in self.cause_rows], dtype=np.int64)
+        everyone = np.concatenate([rows, found])
+        leaks = np.concatenate([single[causes], self.leak_rows[findings]])
+        compound = self.compound[everyone]
+        return everyone[compound], leaks[compound]
+
+    def parameters(self, values: Floats, *, net: bool = False) -> Parameters:
+        """Place `values` (n_sets, n_numbers) into the arrays, compound links turned into net ones unless they are."""
         n_contexts, n_causes, n_findings = self.shape
         cause_leaks = tuple(values[:, rows] for rows in self.cause_rows)
         # A compound link is allowed only where the leak is a single number.
         single = np.stack([leak.reshape(len(values), -1)[:, 0] for leak in cause_leaks], axis=1)
         finding_leaks = values[:, self.leak_rows]
         _, causes, _ = self.activation_cells
-        activation = self._net(values, self.activation_cells, single[:, causes], (n_causes, n_contexts))
+        compound = self.compound & (not net)
+        activation = _net(values, compound, self.activation_cells, single[:, causes], (n_causes, n_contexts))
         _, _, findings = self.link_cells
-        links = self._net(values, self.link_cells, finding_leaks[:, findings], (n_causes, n_findings))
+        links = _net(values, compound, self.link_cells, finding_leaks[:, findings], (n_causes, n_findings))
         return Parameters(
             context_tables=tuple(_table(values, rows) for rows in self.context_rows),
             cause_leaks=tuple(map(_read_only, cause_leaks)),
@@ -149,21 +191,6 @@ class ParameterIndex:
             log_no_activation=activation[1],
             log_no_links=links[1],
         )
-
-    def _net(
-        self, values: Floats, cells: tuple[Ints, Ints, Ints], leak: Floats, shape: tuple[int, int]
-    ) -> tuple[Floats, Floats]:
-        """Return net links and ln(1 - link), each (n_sets, *shape); `leak` (n_sets, n_cells) is the child's."""
-        rows, first, second = cells
-        net, log_no = np.zeros((2, len(values), *shape))
-        p, compound = values[:, rows], self.compound[rows]
-        room = np.where(leak < 1, 1 - leak, 1)
-        q = np.where(compound, (p - leak) / room, p)
-        with np.errstate(divide="ignore"):  # ln 0 = -inf is right: a certain link leaves no survivor
-            # 1 - q = (1 - p) / (1 - leak) keeps its digits where q is nearly 1.
-            log_no[:, first, second] = np.where(compound & (q > 0.5), np.log1p(-p) - np.log(room), np.log1p(-q))
-        net[:, first, second] = q
-        return _read_only(net), _read_only(log_no)
 
 
 def compile_network(knowledge: Knowledge) -> Network:
@@ -235,6 +262,22 @@ def _index(
         compound=np.array([False] * offset + [_is_compound(link) for link in knowledge.links]),
         shape=(len(contexts), len(causes), len(findings)),
     )
+
+
+def _net(
+    values: Floats, compound: NDArray[np.bool_], cells: tuple[Ints, Ints, Ints], leak: Floats, shape: tuple[int, int]
+) -> tuple[Floats, Floats]:
+    """Return net links and ln(1 - link), each (n_sets, *shape); `leak` (n_sets, n_cells) is the child's."""
+    rows, first, second = cells
+    net, log_no = np.zeros((2, len(values), *shape))
+    p, compound = values[:, rows], compound[rows]
+    room = np.where(leak < 1, 1 - leak, 1)
+    q = np.where(compound, (p - leak) / room, p)
+    with np.errstate(divide="ignore"):  # ln 0 = -inf is right: a certain link leaves no survivor
+        # 1 - q = (1 - p) / (1 - leak) keeps its digits where q is nearly 1.
+        log_no[:, first, second] = np.where(compound & (q > 0.5), np.log1p(-p) - np.log(room), np.log1p(-q))
+    net[:, first, second] = q
+    return _read_only(net), _read_only(log_no)
 
 
 def _is_compound(link: Link) -> bool:

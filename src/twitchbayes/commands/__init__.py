@@ -1,0 +1,35 @@
+"""The commands of `twitchbayes`: each module adds some to the parser, and this one has what they share."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from typing import Any
+
+from twitchbayes.model import Model, load_model
+
+__all__ = ["add_model", "chosen_model", "names", "print_json"]
+
+
+def add_model(command: argparse.ArgumentParser) -> None:
+    """Add the options that choose a model, and `--json`."""
+    command.add_argument("--model", default="twitch", help="a shipped model or a folder of tables (default: twitch)")
+    command.add_argument("--population", help="a setting of the model, whose priors are laid over its own")
+    command.add_argument("--priors", metavar="CSV", help="priors laid over the model's own")
+    command.add_argument("--json", action="store_true", help="print JSON")
+
+
+def chosen_model(options: argparse.Namespace) -> Model:
+    """Return the model that the options of `add_model` choose."""
+    model = load_model(options.model, population=options.population)
+    return model.with_priors(options.priors) if options.priors else model
+
+
+def names(text: str) -> tuple[str, ...]:
+    """Return the names of an option that lists some, separated by commas."""
+    return tuple(name.strip() for name in text.split(","))
+
+
+def print_json(value: Any) -> None:
+    """Print plain values as JSON."""
+    print(json.dumps(value, indent=2, allow_nan=False))
