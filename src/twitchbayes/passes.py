@@ -1,4 +1,4 @@
-"""Cases to learn from, gone through once for every step: what they count under some numbers, and how they were found."""
+"""Cases to learn from: what they count under some numbers, and how they came to be in the table."""
 
 from __future__ import annotations
 
