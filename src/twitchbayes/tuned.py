@@ -42,6 +42,7 @@ def kinds_of(model: Model) -> NDArray[np.str_]:
 
 
 def report_of(model: Model, priors: Priors, last: Pass, sizes: Floats) -> pd.DataFrame:
+    """Return what became of every number, a row each; see `Tuning.report`."""
     import pandas as pd
 
     beliefs, knowledge = model.beliefs, model.knowledge
@@ -96,6 +97,7 @@ def _is_news(old: Floats, new: Floats, before: Floats, after: Floats) -> Bools:
 
 
 def history_of(fit: Fit) -> pd.DataFrame:
+    """Return the steps, a row each."""
     import pandas as pd
 
     return pd.DataFrame(fit.steps, columns=list(Step._fields))
@@ -154,6 +156,7 @@ def _cells(row: Row, number: Any, source: str) -> dict[str, str]:
 
 
 def notes_on(model: Model, cohort: Cohort, report: pd.DataFrame, fit: Fit, cases: Mapping[str, Any]) -> list[str]:
+    """Return what anyone should know who uses the result, in sentences."""
     notes = []
     selected = cases["selected_by"]
     if selected:
