@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from twitchbayes.frames import Columns, OnError, Progress
     from twitchbayes.priors import Change, PriorsLike
+    from twitchbayes.simulation import Missing, Numbers
 
 __all__ = ["Model", "ModelInfo", "infer", "list_models", "load_model"]
 
@@ -250,6 +251,69 @@ class Model:
         """
         infer = _frame_door(frame)
         return infer(self, frame, columns=columns, keep=keep, ignore=ignore, on_error=on_error, progress=progress)
+
+    def simulate(
+        self,
+        n: int,
+        seed: int = 0,
+        *,
+        missing: Missing = 0.0,
+        given: Mapping[str, Any] | None = None,
+        parameters: Numbers = "tables",
+        causes: bool = True,
+    ) -> pd.DataFrame:
+        """Return cases drawn from the model: the population as its tables describe it.
+
+        Parameters
+        ----------
+        n : int
+            Number of cases, 1 or more.
+        seed : int, default 0
+            The same seed gives the same cases, and a longer table begins with a shorter one.
+        missing : float or mapping of str to float, default 0
+            Share of the cells that are made missing, each by chance and by itself: a number for all
+            contexts and findings, or a mapping of a variable or of a role ("context", "cause",
+            "finding") to a number; that of a variable goes before that of its role.
+        given : mapping of str to value, optional
+            Evidence, in the words of `infer`, that every case has and that is never missing: other
+            cases are thrown away. Nothing is assumed beside it; where the cases are of people who
+            twitch, give `{"twitching": True}`.
+        parameters : {"tables", "drawn"}, default "tables"
+            "drawn" draws one parameter set from `beliefs`, with the same seed, for the whole table;
+            `simulation.drawn_parameters(model, seed)` is that set.
+        causes : bool, default True
+            Whether the table has the columns of the causes.
+
+        Returns
+        -------
+        pandas.DataFrame
+            A row a case, a categorical column a variable: contexts, causes, findings. Binary variables
+            are "yes" or "no", others have their states; a variable in bands has the band, since
+            the model says nothing of the numbers within. Missing cells are NaN. `infer_frame`,
+            `score` and whatever else reads cases reads it back as the same states.
+
+        Raises
+        ------
+        UnknownVariableError, InvalidValueError, InvalidEvidenceError
+            If an argument is wrong, or what is given is so rare that more than 200 million cases would
+            have to be drawn.
+        ImpossibleEvidenceError
+            If what is given has probability 0.
+
+        References
+        ----------
+        Henrion, Propagating uncertainty in Bayesian networks by probabilistic logic sampling (UAI 1986).
+
+        Examples
+        --------
+        >>> import twitchbayes
+        >>> cases = twitchbayes.load_model("twitch").simulate(3, seed=1, given={"twitching": True}, missing=0.2)
+        >>> len(cases), set(cases["twitching"])
+        (3, {'yes'})
+        """
+        from twitchbayes.simulation import simulate
+
+        return simulate(self, n, seed, missing=missing, given=given, parameters=parameters, causes=causes)
 
     def _runs(self, engine: str) -> Runs:
         if engine == "numpy":
