@@ -30,6 +30,8 @@ class Cases:
     table : narwhals.DataFrame
     names : mapping of column to str
         Columns of the table that are evidence, to the variable or group that each says something of.
+    unreadable_is_unknown : bool, default False
+        Whether a cell that cannot be read says nothing, rather than making its row faulty.
 
     Attributes
     ----------
@@ -37,27 +39,54 @@ class Cases:
         State of each of `Network.columns`, by number; -1 where unknown and throughout faulty rows.
     faulty : ndarray of bool, shape (n_rows,)
         Rows with a cell that cannot be read, or cells that contradict each other.
+    contradictory : ndarray of bool, shape (n_rows,)
+        Those of them with cells that contradict each other.
     n_faults : int
         Cells that cannot be read, and rows that contradict themselves.
+    n_unknown : int
+        Cells that cannot be read and were taken as unknown.
     """
 
-    def __init__(self, words: Words, table: nw.DataFrame[Any], names: Mapping[Any, str]) -> None:
+    def __init__(
+        self,
+        words: Words,
+        table: nw.DataFrame[Any],
+        names: Mapping[Any, str],
+        *,
+        unreadable_is_unknown: bool = False,
+    ) -> None:
         self._words, self._table, self._names = words, table, names
+        self._lenient = unreadable_is_unknown
         self.codes = np.full((len(table), len(words.columns)), -1, dtype=np.int8)
         self.faulty = np.zeros(len(table), dtype=bool)
-        self._contradictory = np.zeros(len(table), dtype=bool)
+        self.contradictory = np.zeros(len(table), dtype=bool)
         self._bad_columns: list[Any] = []
         self._written: set[int] = set()
-        self.n_faults = 0
+        self.n_faults = self.n_unknown = 0
         for column in names:
             self._read(column)
-        self._contradictory |= words.complete(self.codes, names.values())
-        self.n_faults += int(self._contradictory.sum())
-        self.faulty |= self._contradictory
+        self.contradictory |= words.complete(self.codes, names.values())
+        self.n_faults += int(self.contradictory.sum())
+        self.faulty |= self.contradictory
         self.codes[self.faulty] = -1
 
     def __len__(self) -> int:
         return len(self.codes)
+
+    @property
+    def table(self) -> nw.DataFrame[Any]:
+        """The table that the cases are read from."""
+        return self._table
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The variables and groups that the table has a column for."""
+        return tuple(self._names.values())
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the columns of `codes`."""
+        return self._words.columns
 
     def case(self, row: int) -> Evidence:
         """Return one row as the evidence that it is."""
@@ -79,7 +108,7 @@ class Cases:
             for row, label, place in zip(rows.tolist(), labels, ids.tolist(), strict=True):
                 if message := messages[place]:
                     found.append((row, Fault(label, column, values[place], message)))
-        found += self._contradictions(rows[self._contradictory[rows]])
+        found += self._contradictions(rows[self.contradictory[rows]])
         return sorted(found, key=lambda item: item[0])
 
     def _read(self, column: Any) -> None:
@@ -95,8 +124,10 @@ class Cases:
                 states[i] = self._words.numbers(name, value)
             except TwitchbayesError:
                 bad[i] = True
-        if bad.any():
-            wrong = bad[ids]
+        wrong = bad[ids]
+        if self._lenient:
+            self.n_unknown += int(wrong.sum())
+        elif wrong.any():
             self._bad_columns.append(column)
             self.n_faults += int(wrong.sum())
             self.faulty |= wrong
@@ -108,7 +139,7 @@ class Cases:
         if place in self._written:
             earlier = self.codes[:, place]
             known = states != -1
-            self._contradictory |= known & (earlier != -1) & (earlier != states)
+            self.contradictory |= known & (earlier != -1) & (earlier != states)
             states = np.where(known, states, earlier)
         self.codes[:, place] = states
         self._written.add(place)

@@ -156,15 +156,23 @@ class Fault(NamedTuple):
 class InvalidFrameError(TwitchbayesError, ValueError):
     """Rows of a frame that have no answer; `faults` holds the first faults, `n_faults` and `n_rows` count all."""
 
-    def __init__(self, faults: Sequence[Fault], *, n_faults: int, n_rows: int, of_rows: int) -> None:
+    def __init__(
+        self,
+        faults: Sequence[Fault],
+        *,
+        n_faults: int,
+        n_rows: int,
+        of_rows: int,
+        wanted: str = "answered",
+        advice: str = 'on_error="null" gives such rows nulls, and the reason in a column.',
+    ) -> None:
         self.faults = tuple(faults)
         self.n_faults = n_faults
         self.n_rows = n_rows
         self.of_rows = of_rows
-        head = f"{_count(n_rows, 'row')} of {of_rows:,} cannot be answered ({_count(n_faults, 'fault')}):"
+        head = f"{_count(n_rows, 'row')} of {of_rows:,} cannot be {wanted} ({_count(n_faults, 'fault')}):"
         more = n_faults - len(self.faults)
         lines = [head, *map(str, self.faults), *([f"... and {_count(more, 'more fault')}"] if more else [])]
-        advice = 'on_error="null" gives such rows nulls, and the reason in a column.'
         super().__init__("\n  ".join(lines) + f"\n{advice}")
 
 

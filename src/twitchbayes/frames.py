@@ -26,9 +26,10 @@ from twitchbayes.errors import (
 )
 
 if TYPE_CHECKING:
+    from twitchbayes.evidence import Words
     from twitchbayes.model import Model
 
-__all__ = ["Columns", "OnError", "Progress", "infer_frame", "output_columns"]
+__all__ = ["Columns", "OnError", "Progress", "infer_frame", "output_columns", "read_cases"]
 
 OnError: TypeAlias = Literal["raise", "null"]
 Columns: TypeAlias = Mapping[Any, str] | Sequence[Any] | None
@@ -78,6 +79,40 @@ def infer_frame(
     reasons = {row: refused.get(row, IMPOSSIBLE) for row in lost.tolist()} | _reasons(cases)
     numbers[:, list(reasons)] = np.nan
     return _joined(frame, layout, numbers, reasons)
+
+
+def read_cases(
+    words: Words,
+    frame: Any,
+    *,
+    columns: Columns = None,
+    ignore: Sequence[Any] = (),
+    unreadable_is_unknown: bool = False,
+) -> Cases:
+    """Return the rows of a pandas, polars or pyarrow table as codes, with what is wrong with them.
+
+    Parameters
+    ----------
+    words : Words
+    frame, columns, ignore
+        As for `infer_frame`.
+    unreadable_is_unknown : bool, default False
+        As for `Cases`.
+
+    Raises
+    ------
+    UnknownVariableError, InvalidValueError, InvalidEvidenceError
+        If the columns are not those of evidence.
+    """
+    import narwhals as nw
+
+    names = _names(frame)
+    faults = _repeated(names)
+    ignored = _listed(ignore, names, "ignore", faults)
+    evidence = _evidence(words.names, names, columns, [], ignored, faults)
+    _raise_all(faults)
+    table = nw.from_native(_as_table(frame), eager_only=True)
+    return Cases(words, table, evidence, unreadable_is_unknown=unreadable_is_unknown)
 
 
 def output_columns(
@@ -130,21 +165,30 @@ def _layout(
     if on_error not in {"raise", "null"}:
         message = f"on_error={on_error!r} is neither 'raise' nor 'null'"
         raise InvalidValueError(message)
-    faults: list[TwitchbayesError] = []
-    for name, count in Counter(names).items():
-        if count > 1:
-            faults.append(InvalidValueError(f"{count} columns of the frame are named {name!r}; give each its own name"))
+    faults = _repeated(names)
     kept = list(names) if keep is True else _listed(keep or (), names, "keep", faults)
     ignored = _listed(ignore, names, "ignore", faults)
     numbers = [*model.causes, *SUMMARY]
     evidence = _evidence(model.words.names, names, columns, kept, ignored, faults)
     taken = {*numbers, REASON} if on_error == "null" else set(numbers)
     faults += [_clash(name, evidence) for name in kept if name in taken]
+    _raise_all(faults)
+    return Layout(evidence, kept, numbers, on_error == "null")
+
+
+def _repeated(names: list[Any]) -> list[TwitchbayesError]:
+    return [
+        InvalidValueError(f"{count} columns of the frame are named {name!r}; give each its own name")
+        for name, count in Counter(names).items()
+        if count > 1
+    ]
+
+
+def _raise_all(faults: Sequence[TwitchbayesError]) -> None:
     if len(faults) > 1:
         raise InvalidEvidenceError(faults)
     if faults:
         raise faults[0]
-    return Layout(evidence, kept, numbers, on_error == "null")
 
 
 def _clash(name: str, evidence: Mapping[Any, str]) -> InvalidValueError:

@@ -1,0 +1,296 @@
+"""Cases with known diagnoses, from a file or a frame: what tuning learns from and evaluation is held against."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from twitchbayes import files
+from twitchbayes.cells import distinct
+from twitchbayes.errors import Fault, InvalidFrameError, InvalidValueError, TwitchbayesError, did_you_mean
+from twitchbayes.frames import read_cases
+from twitchbayes.groups import ABSENT, PRESENT, UNKNOWN, Codes
+from twitchbayes.values import is_unknown
+
+if TYPE_CHECKING:
+    from twitchbayes.cases import Cases
+    from twitchbayes.frames import Columns
+    from twitchbayes.model import Model
+
+__all__ = ["Cohort", "Labels", "OnBadCases", "read_cohort"]
+
+Labels: TypeAlias = str | Sequence[str] | None
+OnBadCases: TypeAlias = Literal["raise", "exclude", "unknown"]
+
+CHUNK_ROWS = 200_000
+SHOWN_FAULTS = 10
+ON_ERROR = ("raise", "exclude", "unknown")
+NO_CAUSE = "none"
+SEPARATORS = str.maketrans({",": ";", "|": ";"})
+
+
+@dataclass(frozen=True, slots=True)
+class Cohort:
+    """Cases that can be used, and what became of the others.
+
+    Attributes
+    ----------
+    codes : ndarray of int8, shape (n_used, n_columns)
+        State of each of `Network.columns`, by number, -1 where unknown. Known diagnoses stand in the
+        columns of the causes.
+    rows : ndarray of int64, shape (n_used,)
+        Number of each case in the table, from 0.
+    labels : tuple of str
+        Causes that the table says something of.
+    size : int
+        Cases in the table.
+    excluded : mapping of str to int
+        Reason to the number of cases left out, or, where it says so, of cells taken as unknown.
+    source : str
+        Name of the file, or what kind of frame it was.
+    sha256 : str
+        Of the bytes of the file, or of the columns and codes of a frame.
+    """
+
+    codes: Codes
+    rows: NDArray[np.int64]
+    labels: tuple[str, ...]
+    size: int
+    excluded: Mapping[str, int]
+    source: str
+    sha256: str
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+    def take(self, rows: NDArray[np.int64]) -> Cohort:
+        """Return some of the usable cases as a cohort of their own; `rows` count from 0 among them."""
+        return Cohort(
+            self.codes[rows], self.rows[rows], self.labels, len(rows), {}, f"part of {self.source}", self.sha256
+        )
+
+    def without(self, rows: NDArray[np.int64], reason: str) -> Cohort:
+        """Return the cohort without some of its usable cases, which are counted under a reason."""
+        kept = np.setdiff1d(np.arange(len(self)), rows)
+        excluded = dict(self.excluded) | ({reason: len(rows)} if len(rows) else {})
+        return Cohort(self.codes[kept], self.rows[kept], self.labels, self.size, excluded, self.source, self.sha256)
+
+
+def read_cohort(
+    model: Model,
+    cases: Any,
+    *,
+    labels: Labels = None,
+    columns: Columns = None,
+    ignore: Sequence[Any] = (),
+    on_error: OnBadCases = "raise",
+) -> Cohort:
+    """Read cases with their known diagnoses.
+
+    Parameters
+    ----------
+    cases : path, pandas or polars DataFrame, or pyarrow Table
+        A case a row, a column a variable or group, gaps anywhere; a file is `.csv`, `.tsv` (each also
+        with `.gz`), `.parquet`, `.arrow` or `.feather`. A cell is anything that `infer` takes.
+    labels : str or sequence of str, optional
+        Where the diagnoses stand. A column's name: its cells name the causes that are present, joined by
+        ";", all others being absent; "none" says that no listed cause is, an empty cell nothing. Names
+        of causes: their columns only, those of other causes are passed over. None: the columns of all
+        causes that the table has.
+    columns, ignore
+        As for `Model.infer_frame`.
+    on_error : {"raise", "exclude", "unknown"}, default "raise"
+        What a case does that cannot be read or contradicts itself: it is an error, or it is left out
+        and counted. "unknown" takes a cell that cannot be read as unknown, counts it, and leaves out the
+        cases that contradict themselves.
+
+    Raises
+    ------
+    UnknownVariableError, InvalidValueError, InvalidEvidenceError
+        If columns or arguments are wrong, or there is no case.
+    CasesError, InvalidFrameError
+        With the first bad cells, by line or row.
+    """
+    if on_error not in ON_ERROR:
+        message = f"on_error={on_error!r} is none of {', '.join(map(repr, ON_ERROR))}"
+        raise InvalidValueError(message)
+    reading = _Reading(model, labels, columns, ignore, on_error)
+    if isinstance(cases, str | os.PathLike):
+        return reading.of_file(Path(cases))
+    return reading.of_frame(cases)
+
+
+class _Reading:
+    """One reading of a table, chunk by chunk."""
+
+    def __init__(
+        self, model: Model, labels: Labels, columns: Columns, ignore: Sequence[Any], on_error: OnBadCases
+    ) -> None:
+        self._model, self._columns, self._ignore, self._on_error = model, columns, ignore, on_error
+        is_column = isinstance(labels, str) and labels not in model.causes
+        self._label_column = labels if isinstance(labels, str) and is_column else None
+        self._wanted = None if is_column else (labels,) if isinstance(labels, str) else labels
+        self._excluded: Counter[str] = Counter()
+        self._labels: tuple[str, ...] = ()
+        self._codes: list[Codes] = []
+        self._rows: list[NDArray[np.int64]] = []
+        self._size = 0
+
+    def of_file(self, path: Path) -> Cohort:
+        if not path.is_file():
+            message = f"there is no file {str(path)!r}"
+            raise FileNotFoundError(message)
+        faults = files.Faults(path)
+        with files.open_reader(path, faults) as reader:
+            for chunk in reader.chunks(CHUNK_ROWS):
+                try:
+                    self._add(chunk)
+                except InvalidFrameError as error:
+                    for fault in error.faults:
+                        faults.add(reader.number(fault.row), fault.message)
+                    faults.count += error.n_faults - len(error.faults)
+        if faults.count and (self._on_error == "raise" or not self._size):
+            raise faults.error()
+        if faults.count:
+            self._excluded["lines that are no row of the table"] += faults.count
+            self._size += faults.count
+        with path.open("rb") as data:
+            digest = hashlib.file_digest(data, "sha256").hexdigest()
+        return self._cohort(path.name, digest)
+
+    def of_frame(self, frame: Any) -> Cohort:
+        self._add(frame)
+        kind = f"{type(frame).__module__.partition('.')[0]} {type(frame).__name__}"
+        digest = hashlib.sha256(repr(self._model.network.columns).encode())
+        for codes in self._codes:
+            digest.update(codes.tobytes())
+        return self._cohort(kind, digest.hexdigest())
+
+    def _cohort(self, source: str, sha256: str) -> Cohort:
+        if not self._size:
+            message = f"{source} has no case: a header and no row under it"
+            raise InvalidValueError(message)
+        if not sum(map(len, self._codes)):
+            told = "; ".join(f"{count:,} {reason}" for reason, count in self._excluded.items())
+            message = f"{source} has no case that can be used: {told}"
+            raise InvalidValueError(message)
+        codes, rows = np.concatenate(self._codes), np.concatenate(self._rows)
+        return Cohort(codes, rows, self._labels, self._size, dict(self._excluded), source, sha256)
+
+    def _add(self, frame: Any) -> None:
+        causes = self._model.causes
+        passed_over = [*self._ignore, *self._unwanted(frame), *([self._label_column] if self._label_column else [])]
+        cases = read_cases(
+            self._model.words,
+            frame,
+            columns=self._columns,
+            ignore=passed_over,
+            unreadable_is_unknown=self._on_error == "unknown",
+        )
+        named, faults = self._named_causes(cases)
+        if self._on_error == "raise" and (cases.faulty.any() or faults):
+            first = [fault for _, fault in cases.faults(np.flatnonzero(cases.faulty)[:SHOWN_FAULTS])]
+            bad = np.concatenate([np.flatnonzero(cases.faulty), [row for row, _ in faults]])
+            raise InvalidFrameError(
+                [*first, *(fault for _, fault in faults)][:SHOWN_FAULTS],
+                n_faults=cases.n_faults + len(faults),
+                n_rows=len(np.unique(bad)),
+                of_rows=len(cases),
+                wanted="used",
+                advice='on_error="exclude" leaves such cases out and counts them.',
+            )
+        self._keep(cases, {row for row, _ in faults})
+        said = {name for name in cases.names if name in causes}
+        self._labels = tuple(causes) if named else tuple(name for name in causes if name in said)
+
+    def _unwanted(self, frame: Any) -> list[Any]:
+        """Return the columns of causes that are not among the labels that were named."""
+        names = _column_names(frame)
+        if self._label_column is not None:
+            if self._label_column not in names:
+                hint = did_you_mean(self._label_column, [*map(str, names), *self._model.causes])
+                message = f"labels={self._label_column!r} is no column of the table and no cause.{hint}"
+                raise InvalidValueError(message)
+            doubled = [name for name in names if name in self._model.causes and name not in self._ignore]
+            if doubled:
+                message = (
+                    f"labels={self._label_column!r} says which causes are present, and so do the columns "
+                    f"{', '.join(doubled)}; put either in ignore"
+                )
+                raise InvalidValueError(message)
+        if self._wanted is None:
+            return []
+        missing = [name for name in self._wanted if name not in names or name not in self._model.causes]
+        if missing:
+            message = f"labels names {', '.join(map(repr, missing))}, which is no column of the table that is a cause"
+            raise InvalidValueError(message)
+        return [name for name in names if name in self._model.causes and name not in self._wanted]
+
+    def _named_causes(self, cases: Cases) -> tuple[bool, list[tuple[int, Fault]]]:
+        """Write what the label column says into the codes; returns whether there is one, and its faults."""
+        if self._label_column is None:
+            return False, []
+        ids, values = distinct(cases.table.get_column(self._label_column))
+        columns = [cases.columns.index(cause) for cause in self._model.causes]
+        states = np.full((len(values) + 1, len(columns)), UNKNOWN, dtype=np.int8)
+        wrong: dict[int, str] = {}
+        for i, value in enumerate(values):
+            try:
+                states[i] = self._states_named(value)
+            except TwitchbayesError as error:
+                wrong[i] = str(error)
+        cases.codes[:, columns] = states[ids]
+        rows = np.flatnonzero(np.isin(ids, list(wrong)))
+        if self._on_error == "unknown":
+            self._excluded["labels that name no cause, taken as unknown"] += len(rows)
+            return True, []
+        return True, [
+            (row, Fault(label, self._label_column, values[ids[row]], wrong[int(ids[row])]))
+            for row, label in zip(rows.tolist(), cases.labels(rows), strict=True)
+        ]
+
+    def _states_named(self, value: Any) -> list[int]:
+        """Return the state of each cause that a cell of the label column means."""
+        if is_unknown(value):
+            return [UNKNOWN] * len(self._model.causes)
+        parts = [part.strip() for part in str(value).translate(SEPARATORS).split(";") if part.strip()]
+        variables = self._model.knowledge.variables
+        words = {cause: cause for cause in self._model.causes}
+        words |= {variables[cause].label.casefold(): cause for cause in self._model.causes}
+        if [part.casefold() for part in parts] == [NO_CAUSE]:
+            return [ABSENT] * len(self._model.causes)
+        named = set()
+        for part in parts:
+            if part.casefold() not in words:
+                hint = did_you_mean(part, [*self._model.causes, NO_CAUSE])
+                message = f"{self._label_column}={value!r}: {part!r} is no cause.{hint}"
+                raise InvalidValueError(message)
+            named.add(words[part.casefold()])
+        return [PRESENT if cause in named else ABSENT for cause in self._model.causes]
+
+    def _keep(self, cases: Cases, unnamed: set[int]) -> None:
+        """Keep the cases that can be used, and count the others."""
+        bad = cases.faulty.copy()
+        bad[list(unnamed)] = True
+        told = {
+            "cells that cannot be read, taken as unknown": cases.n_unknown,
+            "cases that contradict themselves": int(cases.contradictory.sum()),
+            "cases with a cell that cannot be read": int((bad & ~cases.contradictory).sum()),
+        }
+        self._excluded.update({reason: count for reason, count in told.items() if count})
+        used = np.flatnonzero(~bad)
+        self._codes.append(cases.codes[used])
+        self._rows.append(used + self._size)
+        self._size += len(cases)
+
+
+def _column_names(frame: Any) -> list[Any]:
+    return list(getattr(frame, "column_names", None) or frame.columns)
