@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,6 +17,7 @@ from models import SITES, load
 from twitchbayes import ImpossibleEvidenceError, InvalidEvidenceError, InvalidValueError, Model, UnknownVariableError
 from twitchbayes.batch import answer_rows
 from twitchbayes.cases import Cases
+from twitchbayes.cli import main
 from twitchbayes.engine import UNKNOWN
 from twitchbayes.score import score_file
 from twitchbayes.simulation import BLOCK_CELLS, Simulation, draw_codes, drawn_parameters
@@ -312,3 +314,63 @@ def test_refused(tiny: Model, arguments: dict[str, Any], kind: type[Exception], 
     """A wrong number, share or name is an error that names it and what would be right; several come at once."""
     with pytest.raises(kind, match=match):
         tiny.simulate(**{"n": 10, **arguments})
+
+
+# The command
+
+
+def test_command_writes_what_simulate_gives(twitch: Model, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The command writes the table of `simulate`, in every format, and says what it is drawn with."""
+    expected = twitch.simulate(
+        40, seed=3, missing={"context": 0.2, "finding": 0.2, "age": 0}, given={"age": 62}, causes=False
+    )
+    options = ["--seed", "3", "--missing", "0.2", "--missing", "age=0", "--no-causes", "--json", "--given", "age=62"]
+    for name in ("cases.csv", "cases.parquet"):
+        file = tmp_path / name
+        assert main(["simulate", "40", "-o", str(file), *options]) == 0
+        read = pd.read_csv(file, dtype=str) if file.suffix == ".csv" else pd.read_parquet(file)
+        assert (
+            read.astype(object).where(read.notna(), None).equals(expected.astype(object).where(expected.notna(), None))
+        )
+        told = json.loads(capsys.readouterr().out)
+        assert (told["file"], told["rows"], told["made_with"]["seed"]) == (str(file), 40, 3)
+        assert told["made_with"]["fingerprint"] == twitch.fingerprint
+        assert told["made_with"]["given"] == {"age": "60-69"}
+        assert told["made_with"]["missing"]["sex"] == 0.2
+
+
+def test_command_draws_numbers(twitch: Model, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """With --drawn the cases are those of drawn numbers, with gaps in causes too."""
+    file = tmp_path / "cases.csv"
+    assert main(["simulate", "2000", "-o", str(file), "--drawn", "--missing", "cause=0.5"]) == 0
+    assert capsys.readouterr().out == f"wrote {file}: 2,000 cases drawn with seed 0\n"
+    expected = twitch.simulate(2000, parameters="drawn", missing={"cause": 0.5})
+    assert (codes_of(twitch, pd.read_csv(file)) == codes_of(twitch, expected)).all()
+    assert (codes_of(twitch, expected) != codes_of(twitch, twitch.simulate(2000, missing={"cause": 0.5}))).any()
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--missing", "cause"], "--missing 'cause' is no share; give a number from 0 to 1"),
+        (["--missing", "0.1", "--missing", "context=0.2"], "--missing gives the share of context twice"),
+        (["--given", "age"], "'age' is not of the form name=value"),
+        (["--given", "age=12"], "age='12' is not a number of years from 18"),
+        (["--seed", "-1"], "seed=-1 is not a whole number of 0 or more"),
+        (["-o", "nowhere/cases.csv"], "the folder 'nowhere' does not exist"),
+        (["-o", "cases.xlsx"], "the suffix '.xlsx' of 'cases.xlsx' is none of"),
+        (["-o", "there.csv"], "'there.csv' exists"),
+    ],
+)
+def test_command_refuses(
+    options: list[str], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What is wrong is told on standard error, with status 2, and nothing is left behind."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "there.csv").write_text("mine\n")
+    assert main(["simulate", "3", "-o", "cases.csv", *options]) == 2
+    assert said in capsys.readouterr().err
+    assert [file.name for file in tmp_path.iterdir()] == ["there.csv"]
+    assert (tmp_path / "there.csv").read_text() == "mine\n"
+    assert main(["simulate", "3", "-o", "there.csv", "--force"]) == 0
+    assert len(pd.read_csv(tmp_path / "there.csv")) == 3

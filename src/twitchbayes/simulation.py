@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from twitchbayes import __version__
 from twitchbayes.conflict import impossible
 from twitchbayes.engine import PRESENT, UNKNOWN, Codes, answer
 from twitchbayes.errors import InvalidEvidenceError, InvalidValueError, TwitchbayesError, UnknownVariableError
@@ -166,6 +167,24 @@ class Simulation:
         shares = _shares(model.network, missing, evidence)
         numbers = model.network.parameters if parameters == "tables" else drawn_parameters(model, seed)
         return cls(model, numbers, evidence, shares, seed, causes)
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """What the cases are drawn with, in plain types."""
+        model = self.model
+        drawn = self.parameters is not model.network.parameters
+        return {
+            "model": model.name,
+            "version": model.version,
+            "population": model.population,
+            "fingerprint": model.fingerprint,
+            "changed_numbers": len(model.changes),
+            "twitchbayes": __version__,
+            "seed": self.seed,
+            "parameters": "drawn" if drawn else "tables",
+            "given": dict(self.given.observed),
+            "missing": {n: s for n, s in zip(model.network.columns, self.shares.tolist(), strict=True) if s},
+        }
 
     @property
     def columns(self) -> tuple[str, ...]:
