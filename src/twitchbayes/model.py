@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     import pandas as pd
     from pgmpy.models import DiscreteBayesianNetwork
 
+    from twitchbayes.cohort import Labels, OnBadCases
+    from twitchbayes.evaluation import Evaluation
+    from twitchbayes.evaluation.options import Binning
     from twitchbayes.frames import Columns, OnError, Progress
     from twitchbayes.priors import Change, PriorsLike
     from twitchbayes.simulation import Missing, Numbers
@@ -314,6 +317,74 @@ class Model:
         from twitchbayes.simulation import simulate
 
         return simulate(self, n, seed, missing=missing, given=given, parameters=parameters, causes=causes)
+
+    def evaluate(  # noqa: PLR0913 (each is an option of the command)
+        self,
+        cases: Any,
+        *,
+        labels: Labels = None,
+        columns: Columns = None,
+        ignore: Sequence[Any] = (),
+        on_error: OnBadCases = "raise",
+        bootstrap: int = 1000,
+        seed: int = 0,
+        bins: int = 10,
+        binning: Binning = "quantile",
+        specificity: float = 0.9,
+    ) -> Evaluation:
+        """Return how good the probabilities are in cases with known diagnoses.
+
+        The diagnoses are taken out of the evidence before the cases are answered.
+
+        Parameters
+        ----------
+        cases : path, pandas or polars DataFrame, or pyarrow Table
+            A case a row, in the words of `infer`.
+        labels : str or sequence of str, optional
+            Where the diagnoses stand: None, in all columns that are causes; names of causes, in those
+            columns; the name of another column, in it, as names of the causes that are present, joined
+            by ";", the others absent ("none": all of them). An empty cell is unknown: its case is left out of
+            the measures of that cause, and counted.
+        columns, ignore
+            As for `infer_frame`.
+        on_error : {"raise", "exclude", "unknown"}, default "raise"
+            What a case does that cannot be read, contradicts itself or has no answer: an error, or it is
+            left out and counted; "unknown" takes a cell that cannot be read as unknown.
+        bootstrap : int, default 1000
+            Resamples of the cases for 95% percentile intervals; 0 gives none.
+        seed : int, default 0
+            Of the resamples.
+        bins : int, default 10
+            Bins of the calibration curves, and of the parts of the Brier score, at most.
+        binning : {"quantile", "width"}, default "quantile"
+            Bins with about as many cases each, or of one width.
+        specificity : float, default 0.9
+            At which, or above, the sensitivity is given.
+
+        Returns
+        -------
+        Evaluation
+
+        Raises
+        ------
+        UnknownVariableError, InvalidValueError, InvalidEvidenceError
+            If columns or options are wrong, or no diagnosis is known.
+        CasesError, InvalidFrameError
+            With the first bad cells, by line or row.
+
+        Examples
+        --------
+        >>> import twitchbayes
+        >>> model = twitchbayes.load_model("twitch")
+        >>> cases = model.simulate(500, given={"twitching": True}, missing=0.2)
+        >>> evaluation = model.evaluate(cases, bootstrap=0)
+        >>> evaluation.used, evaluation.table.shape[0]
+        (500, 16)
+        """
+        from twitchbayes.evaluation import Options, evaluate
+
+        options = Options(bootstrap=bootstrap, seed=seed, bins=bins, binning=binning, specificity=specificity)
+        return evaluate(self, cases, options, labels=labels, columns=columns, ignore=ignore, on_error=on_error)
 
     def _runs(self, engine: str) -> Runs:
         if engine == "numpy":
