@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from graphlib import TopologicalSorter
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 from twitchbayes import Model
 from twitchbayes.engine import ABSENT, PRESENT, UNKNOWN
 from twitchbayes.network import Network
+from twitchbayes.simulation import draw_codes
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 Codes = NDArray[np.int8]
 
 CHUNK = 100_000
-NEVER = -1e6  # in place of ln 0, which times 0 has no value
 WORDS = {"absent": "no", "present": "yes"}
 KINDS = ("text", "category", "number")
 
@@ -27,38 +26,15 @@ KINDS = ("text", "category", "number")
 def simulate(network: Network, n_rows: int, seed: int) -> Codes:
     """Return rows drawn from the network, every variable known, in which every union (twitching) is present.
 
-    Contexts are drawn first, then causes, then findings: ancestral sampling. Other rows are thrown away.
+    Other rows are thrown away.
     """
     random = np.random.default_rng(seed)
     unions = [network.columns.index(name) for name in network.unions]
     kept: list[Codes] = []
     while sum(map(len, kept)) < n_rows:
-        codes = _draw(network, min(CHUNK, 4 * n_rows), random)
+        codes = draw_codes(network, network.parameters, min(CHUNK, 4 * n_rows), random)
         kept.append(codes[(codes[:, unions] == PRESENT).all(axis=1)])
     return np.concatenate(kept)[:n_rows]
-
-
-def _draw(network: Network, n_rows: int, random: np.random.Generator) -> Codes:
-    numbers = network.parameters
-    contexts = _draw_contexts(network, n_rows, random)
-    log_absent = (contexts == PRESENT) @ np.maximum(numbers.log_no_activation[0], NEVER).T
-    leaks = zip(numbers.cause_leaks, network.cause_strata, strict=True)
-    no_leak = [np.broadcast_to(1 - leak[0][tuple(contexts[:, s] for s in strata)], n_rows) for leak, strata in leaks]
-    causes = random.random(log_absent.shape) >= np.exp(log_absent) * np.stack(no_leak, axis=1)
-    log_absent = causes @ np.maximum(numbers.log_no_links[0], NEVER)
-    findings = random.random(log_absent.shape) >= np.exp(log_absent) * (1 - numbers.finding_leaks[0])
-    unions = [findings[:, list(members)].any(axis=1) for members in network.union_members]
-    return np.column_stack([contexts, causes, findings, *unions]).astype(np.int8)
-
-
-def _draw_contexts(network: Network, n_rows: int, random: np.random.Generator) -> Codes:
-    contexts = np.zeros((n_rows, len(network.contexts)), dtype=np.int8)
-    for i in TopologicalSorter(dict(enumerate(network.context_parents))).static_order():
-        table = network.parameters.context_tables[i][0]
-        rows = table[tuple(contexts[:, p] for p in network.context_parents[i])]
-        below = np.broadcast_to(np.cumsum(rows, axis=-1), (n_rows, table.shape[-1]))[:, :-1]
-        contexts[:, i] = (random.random((n_rows, 1)) >= below).sum(axis=1)
-    return contexts
 
 
 def hide(network: Network, codes: Codes, *, contexts: float, findings: float, seed: int) -> Codes:
@@ -104,7 +80,7 @@ def assigned(network: Network, n_rows: int, *, contexts: float, positive: int, a
     """
     random = np.random.default_rng(seed)
     n_findings, n_unions = len(network.findings), len(network.unions)
-    drawn = _draw(network, n_rows, random)
+    drawn = draw_codes(network, network.parameters, n_rows, random)
     rows = keep_contexts(
         network, np.where(np.arange(drawn.shape[1]) < len(network.contexts), drawn, UNKNOWN), contexts, seed
     )

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from twitchbayes import __version__
-from twitchbayes.commands import add_model, chosen_model, names, print_json
+from twitchbayes.commands import add_model, chosen_model, cohorts, names, print_json
 from twitchbayes.consistency import Implied
 from twitchbayes.display import DISCLAIMER
 from twitchbayes.errors import InvalidEvidenceError, InvalidValueError, ModelTableError, TwitchbayesError
@@ -106,6 +106,8 @@ def _parser() -> argparse.ArgumentParser:
     infer.set_defaults(run=_infer)
 
     _add_score(commands.add_parser("score", help="the posteriors of every case of a file, into another one"))
+
+    cohorts.add(commands)
 
     models = commands.add_parser("models", help="the models that ship with the library")
     models.add_argument("--json", action="store_true", help="print JSON")

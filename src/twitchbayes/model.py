@@ -32,8 +32,11 @@ if TYPE_CHECKING:
     from pgmpy.models import DiscreteBayesianNetwork
 
     from twitchbayes.cohort import Labels, OnBadCases
+    from twitchbayes.evaluation import Evaluation
+    from twitchbayes.evaluation.options import Binning
     from twitchbayes.frames import Columns, OnError, Progress
     from twitchbayes.priors import Change, PriorsLike
+    from twitchbayes.simulation import Missing, Numbers
     from twitchbayes.tuning import Tuning
 
 __all__ = ["Model", "ModelInfo", "infer", "list_models", "load_model"]
@@ -254,6 +257,137 @@ class Model:
         """
         infer = _frame_door(frame)
         return infer(self, frame, columns=columns, keep=keep, ignore=ignore, on_error=on_error, progress=progress)
+
+    def simulate(
+        self,
+        n: int,
+        seed: int = 0,
+        *,
+        missing: Missing = 0.0,
+        given: Mapping[str, Any] | None = None,
+        parameters: Numbers = "tables",
+        causes: bool = True,
+    ) -> pd.DataFrame:
+        """Return cases drawn from the model: the population as its tables describe it.
+
+        Parameters
+        ----------
+        n : int
+            Number of cases, 1 or more.
+        seed : int, default 0
+            The same seed gives the same cases, and a longer table begins with a shorter one.
+        missing : float or mapping of str to float, default 0
+            Share of the cells that are made missing, each by chance and by itself: a number for all
+            contexts and findings, or a mapping of a variable or of a role ("context", "cause",
+            "finding") to a number; that of a variable goes before that of its role.
+        given : mapping of str to value, optional
+            Evidence, in the words of `infer`, that every case has and that is never missing: other
+            cases are thrown away. Nothing is assumed beside it; where the cases are of people who
+            twitch, give `{"twitching": True}`.
+        parameters : {"tables", "drawn"}, default "tables"
+            "drawn" draws one parameter set from `beliefs`, with the same seed, for the whole table;
+            `simulation.drawn_parameters(model, seed)` is that set.
+        causes : bool, default True
+            Whether the table has the columns of the causes.
+
+        Returns
+        -------
+        pandas.DataFrame
+            A row a case, a categorical column a variable: contexts, causes, findings. Binary variables
+            are "yes" or "no", others have their states; a variable in bands has the band, since
+            the model says nothing of the numbers within. Missing cells are NaN. `infer_frame`,
+            `score` and whatever else reads cases reads it back as the same states.
+
+        Raises
+        ------
+        UnknownVariableError, InvalidValueError, InvalidEvidenceError
+            If an argument is wrong, or what is given is so rare that more than 200 million cases would
+            have to be drawn.
+        ImpossibleEvidenceError
+            If what is given has probability 0.
+
+        References
+        ----------
+        Henrion, Propagating uncertainty in Bayesian networks by probabilistic logic sampling (UAI 1986).
+
+        Examples
+        --------
+        >>> import twitchbayes
+        >>> cases = twitchbayes.load_model("twitch").simulate(3, seed=1, given={"twitching": True}, missing=0.2)
+        >>> len(cases), set(cases["twitching"])
+        (3, {'yes'})
+        """
+        from twitchbayes.simulation import simulate
+
+        return simulate(self, n, seed, missing=missing, given=given, parameters=parameters, causes=causes)
+
+    def evaluate(  # noqa: PLR0913 (each is an option of the command)
+        self,
+        cases: Any,
+        *,
+        labels: Labels = None,
+        columns: Columns = None,
+        ignore: Sequence[Any] = (),
+        on_error: OnBadCases = "raise",
+        bootstrap: int = 1000,
+        seed: int = 0,
+        bins: int = 10,
+        binning: Binning = "quantile",
+        specificity: float = 0.9,
+    ) -> Evaluation:
+        """Return how good the probabilities are in cases with known diagnoses.
+
+        The diagnoses are taken out of the evidence before the cases are answered.
+
+        Parameters
+        ----------
+        cases : path, pandas or polars DataFrame, or pyarrow Table
+            A case a row, in the words of `infer`.
+        labels : str or sequence of str, optional
+            Where the diagnoses stand: None, in all columns that are causes; names of causes, in those
+            columns; the name of another column, in it, as names of the causes that are present, joined
+            by ";", the others absent ("none": all of them). An empty cell is unknown: its case is left out of
+            the measures of that cause, and counted.
+        columns, ignore
+            As for `infer_frame`.
+        on_error : {"raise", "exclude", "unknown"}, default "raise"
+            What a case does that cannot be read, contradicts itself or has no answer: an error, or it is
+            left out and counted; "unknown" takes a cell that cannot be read as unknown.
+        bootstrap : int, default 1000
+            Resamples of the cases for 95% percentile intervals; 0 gives none.
+        seed : int, default 0
+            Of the resamples.
+        bins : int, default 10
+            Bins of the calibration curves, and of the parts of the Brier score, at most.
+        binning : {"quantile", "width"}, default "quantile"
+            Bins with about as many cases each, or of one width.
+        specificity : float, default 0.9
+            At which, or above, the sensitivity is given.
+
+        Returns
+        -------
+        Evaluation
+
+        Raises
+        ------
+        UnknownVariableError, InvalidValueError, InvalidEvidenceError
+            If columns or options are wrong, or no diagnosis is known.
+        CasesError, InvalidFrameError
+            With the first bad cells, by line or row.
+
+        Examples
+        --------
+        >>> import twitchbayes
+        >>> model = twitchbayes.load_model("twitch")
+        >>> cases = model.simulate(500, given={"twitching": True}, missing=0.2)
+        >>> evaluation = model.evaluate(cases, bootstrap=0)
+        >>> evaluation.used, evaluation.table.shape[0]
+        (500, 16)
+        """
+        from twitchbayes.evaluation import Options, evaluate
+
+        options = Options(bootstrap=bootstrap, seed=seed, bins=bins, binning=binning, specificity=specificity)
+        return evaluate(self, cases, options, labels=labels, columns=columns, ignore=ignore, on_error=on_error)
 
     def _runs(self, engine: str) -> Runs:
         if engine == "numpy":

@@ -21,7 +21,7 @@ from twitchbayes.errors import InvalidFrameError, InvalidValueError
 if TYPE_CHECKING:
     from twitchbayes.model import Model
 
-__all__ = ["CHUNK_ROWS", "Scored", "parts_of", "score_file"]
+__all__ = ["CHUNK_ROWS", "Scored", "parts_of", "score_file", "whole_file"]
 
 CHUNK_ROWS = 50_000
 EDGE_BYTES = 1 << 20  # of the input's beginning and end that tell it from another
@@ -137,17 +137,17 @@ def _check(source: Path, target: Path, *, chunk_rows: int, force: bool) -> None:
     if not source.is_file():
         message = f"there is no file {str(source)!r}"
         raise FileNotFoundError(message)
-    if not target.parent.is_dir():
-        message = f"the folder {str(target.parent)!r} does not exist"
-        raise FileNotFoundError(message)
     if target.exists() and target.samefile(source):
         message = f"{str(target)!r} is the input as well; give the output another name"
         raise InvalidValueError(message)
     files.format_of(target)
-    _check_free(target, force=force)
+    _check_place(target, force=force)
 
 
-def _check_free(target: Path, *, force: bool) -> None:
+def _check_place(target: Path, *, force: bool) -> None:
+    if not target.parent.is_dir():
+        message = f"the folder {str(target.parent)!r} does not exist"
+        raise FileNotFoundError(message)
     if target.exists() and not target.is_file():
         message = f"{str(target)!r} exists and is not a file"
         raise FileExistsError(message)
@@ -242,16 +242,34 @@ class _Whole:
 
 
 @contextmanager
-def _whole(target: Path, layout: files.Layout, *, force: bool) -> Iterator[_Output]:
-    """Write beside the target, which is replaced at the end if nothing went wrong."""
+def whole_file(target: Path, layout: files.Layout, *, force: bool = False) -> Iterator[files.Writer]:
+    """Give what writes a table beside the target, which is replaced at the end if nothing went wrong.
+
+    Raises
+    ------
+    FileExistsError
+        If the target exists, without `force`.
+    FileNotFoundError
+        If its folder does not.
+    InvalidValueError
+        If its suffix names no format.
+    """
+    written = files.format_of(target)
+    _check_place(target, force=force)
     draft = _draft(target.parent, f".{target.name}.")
     try:
-        with files.open_writer(draft, files.format_of(target), layout) as writer:
-            yield _Whole(writer)
-        _check_free(target, force=force)
+        with files.open_writer(draft, written, layout) as writer:
+            yield writer
+        _check_place(target, force=force)
         draft.replace(target)
     finally:
         draft.unlink(missing_ok=True)
+
+
+@contextmanager
+def _whole(target: Path, layout: files.Layout, *, force: bool) -> Iterator[_Output]:
+    with whole_file(target, layout, force=force) as writer:
+        yield _Whole(writer)
 
 
 # Able to go on
@@ -301,7 +319,7 @@ def _parts(target: Path, layout: files.Layout, manifest: Mapping[str, Any], *, f
     with files.open_writer(draft, written, layout, header=False) as writer:
         for part in parts.files():
             writer.append(part)
-    _check_free(target, force=force)
+    _check_place(target, force=force)
     draft.replace(target)
     shutil.rmtree(folder)
 

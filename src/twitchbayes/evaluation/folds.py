@@ -1,0 +1,85 @@
+"""Cross-validation: every case is answered by a model that was fitted to others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from twitchbayes.errors import InvalidValueError
+from twitchbayes.evaluation.judge import judged
+from twitchbayes.evaluation.options import Options, is_whole
+from twitchbayes.evaluation.predictions import Predictions, predict
+
+if TYPE_CHECKING:
+    from twitchbayes.cohort import Cohort, OnBadCases
+    from twitchbayes.evaluation.result import Evaluation
+    from twitchbayes.model import Model
+
+__all__ = ["cross_validate", "fold_of"]
+
+Fit: TypeAlias = "Callable[[Cohort], Model]"
+
+
+def cross_validate(
+    model: Model,
+    cohort: Cohort,
+    fit: Fit,
+    *,
+    folds: int = 5,
+    options: Options | None = None,
+    on_error: OnBadCases = "raise",
+) -> Evaluation:
+    """Return the evaluation of all cases, each answered by a model that was fitted to the other folds.
+
+    Parameters
+    ----------
+    model : Model
+        What is fitted, from its own numbers anew in each fold.
+    cohort : Cohort
+    fit : callable
+        Takes the cases of the other folds and returns a model with the same variables.
+    folds : int, default 5
+        2 or more, and no more than there are cases.
+    options : Options, optional
+        Its seed shuffles the cases into folds, too.
+    on_error : {"raise", "exclude", "unknown"}
+        What becomes of cases that have no answer.
+
+    Raises
+    ------
+    InvalidValueError
+        If there are more folds than cases, or cases have no answer.
+
+    References
+    ----------
+    Stone, Cross-validatory choice and assessment of statistical predictions (JRSS B 36, 1974).
+    """
+    options = options or Options()
+    # Cases that cannot be judged are no use to a fold; they are looked for before any work is done.
+    _, cohort = predict(model, cohort, on_error=on_error)
+    place = fold_of(len(cohort), folds, options.seed)
+    parts: list[Predictions] = []
+    order: list[NDArray[np.int64]] = []
+    for fold in range(folds):
+        held, rest = np.flatnonzero(place == fold), np.flatnonzero(place != fold)
+        part, _ = predict(fit(cohort.take(rest)), cohort.take(held))
+        parts.append(part)
+        order.append(held)
+    method = f"{folds}-fold cross-validation (seed {options.seed}): each case by a model fitted to the other folds"
+    return judged(
+        model, cohort, Predictions.joined(parts).take(np.argsort(np.concatenate(order))), options, method=method
+    )
+
+
+def fold_of(n_cases: int, folds: int, seed: int) -> NDArray[np.int64]:
+    """Return the fold of each case: shuffled, and of sizes that differ by 1 at most."""
+    if not is_whole(folds, 2):
+        message = f"folds={folds!r} is not a whole number of 2 or more"
+        raise InvalidValueError(message)
+    if folds > n_cases:
+        message = f"folds={folds} is more than the {n_cases} cases that can be used; give {n_cases} or fewer"
+        raise InvalidValueError(message)
+    return np.random.default_rng(seed).permutation(np.arange(n_cases) % folds)

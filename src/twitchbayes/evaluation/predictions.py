@@ -1,0 +1,178 @@
+"""What the model says of cases whose diagnoses are known, asked without them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from twitchbayes.batch import answer_rows
+from twitchbayes.engine import ABSENT, PRESENT, UNKNOWN
+from twitchbayes.errors import InvalidValueError
+from twitchbayes.evaluation.measures import Question
+
+if TYPE_CHECKING:
+    from twitchbayes.cohort import Cohort, OnBadCases
+    from twitchbayes.engine import Answer, Codes
+    from twitchbayes.model import Model
+
+__all__ = ["SERIOUS", "Predictions", "predict"]
+
+Floats = NDArray[np.float64]
+
+SERIOUS = "serious"
+SHOWN_ROWS = 10
+ARRAYS = ("states", "predicted", "serious_states", "serious_predicted")
+NO_DIAGNOSIS = "without a known diagnosis"
+IMPOSSIBLE = "with evidence of probability 0 in the model"
+REFUSED = "with an exact answer that would pass the engine's bound"
+
+
+@dataclass(frozen=True, slots=True)
+class Predictions:
+    """Posteriors and what was true, a row a case.
+
+    Attributes
+    ----------
+    causes : tuple of str
+        Those with diagnoses, in the order of the model.
+    states : ndarray of int8, shape (n_cases, n_causes)
+        1 present, 0 absent, -1 unknown.
+    predicted : ndarray, shape (n_cases, n_causes)
+        P(cause | evidence without any diagnosis).
+    serious_states : ndarray of int8, shape (n_cases,)
+        Whether any serious cause is present: known where one is, or where all of them are known.
+    serious_predicted : ndarray, shape (n_cases,)
+    serious_undefined : str
+        Why `serious` cannot be judged in this cohort; "" where it can.
+    """
+
+    causes: tuple[str, ...]
+    states: Codes
+    predicted: Floats
+    serious_states: Codes
+    serious_predicted: Floats
+    serious_undefined: str
+
+    def __len__(self) -> int:
+        return len(self.states)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The questions: each cause, and `serious` where it can be judged."""
+        return self.causes if self.serious_undefined else (*self.causes, SERIOUS)
+
+    def question(self, name: str) -> Question:
+        """Return what was predicted and what was true of one of `names`."""
+        if name == SERIOUS:
+            return Question.of(name, self.serious_states, self.serious_predicted)
+        place = self.causes.index(name)
+        return Question.of(name, self.states[:, place], self.predicted[:, place])
+
+    @property
+    def pooled(self) -> Question:
+        """Every pair of a case and a cause as if it were a case."""
+        return Question.of("pooled", self.states.ravel(), self.predicted.ravel())
+
+    def first(self, k: int) -> Floats:
+        """Return for each case whether a present cause is among the k with the highest posteriors.
+
+        A case counts where the state of every cause is known and one or more are present, otherwise it is NaN.
+        It is a hit where fewer than k absent causes have a posterior as high as the highest of a present one:
+        with several present causes one of them is enough, and a tie is no hit.
+        """
+        counts = (self.states != UNKNOWN).all(axis=1) & (self.states == PRESENT).any(axis=1)
+        best = np.where(self.states == PRESENT, self.predicted, -1.0).max(axis=1)
+        before = ((self.states == ABSENT) & (self.predicted >= best[:, None])).sum(axis=1)
+        return np.where(counts, before < k, np.nan)
+
+    def take(self, rows: NDArray[np.int64]) -> Predictions:
+        """Return some of the cases."""
+        return self._with([getattr(self, name)[rows] for name in ARRAYS])
+
+    @staticmethod
+    def joined(parts: Sequence[Predictions]) -> Predictions:
+        """Return the cases of several predictions of the same causes together."""
+        return parts[0]._with([np.concatenate([getattr(part, name) for part in parts]) for name in ARRAYS])
+
+    def _with(self, arrays: Sequence[Any]) -> Predictions:
+        return replace(self, **dict(zip(ARRAYS, arrays, strict=True)))
+
+
+def predict(model: Model, cohort: Cohort, *, on_error: OnBadCases = "raise") -> tuple[Predictions, Cohort]:
+    """Answer the cases of a cohort with their diagnoses taken out of the evidence.
+
+    Returns
+    -------
+    Predictions
+    Cohort
+        The cases that were answered; the others are counted in its `excluded`.
+
+    Raises
+    ------
+    InvalidValueError
+        If no case has a known diagnosis; with `on_error="raise"`, if cases have no answer.
+    """
+    first = len(model.contexts)
+    causes = slice(first, first + len(model.causes))
+    known = _known(model, cohort, cohort.codes[:, causes])
+    cohort = cohort.without(np.flatnonzero(~known), NO_DIAGNOSIS)
+    asked = cohort.codes.copy()
+    asked[:, causes] = UNKNOWN
+    batch = answer_rows(model.engine, asked)
+    lost = np.flatnonzero(~batch.answer.possible)
+    refused = np.isin(lost, list(batch.refused))
+    if lost.size and (on_error == "raise" or len(lost) == len(cohort)):
+        raise _unanswered(cohort, lost, refused)
+    answered = np.flatnonzero(batch.answer.possible)
+    for rows, reason in ((cohort.rows[lost[~refused]], IMPOSSIBLE), (cohort.rows[lost[refused]], REFUSED)):
+        cohort = cohort.without(np.flatnonzero(np.isin(cohort.rows, rows)), reason)
+    return _judged(model, cohort.codes[:, causes], cohort.labels, batch.answer.take(answered)), cohort
+
+
+def _known(model: Model, cohort: Cohort, states: Codes) -> NDArray[np.bool_]:
+    """Return which cases have a known diagnosis."""
+    if not cohort.labels:
+        message = (
+            f"{cohort.source} has no diagnoses: none of its columns is a cause of the model; "
+            f"name a column after a cause ({', '.join(model.causes)}), or give the column that names them as labels"
+        )
+        raise InvalidValueError(message)
+    known: NDArray[np.bool_] = (states != UNKNOWN).any(axis=1)
+    if not known.any():
+        message = f"{cohort.source} has no known diagnosis: every case leaves open {', '.join(cohort.labels)}"
+        raise InvalidValueError(message)
+    return known
+
+
+def _unanswered(cohort: Cohort, lost: NDArray[np.int64], refused: NDArray[np.bool_]) -> InvalidValueError:
+    shown = ", ".join(map(str, cohort.rows[lost[:SHOWN_ROWS]]))
+    more = f" and {len(lost) - SHOWN_ROWS:,} more" if len(lost) > SHOWN_ROWS else ""
+    return InvalidValueError(
+        f"{len(lost):,} of {len(cohort):,} cases have no answer ({(~refused).sum():,} {IMPOSSIBLE}, "
+        f"{refused.sum():,} {REFUSED}): rows {shown}{more} of {cohort.source}, counted from 0; "
+        'on_error="exclude" leaves such cases out and counts them, if any others are left'
+    )
+
+
+def _judged(model: Model, states: Codes, labels: Sequence[str], answer: Answer) -> Predictions:
+    """Put the answers beside what was true."""
+    labelled = np.array([cause in labels for cause in model.causes])
+    serious = model.network.serious
+    open_ = [cause for cause, s, known in zip(model.causes, serious, labelled, strict=True) if s and not known]
+    why = "the model has no serious cause" if not serious.any() else ""
+    if open_:
+        why = f"no case says anything of {', '.join(open_)}, so that none is known to have no serious cause"
+    present = (states[:, serious] == PRESENT).any(axis=1)
+    absent = (states[:, serious] == ABSENT).all(axis=1)
+    return Predictions(
+        causes=tuple(cause for cause, known in zip(model.causes, labelled, strict=True) if known),
+        states=states[:, labelled],
+        predicted=answer.causes[:, labelled],
+        serious_states=np.where(present, PRESENT, np.where(absent, ABSENT, UNKNOWN)).astype(np.int8),
+        serious_predicted=answer.serious,
+        serious_undefined=why,
+    )
