@@ -18,7 +18,7 @@ from twitchbayes.errors import Fault, InvalidFrameError, InvalidValueError, did_
 from twitchbayes.groups import UNKNOWN, Codes
 from twitchbayes.information import sizes_after
 from twitchbayes.learning import Pass, Priors, Step, maximise
-from twitchbayes.passes import Data, LocalData, Selection
+from twitchbayes.passes import Data, LocalData, Selection, likely_products
 from twitchbayes.tuned import history_of, kinds_of, notes_on, report_of, tuned
 
 if TYPE_CHECKING:
@@ -187,7 +187,8 @@ def tune(
         told=_teller(progress),
     )
     net = fit.last.net
-    sizes = sizes_after(data.information(net, selection), priors, net)
+    products = likely_products(model.engine, data, net, selection, compiled=compiled)
+    sizes = sizes_after(data.information(net, selection), products, priors, net)
     report = report_of(model, priors, fit.last, sizes)
     cases = _about(cohort, selection, options)
     return Tuning(
