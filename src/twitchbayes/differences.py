@@ -8,6 +8,7 @@ import json
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -16,10 +17,11 @@ from numpy.typing import NDArray
 from twitchbayes import scenarios
 from twitchbayes.batch import answer_rows
 from twitchbayes.conflict import impossible
-from twitchbayes.display import percent
+from twitchbayes.display import Listing, percent, shortened
 from twitchbayes.errors import TwitchbayesError
 from twitchbayes.knowledge import Knowledge, Number, Variable
 from twitchbayes.priors import paired, stratum
+from twitchbayes.provenance import names
 from twitchbayes.tables import Row, Table
 
 if TYPE_CHECKING:
@@ -32,11 +34,10 @@ __all__ = ["Difference", "Side", "compare"]
 
 Floats = NDArray[np.float64]
 
+SIDES = ("first", "second")
 ONLY = ("only in the first", "only in the second")
-SHOWN = 8  # rows of a list in text; the frames and `to_dict` have all
-WIDEST = 60  # characters of a cell in text
 NEGLIGIBLE = 1e-9  # nats: what rounding moves a posterior by is no difference
-PARTICULARS = ("kind", "parent", "child", "given", "state")
+PLACE = ("kind", "parent", "child", "given", "state")
 
 
 class Side(NamedTuple):
@@ -111,15 +112,17 @@ class Difference:
 
     def __repr__(self) -> str:
         lines = [f"first   {self.first.description}", f"second  {self.second.description}"]
-        for part in _parts(self):
-            lines += ["", part.title, *_aligned(part)]
+        for listing in _listings(self):
+            lines += ["", *listing.lines()]
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
-        heads = (f"{name}: {html.escape(side.description)}" for name, side in _sides(self))
-        return (
-            f"<div class='twitchbayes-difference'><p>{'<br>'.join(heads)}</p>{''.join(map(_html, _parts(self)))}</div>"
+        sides = "<br>".join(
+            html.escape(f"{name}: {side.description}")
+            for name, side in zip(SIDES, (self.first, self.second), strict=True)
         )
+        lists = "".join(listing.html() for listing in _listings(self))
+        return f"<div class='twitchbayes-difference'><p>{sides}</p>{lists}</div>"
 
 
 def compare(first: Model, second: Model) -> Difference:
@@ -151,10 +154,6 @@ def _side(model: Model) -> Side:
     return Side(model.name, model.version, model.population, model.fingerprint, model.describe())
 
 
-def _sides(difference: Difference) -> tuple[tuple[str, Side], ...]:
-    return ("first", difference.first), ("second", difference.second)
-
-
 def _frame(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> pd.DataFrame:
     import pandas as pd
 
@@ -164,56 +163,50 @@ def _frame(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> pd.DataF
 # Tables
 
 
-_Place: TypeAlias = tuple[str, str, str, str, str]  # PARTICULARS
+_Place: TypeAlias = tuple[str, str, str, str, str]  # PLACE
 
 
 class _Entry(NamedTuple):
-    """A number with the name that it is shown by, its form if it is a link, and its place in the model."""
-
     name: str
     form: str
     number: Number
-    place: _Place
 
 
-def _entries(knowledge: Knowledge) -> dict[tuple[str, ...], _Entry]:
-    entries: dict[tuple[str, ...], _Entry] = {}
-    for prior in knowledge.priors:
-        variable, given = knowledge.variables[prior.variable], stratum(prior)
-        state = "" if variable.role == "cause" else f"={prior.state}"
-        name = f"P({prior.variable}{state}{f' | {given}' if given else ''})"
-        place: _Place = (variable.role, "", prior.variable, given, prior.state)
-        entries["prior", *place[1:]] = _Entry(name, "", prior.number, place)
-    for link in knowledge.links:
-        place = ("leak" if link.parent == "leak" else "link", link.parent, link.child, "", "present")
-        entries["link", *place[1:]] = _Entry(f"P({link.child} | {link.parent})", link.form, link.number, place)
-    return entries
+def _entries(knowledge: Knowledge) -> dict[_Place, _Entry]:
+    role = {name: variable.role for name, variable in knowledge.variables.items()}
+    priors = [((role[p.variable], "", p.variable, stratum(p), p.state), "", p.number) for p in knowledge.priors]
+    links = [
+        (("leak" if k.parent == "leak" else "link", k.parent, k.child, "", "present"), k.form, k.number)
+        for k in knowledge.links
+    ]
+    named = zip(names(knowledge), [*priors, *links], strict=True)
+    return {place: _Entry(name, form, number) for name, (place, form, number) in named}
 
 
 _PAIRED = ("low", "high", "form", "basis", "source")
 _NUMBER_COLUMNS = (
     *("number", "what", "first", "second", "move_nats"),
-    *(f"{column}_{side}" for column in _PAIRED for side in ("first", "second")),
-    *PARTICULARS,
+    *(f"{column}_{side}" for column in _PAIRED for side in SIDES),
+    *PLACE,
 )
 
 
 def _numbers(first: Knowledge, second: Knowledge) -> pd.DataFrame:
     rows: list[tuple[Any, ...]] = []
-    for _, a, b in paired(_entries(first), _entries(second)):
+    for place, a, b in paired(_entries(first), _entries(second)):
         entry, what = a or b, _what(a, b)
-        if entry is None or not what:
-            continue
-        p, q = (e.number.probability if e else math.nan for e in (a, b))
-        move = float(_moves(np.array(p), np.array(q)))
-        sides = zip(_cells(a), _cells(b), strict=True)
-        rows.append((entry.name, what, p, q, move, *(cell for pair in sides for cell in pair), *entry.place))
-    return _frame(_NUMBER_COLUMNS, sorted(rows, key=lambda row: _rank(row[1], row[4])))
+        if entry and what:
+            p, q = (e.number.probability if e else math.nan for e in (a, b))
+            move = float(_moves(np.array(p), np.array(q)))
+            sides = zip(_cells(a), _cells(b), strict=True)
+            rows.append((entry.name, what, p, q, move, *(cell for pair in sides for cell in pair), *place))
+    rows.sort(key=lambda row: _rank(row[1], row[4]))
+    return _frame(_NUMBER_COLUMNS, rows)
 
 
 def _rank(what: str, move: float) -> tuple[int, float]:
     """Return what the rows of numbers are sorted by: the largest moves first, what is in one model only last."""
-    return (1 + ONLY.index(what), 0.0) if what in ONLY else (0, -abs(move))
+    return (1 + ONLY.index(what), 0.0) if what in ONLY else (0, -round(abs(move), 9))
 
 
 def _cells(entry: _Entry | None) -> tuple[object, ...]:
@@ -227,12 +220,9 @@ def _what(first: _Entry | None, second: _Entry | None) -> str:
     """Return the columns in which two rows differ, or in which model alone there is one."""
     if first is None or second is None:
         return ONLY[first is None]
-    both = zip(("probability", *_PAIRED), _said(first), _said(second), strict=True)
-    return ";".join(column for column, a, b in both if a != b)
-
-
-def _said(entry: _Entry) -> tuple[object, ...]:
-    return entry.number.probability, *_cells(entry)
+    a, b = ((entry.number.probability, *_cells(entry)) for entry in (first, second))
+    both = zip(("probability", *_PAIRED), a, b, strict=True)
+    return ";".join(column for column, x, y in both if x != y)
 
 
 def _moves(first: Floats, second: Floats) -> Floats:
@@ -284,23 +274,20 @@ def _content(table: Table) -> object:
 def _scenarios(first: Model, second: Model) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return how far the posteriors of the first model's scenarios move, and what cannot be answered."""
     cases = first.knowledge.table("scenarios.csv").rows
-    names = [row["case"] for row in cases]
     shared = [cause for cause in first.causes if cause in second.causes]
-    a, not_first = _answers(first, cases, shared)
-    b, not_second = _answers(second, cases, shared)
+    (a, not_first), (b, not_second) = (_answers(model, cases, shared) for model in (first, second))
     answered = [i for i in range(len(cases)) if i not in {*not_first, *not_second}]
     a, b = a[answered], b[answered]
     moves = _moves(a, b)
-    order = np.lexsort((-abs(b - a).ravel(), -abs(moves).ravel()))
+    # Rounded, so that two equal moves keep their order whatever their last digits are.
+    order = np.lexsort((-abs(b - a).ravel().round(9), -abs(moves).ravel().round(9)))
     places = ((*divmod(int(i), len(shared)), int(i)) for i in order)
     values = [x.ravel().tolist() for x in (a, b, b - a, moves)]
-    rows = ((names[answered[i]], shared[j], *(column[cell] for column in values)) for i, j, cell in places)
-    reasons = [(i, "first", why) for i, why in not_first.items()] + [
-        (i, "second", why) for i, why in not_second.items()
-    ]
+    rows = ((cases[answered[i]]["case"], shared[j], *(column[k] for column in values)) for i, j, k in places)
+    reasons = [(i, side, why[i]) for side, why in zip(SIDES, (not_first, not_second), strict=True) for i in why]
     return (
         _frame(("case", "cause", "first", "second", "move", "move_nats"), rows),
-        _frame(("case", "model", "reason"), ((names[i], side, why) for i, side, why in sorted(reasons))),
+        _frame(("case", "model", "reason"), ((cases[i]["case"], side, why) for i, side, why in sorted(reasons))),
     )
 
 
@@ -325,50 +312,41 @@ def _answers(model: Model, cases: Sequence[Row], causes: Sequence[str]) -> tuple
 
 # How it is shown
 
-
-class _Part(NamedTuple):
-    """A list under a title: the first rows of it, and how many there are more."""
-
-    title: str
-    head: tuple[str, ...] = ()
-    rows: Sequence[tuple[str, ...]] = ()
-    more: int = 0
+_listing = partial(Listing.of, right=("first", "second", "nats", "points"))
 
 
-_RIGHT = ("first", "second", "nats", "points")  # columns of numbers
-
-
-def _parts(difference: Difference) -> Iterator[_Part]:
+def _listings(difference: Difference) -> Iterator[Listing]:
     if difference.is_same:
-        yield _Part("The tables are the same.")
+        yield Listing("The tables are the same.")
         return
-    yield from _number_parts(difference.numbers)
+    yield from _number_listings(difference.numbers)
     for title, frame in (("variables", difference.variables), ("model.toml", difference.metadata)):
         if len(frame):
             head = (*frame.columns[:-2], "in the first", "in the second")
-            rows = [tuple(map(_shortened, row)) for row in frame.itertuples(index=False)]
-            yield _part(f"{_count(len(rows), 'difference')} in {title}", head, rows)
-    yield from _scenario_parts(difference)
-    yield _Part(f"Files that differ: {', '.join(difference.files)}")
+            rows = [tuple(map(shortened, row)) for row in frame.itertuples(index=False)]
+            yield _listing(f"{_count(len(rows), 'difference')} in {title}", head, rows)
+    yield from _scenario_listings(difference)
+    yield Listing(f"Files that differ: {', '.join(difference.files)}")
 
 
-def _number_parts(numbers: pd.DataFrame) -> Iterator[_Part]:
+def _number_listings(numbers: pd.DataFrame) -> Iterator[Listing]:
     rows = numbers.to_dict("records")
     moved = [row for row in rows if row["what"].startswith("probability")]
     if moved:
         head = ("number", "first", "second", "nats", "also other")
         kept = sum("source" not in row["what"] for row in moved)
+        title = f"{_count(len(moved), 'number')} with another probability"
         cited = f"; the same source is cited for {kept} of them" if kept else ""
-        yield _part(f"{_count(len(moved), 'number')} with another probability{cited}", head, list(map(_moved, moved)))
+        yield _listing(title + cited, head, list(map(_moved, moved)))
     other = [row for row in rows if not row["what"].startswith(("probability", "only"))]
     if other:
         lines = [(row["number"], _listed(row, "first"), _listed(row, "second")) for row in other]
         title = f"{_count(len(other), 'number')} with the same probability, and otherwise not the same"
-        yield _part(title, ("number", "in the first", "in the second"), lines)
-    for side, what in zip(("first", "second"), ONLY, strict=True):
+        yield _listing(title, ("number", "in the first", "in the second"), lines)
+    for side, what in zip(SIDES, ONLY, strict=True):
         lone = [(row["number"], f"{row[side]:.4g}") for row in rows if row["what"] == what]
         if lone:
-            yield _part(f"{_count(len(lone), 'number')} {what}", ("number", side), lone)
+            yield _listing(f"{_count(len(lone), 'number')} {what}", ("number", side), lone)
 
 
 def _moved(row: Mapping[Any, Any]) -> tuple[str, ...]:
@@ -377,29 +355,28 @@ def _moved(row: Mapping[Any, Any]) -> tuple[str, ...]:
 
 
 def _listed(row: Mapping[Any, Any], side: str) -> str:
-    return _shortened(", ".join(f"{column} {row[f'{column}_{side}']}" for column in row["what"].split(";")))
+    return shortened(", ".join(f"{column} {row[f'{column}_{side}']}" for column in row["what"].split(";")))
 
 
-def _scenario_parts(difference: Difference) -> Iterator[_Part]:
+def _scenario_listings(difference: Difference) -> Iterator[Listing]:
     frame, unanswered = difference.scenarios, difference.unanswered
     moved = frame[frame["move_nats"].abs() > NEGLIGIBLE]
     cases = frame["case"].nunique()
     if not len(frame):
-        yield _Part("No scenario of the first model is answered by both.")
+        yield Listing("No posterior of a scenario can be compared.")
     elif not len(moved):
-        yield _Part(f"No posterior moves in any of {_count(cases, 'scenario')}.")
+        yield Listing(f"No posterior moves in any of {_count(cases, 'scenario')}.")
     else:
         share = f"{moved['case'].nunique()} of {_count(cases, 'scenario')}"
         title = f"Posteriors move in {share}; the cause of each that moves most, by log odds"
-        yield _part(title, ("case", "cause", "first", "second", "nats"), _farthest(moved, "move_nats", 1))
+        yield _listing(title, ("case", "cause", "first", "second", "nats"), _farthest(moved, "move_nats", 1))
         by_points = moved.sort_values("move", key=lambda move: -move.abs(), kind="stable")
         head = ("case", "cause", "first", "second", "points")
-        yield _part("And by probability, in percentage points", head, _farthest(by_points, "move", 100))
+        yield _listing("And by probability, in percentage points", head, _farthest(by_points, "move", 100))
     if len(unanswered):
-        rows = [(case, side, _shortened(why, 2 * WIDEST)) for case, side, why in unanswered.itertuples(index=False)]
-        yield _part(
-            f"{_count(unanswered['case'].nunique(), 'scenario')} not compared", ("case", "not by the", "because"), rows
-        )
+        rows = [(case, side, shortened(why, 120)) for case, side, why in unanswered.itertuples(index=False)]
+        title = f"{_count(unanswered['case'].nunique(), 'scenario')} not compared"
+        yield _listing(title, ("case", "not by the", "because"), rows)
 
 
 def _farthest(moved: pd.DataFrame, column: str, factor: float) -> list[tuple[str, ...]]:
@@ -410,40 +387,8 @@ def _farthest(moved: pd.DataFrame, column: str, factor: float) -> list[tuple[str
     ]
 
 
-def _part(title: str, head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> _Part:
-    return _Part(title, head, rows[:SHOWN], max(len(rows) - SHOWN, 0))
-
-
 def _count(number: int, what: str) -> str:
     return f"{number:,} {what}{'s' * (number != 1)}"
-
-
-def _shortened(cell: object, widest: int = WIDEST) -> str:
-    text = " ".join(str(cell).split()) if isinstance(cell, str) else ""
-    return text if len(text) <= widest else f"{text[: widest - 4]} ..."
-
-
-def _aligned(part: _Part) -> list[str]:
-    lines = []
-    widths = [max(map(len, column)) for column in zip(part.head, *part.rows, strict=True)]
-    for row in [part.head, *part.rows] if part.head else []:
-        cells = zip(row, widths, part.head, strict=True)
-        aligned = (f"{cell:>{width}}" if name in _RIGHT else f"{cell:<{width}}" for cell, width, name in cells)
-        lines.append(f"  {'  '.join(aligned)}".rstrip())
-    return [*lines, *([f"  and {part.more:,} more"] if part.more else [])]
-
-
-def _html(part: _Part) -> str:
-    def cells(row: Iterable[str], tag: str) -> str:
-        return "".join(f"<{tag} style='text-align:left'>{html.escape(cell)}</{tag}>" for cell in row)
-
-    title = html.escape(part.title)
-    if not part.head:
-        return f"<p>{title}</p>"
-    body = "".join(f"<tr>{cells(row, 'td')}</tr>" for row in part.rows)
-    more = f"<p>and {part.more:,} more</p>" if part.more else ""
-    caption = f"<caption style='caption-side:top;text-align:left'>{title}</caption>"
-    return f"<table>{caption}<thead><tr>{cells(part.head, 'th')}</tr></thead><tbody>{body}</tbody></table>{more}"
 
 
 def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:

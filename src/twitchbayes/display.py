@@ -1,17 +1,20 @@
-"""How an answer is shown: as text in a terminal and as HTML in a notebook."""
+"""How an answer, or a list of any rows, is shown: as text in a terminal and as HTML in a notebook."""
 
 from __future__ import annotations
 
 import html
 import math
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from twitchbayes.posterior import Posterior
 
-__all__ = ["DISCLAIMER", "as_html", "as_text", "percent"]
+__all__ = ["DISCLAIMER", "Listing", "as_html", "as_text", "percent", "shortened"]
 
 DISCLAIMER = "For research and teaching. Not a medical device, not medical advice."
+SHOWN = 8  # rows of a list in text and HTML; frames and JSON have all
+WIDEST = 60  # characters of a cell
 
 
 def as_text(posterior: Posterior) -> str:
@@ -101,3 +104,50 @@ def percent(probability: float) -> str:
 def _bar(probability: float) -> str:
     width = f"{100 * probability:.1f}px"
     return f"<span aria-hidden='true' style='display:inline-block;height:.7em;width:{width};background:#0072b2'></span>"
+
+
+class Listing(NamedTuple):
+    """The first rows of a list under a title, and how many there are more; `right` are the heads of numbers."""
+
+    title: str
+    head: Sequence[str] = ()
+    rows: Sequence[Sequence[str]] = ()
+    more: int = 0
+    right: Sequence[str] = ()
+
+    @classmethod
+    def of(
+        cls, title: str, head: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[str] = ()
+    ) -> Listing:
+        """Return the listing of all rows."""
+        return cls(title, head, rows[:SHOWN], max(len(rows) - SHOWN, 0), right)
+
+    def lines(self) -> list[str]:
+        """Return it as text, in aligned columns."""
+        lines = [self.title]
+        widths = [max(map(len, column)) for column in zip(self.head, *self.rows, strict=True)]
+        for row in [self.head, *self.rows] if self.head else []:
+            cells = zip(row, widths, self.head, strict=True)
+            aligned = (cell.rjust(width) if name in self.right else cell.ljust(width) for cell, width, name in cells)
+            lines.append(f"  {'  '.join(aligned)}".rstrip())
+        return [*lines, *([f"  and {self.more:,} more"] if self.more else [])]
+
+    def html(self) -> str:
+        """Return it as HTML, every text escaped."""
+
+        def cells(row: Iterable[str], tag: str) -> str:
+            return "".join(f"<{tag} style='text-align:left'>{html.escape(cell)}</{tag}>" for cell in row)
+
+        title = html.escape(self.title)
+        if not self.head:
+            return f"<p>{title}</p>"
+        body = "".join(f"<tr>{cells(row, 'td')}</tr>" for row in self.rows)
+        more = f"<p>and {self.more:,} more</p>" if self.more else ""
+        caption = f"<caption style='caption-side:top;text-align:left'>{title}</caption>"
+        return f"<table>{caption}<thead><tr>{cells(self.head, 'th')}</tr></thead><tbody>{body}</tbody></table>{more}"
+
+
+def shortened(cell: object, widest: int = WIDEST) -> str:
+    """Return a text in one line that is not too wide, "" for what is no text."""
+    text = " ".join(cell.split()) if isinstance(cell, str) else ""
+    return text if len(text) <= widest else f"{text[: widest - 4]} ..."
