@@ -129,7 +129,9 @@ def test_a_changed_number_with_its_old_source_is_told(folder: Path) -> None:
 
 def test_numbers_in_one_model_only(folder: Path) -> None:
     """A link less, a link more and other strata are listed with the model that has them."""
-    links = "\n".join(line for line in SITES["links"].splitlines() if "palsy,weak" not in line) + "strain,weak,net,0.2\n"
+    links = (
+        "\n".join(line for line in SITES["links"].splitlines() if "palsy,weak" not in line) + "strain,weak,net,0.2\n"
+    )
     priors = SITES["priors"].replace("lifting,sex=female,,0.2", "lifting,,,0.3")
     priors = "\n".join(line for line in priors.splitlines() if "lifting,sex=male" not in line)
     difference = pair(folder, SITES, links=links, priors=priors)
@@ -188,7 +190,9 @@ def test_variables(folder: Path) -> None:
 
 def test_states(folder: Path) -> None:
     """Bands that are cut otherwise are other states, and other rows of numbers."""
-    files = {name: SITES[name].replace("18-39", "18-49").replace("40-120", "50-120") for name in ("variables", "priors")}
+    files = {
+        name: SITES[name].replace("18-39", "18-49").replace("40-120", "50-120") for name in ("variables", "priors")
+    }
     difference = pair(folder, SITES, **files)
     assert lines(difference.variables, "variable", "what", "first", "second") == [
         ("age", "states", "18-39;40-120", "18-49;50-120")

@@ -415,10 +415,12 @@ def test_edited_row_outside_of_its_interval(bounded: Model, tmp_path: Path) -> N
 
 def test_template_of_unknown_variables(bounded: Model) -> None:
     """Names without a prior are told together; so is a template that does not exist."""
-    message = r"^the model has no prior of 'flue'. Did you mean 'flu'\? the model has no prior of 'fever'. It has: winter"
+    message = (
+        r"^the model has no prior of 'flue'. Did you mean 'flu'\? the model has no prior of 'fever'. It has: winter"
+    )
     with pytest.raises(InvalidValueError, match=message):
         bounded.template(only=["flue", "cold", "fever"])
-    with pytest.raises(InvalidValueError, match="^template 'links' is none of priors, cases$"):
+    with pytest.raises(InvalidValueError, match=r"^template 'links' is none of priors, cases$"):
         bounded.template("links")
 
 
@@ -434,7 +436,7 @@ def test_links_given_for_priors(sites: Model, tmp_path: Path, kind: str) -> None
     file = written(tmp_path, sites.knowledge.tables["links.csv"].to_bytes().decode())
     given = pd.read_csv(file) if kind == "frame" else file
     expected = LINKS.replace("my_priors.csv", "frame of priors") if kind == "frame" else LINKS
-    with pytest.raises(ModelTableError, match="^1 problem in") as raised:
+    with pytest.raises(ModelTableError, match=r"^1 problem in") as raised:
         sites.with_priors(given)
     assert str(raised.value.problems[0]).startswith(expected)
     assert "edit links.csv there" in str(raised.value)
