@@ -107,7 +107,19 @@ def _bar(probability: float) -> str:
 
 
 class Listing(NamedTuple):
-    """The first rows of a list under a title, and how many there are more; `right` are the heads of numbers."""
+    """The first rows of a list under a title.
+
+    Attributes
+    ----------
+    title : str
+    head : sequence of str
+        Names of the columns; without any, the title stands alone.
+    rows : sequence of sequence of str
+    more : int
+        Rows that are left out.
+    right : sequence of str
+        Columns that are aligned to the right.
+    """
 
     title: str
     head: Sequence[str] = ()

@@ -28,6 +28,7 @@ __all__ = ["Change", "changes", "paired", "read", "since", "stratum", "template"
 
 NUMBERS = ("probability", "low", "high")
 NEEDED = ("variable", "probability")
+LINKED = ("parent", "child")  # what tells a table of links
 
 
 class Change(NamedTuple):
@@ -129,8 +130,8 @@ def _table(priors: PriorsLike, problems: list[Problem]) -> tuple[Table, Row]:
             message = f"there is no file {os.fspath(priors)!r} with priors"
             raise ModelNotFoundError(message)
         table = tables.read(path, file=path.name, required=NEEDED, problems=problems)
-        if problems and path.is_file():
-            problems[:] = _links_instead(path.read_bytes(), path.name) or problems
+        as_links = tables.read(path, file=path.name, required=LINKED, problems=[])
+        problems[:] = _links_instead(as_links) or problems
         digest = hashlib.sha256(table.raw or b"").hexdigest()
         return table, _citation("given_priors", f"File {path.name} given to with_priors, sha256 {digest}")
     if not hasattr(priors, "to_csv"):
@@ -138,21 +139,20 @@ def _table(priors: PriorsLike, problems: list[Problem]) -> tuple[Table, Row]:
         raise InvalidValueError(message)
     raw = priors.to_csv(index=False).encode()
     table = tables.parse(raw, file="frame of priors", required=NEEDED, problems=problems)
-    problems[:] = _links_instead(raw, table.file) or problems
+    problems[:] = _links_instead(tables.parse(raw, file=table.file, required=LINKED, problems=[])) or problems
     digest = hashlib.sha256(raw).hexdigest()
     return table, _citation("given_priors", f"Frame given to with_priors, sha256 of its CSV {digest}")
 
 
-def _links_instead(raw: bytes, file: str) -> list[Problem]:
+def _links_instead(table: Table) -> list[Problem]:
     """Return the one thing that is wrong where rows of links are given for priors."""
-    header = tables.parse(raw, file=file, required=("parent", "child"), problems=[])
-    if header.raw is None or "variable" in header.columns:
+    if table.raw is None or "variable" in table.columns:
         return []
     message = (
         "has links (the columns parent, child); only priors can be laid over a model. "
         "Save the model into a folder (Model.save), edit links.csv there, and load that folder"
     )
-    return [Problem(file, None, message)]
+    return [Problem(table.file, None, message)]
 
 
 def _citation(name: str, citation: str) -> Row:
