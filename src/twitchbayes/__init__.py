@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         UnknownVariableError,
     )
     from twitchbayes.interchange import CodedEvidence, InterchangeError, from_fhir, from_phenopacket
+    from twitchbayes.learner import TwitchClassifier as TwitchClassifier
     from twitchbayes.model import Model, ModelInfo, infer, list_models, load_model
     from twitchbayes.posterior import Posterior
 
@@ -40,6 +41,7 @@ _HOME = {
     "InterchangeError": "interchange",
     "from_fhir": "interchange",
     "from_phenopacket": "interchange",
+    "TwitchClassifier": "learner",
     "Model": "model",
     "ModelInfo": "model",
     "infer": "model",
@@ -48,6 +50,7 @@ _HOME = {
     "Posterior": "posterior",
 }
 
+# Without TwitchClassifier, which needs scikit-learn: `from twitchbayes import *` stays light.
 __all__ = [
     "CodedEvidence",
     "EngineLimitError",
@@ -83,4 +86,4 @@ def __getattr__(name: str) -> object:
 
 
 def __dir__() -> list[str]:
-    return sorted(__all__)
+    return sorted({*__all__, *_HOME})

@@ -6,7 +6,7 @@ import hashlib
 import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
@@ -76,6 +76,13 @@ class Cohort:
         return Cohort(
             self.codes[rows], self.rows[rows], self.labels, len(rows), {}, f"part of {self.source}", self.sha256
         )
+
+    def with_states(self, columns: Sequence[int], states: Codes) -> Cohort:
+        """Return the cohort with other states in some of the columns of its codes: (n_used, len(columns))."""
+        codes = self.codes.copy()
+        codes[:, columns] = states
+        digest = hashlib.sha256(self.sha256.encode() + repr(columns).encode() + states.tobytes())
+        return replace(self, codes=codes, sha256=digest.hexdigest())
 
     def without(self, rows: NDArray[np.int64], reason: str) -> Cohort:
         """Return the cohort without some of its usable cases, which are counted under a reason."""
