@@ -19,7 +19,7 @@ from twitchbayes.network import Parameters
 if TYPE_CHECKING:
     from twitchbayes.compiled import Kernel
 
-__all__ = ["Batch", "answer_rows"]
+__all__ = ["Batch", "answer_rows", "distinct_rows", "kernel_for"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -83,9 +83,9 @@ def answer_rows(
     ImportError
         If `compiled` is True and numba is not installed.
     """
-    order, first = _distinct(codes, len(engine.network.contexts))
+    order, first = distinct_rows(codes, len(engine.network.contexts))
     starts = np.flatnonzero(first)
-    kernel = _kernel(engine, len(starts), compiled)
+    kernel = kernel_for(engine, len(starts), compiled)
     answer = Answer.blank(len(codes), len(engine.network.causes)) if into is None else Answer.into(into)
     refused: dict[int, str] = {}
     ends = np.append(starts[1:], len(codes))
@@ -153,7 +153,7 @@ def _answer_in_numpy(
     return answer, refused
 
 
-def _kernel(engine: Engine, n_rows: int, compiled: bool | None) -> Kernel | None:
+def kernel_for(engine: Engine, n_rows: int, compiled: bool | None) -> Kernel | None:
     """Return the compiled kernel of an engine if it is to be used for so many distinct rows."""
     if compiled is False or (compiled is None and n_rows < LOADED_FROM):
         return None
@@ -177,7 +177,7 @@ def _tell_of_numba() -> None:
     log.warning('tables are answered in NumPy; pip install "twitchbayes[fast]" makes them many times faster')
 
 
-def _distinct(codes: Codes, n_contexts: int) -> tuple[Ints, NDArray[np.bool_]]:
+def distinct_rows(codes: Codes, n_contexts: int) -> tuple[Ints, NDArray[np.bool_]]:
     """Return an order of the rows in which equal ones stand together, and in it which is the first of its kind.
 
     Rows are sorted by a hash, that of their contexts in its upper half, and compared with the row before:

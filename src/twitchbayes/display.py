@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from twitchbayes.posterior import Posterior
+    from twitchbayes.tuning import Tuning
 
-__all__ = ["DISCLAIMER", "as_html", "as_text", "percent"]
+__all__ = ["DISCLAIMER", "as_html", "as_text", "percent", "tuning_as_html", "tuning_as_text"]
 
 DISCLAIMER = "For research and teaching. Not a medical device, not medical advice."
 
@@ -101,3 +102,62 @@ def percent(probability: float) -> str:
 def _bar(probability: float) -> str:
     width = f"{100 * probability:.1f}px"
     return f"<span aria-hidden='true' style='display:inline-block;height:.7em;width:{width};background:#0072b2'></span>"
+
+
+SHOWN_NUMBERS = 12  # that a tuning lists: those that the cases say most of
+
+
+def tuning_as_text(tuning: Tuning) -> str:
+    """Return a tuning as lines of text: what it was made of, what should be known, the numbers that moved most."""
+    rows = _moved_numbers(tuning)
+    width = max([len(number) for number, *_ in rows], default=0)
+    lines = [_tuning_title(tuning), *(f"  {note}" for note in tuning.notes)]
+    if rows:
+        lines += ["", f"  {'number':<{width}}  {'old':>28}  {'new':>28}  {'from data':>9}"]
+    lines += [f"  {number:<{width}}  {old:>28}  {new:>28}  {share:>9}" for number, old, new, share in rows]
+    return "\n".join([*lines, *_more_numbers(tuning, "  "), "", f"  {DISCLAIMER}"])
+
+
+def tuning_as_html(tuning: Tuning) -> str:
+    """Return a tuning as a table in HTML, every text escaped, nothing from outside."""
+    escape = html.escape
+    head = "".join(f"<th scope='col'>{name}</th>" for name in ("number", "old", "new", "from data"))
+    body = "".join(
+        f"<tr><th scope='row' style='text-align:left'>{escape(number)}</th><td>{old}</td><td>{new}</td>"
+        f"<td>{share}</td></tr>"
+        for number, old, new, share in _moved_numbers(tuning)
+    )
+    notes = "".join(f"<li>{escape(note)}</li>" for note in tuning.notes)
+    more = "".join(f"<p>{escape(line)}</p>" for line in _more_numbers(tuning, ""))
+    return (
+        f"<div class='twitchbayes-tuning'><table><caption style='caption-side:top;text-align:left'>"
+        f"{escape(_tuning_title(tuning))}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+        f"{more}<ul>{notes}</ul><p><small>{DISCLAIMER}</small></p></div>"
+    )
+
+
+def _tuning_title(tuning: Tuning) -> str:
+    cases, last = tuning.cases, tuning.history.iloc[-1]
+    return (
+        f"{tuning.before.name} tuned to {cases['used']:,} cases of {cases['source']} "
+        f"in {int(last['passes'])} passes (log posterior {last['log_posterior']:.2f} nats)"
+    )
+
+
+def _moved_numbers(tuning: Tuning) -> list[tuple[str, str, str, str]]:
+    """Return name, old and new value with interval, and the share from the cases, of the numbers they say most of."""
+    most = tuning.report[tuning.report.changed].sort_values("from_data", ascending=False, kind="stable")
+    return [
+        (
+            str(row.number),
+            f"{row.old:.3g} ({row.old_low:.3g} to {row.old_high:.3g})",
+            f"{row.new:.3g} ({row.new_low:.3g} to {row.new_high:.3g})",
+            f"{row.from_data:.0%}",
+        )
+        for row in most.head(SHOWN_NUMBERS).itertuples()
+    ]
+
+
+def _more_numbers(tuning: Tuning, margin: str) -> list[str]:
+    more = int(tuning.report.changed.sum()) - SHOWN_NUMBERS
+    return [f"{margin}and {more} more; links as net link probabilities; all of them in .report"] if more > 0 else []

@@ -18,6 +18,7 @@ from twitchbayes.evidence import Evidence
 from twitchbayes.groups import ABSENT, PRESENT, UNKNOWN, Codes, Group, Groups
 from twitchbayes.network import Network, Parameters
 from twitchbayes.plan import Plan, make_plan
+from twitchbayes.tally import Share, Tally
 from twitchbayes.walk import walk
 from twitchbayes.weights import Elements, Logs, PatternWeights, Tables
 
@@ -149,11 +150,16 @@ class Engine:
             raise EngineLimitError(reason if max(len(codes), answer.none.size) == 1 else f"row {row}: {reason}")
         return answer
 
-    def run_rows(self, codes: Codes, parameters: Parameters | None = None) -> tuple[Answer, dict[int, str]]:
-        """Return the posteriors of a batch, and the rows that `run` would refuse, each with the reason."""
+    def run_rows(
+        self, codes: Codes, parameters: Parameters | None = None, tally: Tally | None = None
+    ) -> tuple[Answer, dict[int, str]]:
+        """Return the posteriors of a batch, and the rows that `run` would refuse, each with the reason.
+
+        What they say of contexts and causes is added to `tally`, for one parameter set.
+        """
         parameters = parameters or self.network.parameters
         logs = self._logs if parameters is self.network.parameters else Logs.of(parameters)
-        answer, refused = self._answer(codes, logs)
+        answer, refused = self._answer(codes, logs, tally)
         blank = np.flatnonzero(~answer.possible)
         blank = blank[~np.isin(blank, list(refused))] if refused else blank
         if blank.size:
@@ -168,7 +174,7 @@ class Engine:
         lost: list[int] = rows[found.possible].tolist()
         return lost
 
-    def _answer(self, codes: Codes, logs: Logs) -> tuple[Answer, dict[int, str]]:
+    def _answer(self, codes: Codes, logs: Logs, tally: Tally | None = None) -> tuple[Answer, dict[int, str]]:
         if logs.n_sets > 1 and len(codes) > 1 and logs.n_sets != len(codes):
             message = (
                 f"{len(codes)} evidence rows and {logs.n_sets} parameter sets: give one of either or as many of both"
@@ -187,14 +193,14 @@ class Engine:
                     said = codes if len(codes) == 1 else codes[rows[part]]
                     sets = logs if logs.n_sets == 1 else logs.take(rows[part])
                     explained_by = None if group.explained_by is None else group.explained_by[part]
-                    answer.put(rows[part], self._answer_part(plan, said, sets, explained_by))
+                    elements = None if explained_by is None else Elements.pooled(explained_by, sets)
+                    weights = PatternWeights(self._tables, plan, said, sets, elements)
+                    shares: list[Share] | None = None if tally is None else []
+                    answered = self._rounded(said, *_pass(weights, shares))
+                    answer.put(rows[part], answered)
+                    if tally is not None and shares is not None:
+                        tally.add(weights, rows[part], shares, answered.possible)
         return answer, refused
-
-    def _answer_part(self, plan: Plan, codes: Codes, logs: Logs, explained_by: NDArray[np.bool_] | None) -> Answer:
-        elements = None if explained_by is None else Elements.pooled(explained_by, logs)
-        weights = PatternWeights(self._tables, plan, codes, logs, elements)
-        enumerates = plan.enumerates(weights.n, logs.n_sets)
-        return self._rounded(codes, *(enumerate_causes(weights) if enumerates else walk(weights)))
 
     def _rounded(self, codes: Codes, causes: Floats, none: Floats, serious: Floats, log_evidence: Floats) -> Answer:
         """Return the answer with the last rounding mended: nothing above 1, and what is observed exactly 1."""
@@ -239,6 +245,12 @@ class Engine:
                 self._plans.clear()
             self._plans[key] = plan
         return plan
+
+
+def _pass(weights: PatternWeights, shares: list[Share] | None) -> tuple[Floats, Floats, Floats, Floats]:
+    """Return what the quicker of the two methods finds."""
+    enumerates = weights.plan.enumerates(weights.n, len(weights.log_no_link))
+    return enumerate_causes(weights, shares) if enumerates else walk(weights, shares)
 
 
 def answer(engine: Runs, evidence: Evidence, parameters: Parameters | None = None) -> Answer:

@@ -16,6 +16,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from twitchbayes.tally import Share
 from twitchbayes.weights import CauseWeights, Closed, PatternWeights
 
 __all__ = ["enumerate_causes"]
@@ -25,8 +26,13 @@ Floats = NDArray[np.float64]
 LEAST = 1e-260  # of a smaller sum underflow may have taken digits
 
 
-def enumerate_causes(weights: PatternWeights) -> tuple[Floats, Floats, Floats, Floats]:
-    """Return posteriors (rows, causes), P(none), P(serious) and ln P(evidence) (rows,), of a flat plan."""
+def enumerate_causes(
+    weights: PatternWeights, shares: list[Share] | None = None
+) -> tuple[Floats, Floats, Floats, Floats]:
+    """Return posteriors (rows, causes), P(none), P(serious) and ln P(evidence) (rows,), of a flat plan.
+
+    The joint posteriors of causes and cells are put into `shares`, where one is given.
+    """
     stage = weights.plan.flat
     assert stage is not None  # the engine enumerates only where the plan says so
     serious = weights.tables.serious
@@ -44,6 +50,10 @@ def enumerate_causes(weights: PatternWeights) -> tuple[Floats, Floats, Floats, F
     causes[:, walked.causes] = joint.sum(axis=1) @ present
     cells = joint.sum(axis=2)
     causes[:, closed.causes] = (cells[:, :, None] * closed.posterior).sum(axis=1)
+    if shares is not None:
+        shares.append(
+            Share(stage, cells, np.concatenate([joint @ present, cells[:, :, None] * closed.posterior], axis=2))
+        )
     none_closed = (closed.absent / np.where(closed.either > 0, closed.either, 1.0)).prod(axis=-1)
     none = (joint[:, :, 0] * none_closed).sum(axis=-1)
     is_serious = present[:, serious[walked.causes]].any(axis=1)

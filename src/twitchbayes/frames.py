@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from twitchbayes.evidence import Words
     from twitchbayes.model import Model
 
-__all__ = ["Columns", "OnError", "Progress", "infer_frame", "output_columns", "read_cases"]
+__all__ = ["Columns", "OnError", "Progress", "infer_frame", "output_columns", "progress_bar", "read_cases"]
 
 OnError: TypeAlias = Literal["raise", "null"]
 Columns: TypeAlias = Mapping[Any, str] | Sequence[Any] | None
@@ -382,6 +382,11 @@ def _is_watched() -> bool:
     """Whether somebody sees a bar: in a terminal or a notebook, where tqdm is installed."""
     seen = "ipykernel" in sys.modules or (sys.stderr is not None and sys.stderr.isatty())
     return seen and importlib.util.find_spec("tqdm") is not None
+
+
+def progress_bar(unit: str) -> Any:
+    """Return a bar (tqdm) without an end, for work of which nobody knows how long it takes."""
+    return _tqdm()(unit=unit)
 
 
 def _tqdm() -> Any:

@@ -94,6 +94,14 @@ class Groups:
             open_members[:, columns] = present[:, None] & unknown
         return codes, open_members, possible
 
+    def open_findings(self, open_members: Flags, union: int | None = None) -> Flags:
+        """Return which findings are open members of a union, or of any: (n_rows, n_findings)."""
+        found = np.zeros((len(open_members), self.findings.stop - self.findings.start), dtype=bool)
+        for i in range(self.n_unions) if union is None else (union,):
+            own = self._union_of == i
+            found[:, self._members[own]] |= open_members[:, own]
+        return found
+
     def split(self, codes: Codes, open_members: Flags, possible: Flags, *, pool: bool) -> Iterator[Group]:
         """Yield the groups of the rows that are possible; what `resolve` gives goes in.
 

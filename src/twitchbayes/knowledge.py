@@ -13,7 +13,7 @@ from twitchbayes import checks, tables
 from twitchbayes.errors import ModelNotFoundError, ModelTableError, Problem, did_you_mean
 from twitchbayes.tables import Row, Table, bands, pairs, words
 
-__all__ = ["Citation", "Knowledge", "Link", "Number", "Prior", "Variable", "overlay", "read"]
+__all__ = ["Citation", "Knowledge", "Link", "Number", "Prior", "Variable", "overlay", "read", "revise"]
 
 COLUMNS: Mapping[str, tuple[str, ...]] = {
     file: tuple(names.split())
@@ -256,6 +256,46 @@ def overlay(
     if found:
         raise ModelTableError(list(dict.fromkeys(found)))
     return merged
+
+
+def revise(
+    knowledge: Knowledge, cells: Mapping[str, Mapping[int, Mapping[str, str]]], *, citations: Sequence[Row] = ()
+) -> Knowledge:
+    """Return the knowledge with other cells in some rows of `priors.csv` and `links.csv`, checked again as a whole.
+
+    Parameters
+    ----------
+    cells : mapping of file to mapping of int to mapping of column to str
+        For each file the number of each row that changes, from 0, with its new cells.
+    citations : sequence of Row
+        Rows for `sources.csv` that the new cells may cite.
+
+    Raises
+    ------
+    ModelTableError
+        With every problem of the new rows.
+    """
+    new_tables = dict(knowledge.tables)
+    for file, changed in cells.items():
+        table = new_tables[file]
+        rows = tuple(
+            Row(row.file, row.line, {**row.cells, **changed[i]}) if i in changed else row
+            for i, row in enumerate(table.rows)
+        )
+        new_tables[file] = Table(file, table.columns, rows)
+    new_tables["sources.csv"] = _cited(knowledge, new_tables, citations)
+    found: list[Problem] = []
+    revised = replace(
+        knowledge,
+        tables=new_tables,
+        priors=_priors(new_tables["priors.csv"], found),
+        links=_links(new_tables["links.csv"], found),
+        citations=_citations(new_tables["sources.csv"], found),
+    )
+    found.extend(checks.whole(revised))
+    if found:
+        raise ModelTableError(list(dict.fromkeys(found)))
+    return revised
 
 
 def _only(

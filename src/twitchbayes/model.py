@@ -7,7 +7,7 @@ import importlib.resources
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -25,6 +25,8 @@ from twitchbayes.network import Network, compile_network
 from twitchbayes.posterior import Posterior
 
 if TYPE_CHECKING:
+    import datetime
+
     import networkx as nx
     import pandas as pd
     from pgmpy.models import DiscreteBayesianNetwork
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from twitchbayes.frames import Columns, OnError, Progress
     from twitchbayes.priors import Change, PriorsLike
     from twitchbayes.simulation import Missing, Numbers
+    from twitchbayes.tuning import Tuning
 
 __all__ = ["Model", "ModelInfo", "infer", "list_models", "load_model"]
 
@@ -386,6 +389,59 @@ class Model:
         options = Options(bootstrap=bootstrap, seed=seed, bins=bins, binning=binning, specificity=specificity)
         return evaluate(self, cases, options, labels=labels, columns=columns, ignore=ignore, on_error=on_error)
 
+    def cross_validate(  # noqa: PLR0913 (each is a choice of its own)
+        self,
+        cases: Any,
+        *,
+        folds: int = 5,
+        seed: int = 0,
+        labels: Labels = None,
+        columns: Columns = None,
+        ignore: Sequence[Any] = (),
+        on_error: OnBadCases = "raise",
+        bootstrap: int = 1000,
+        bins: int = 10,
+        binning: Binning = "quantile",
+        specificity: float = 0.9,
+        **tuning: Any,
+    ) -> Evaluation:
+        """Return how good the probabilities of this model are once it is tuned to cases, in other cases.
+
+        The cases are shuffled into folds. Each fold is answered by this model tuned (`tune`) to the
+        cases of the other folds; the answers of all folds are judged together, as by `evaluate`.
+
+        Parameters
+        ----------
+        cases, labels, columns, ignore, on_error, bootstrap, bins, binning, specificity
+            As for `evaluate`; with `on_error="exclude"` cases that are impossible are left out of tuning too.
+        folds : int, default 5
+            2 or more, and no more than there are cases.
+        seed : int, default 0
+            Of the folds, and of the resamples.
+        **tuning
+            `strength`, `learn`, `selected_by`, `max_iterations`, `tolerance` and `compiled` of `tune`.
+
+        Returns
+        -------
+        Evaluation
+            The intervals tell of the cases drawn, not of the folds or of what tuning might have learned
+            from other cases.
+
+        Raises
+        ------
+        InvalidValueError
+            If there are more folds than cases, and as for `evaluate` and `tune`.
+        """
+        from twitchbayes import evaluation
+        from twitchbayes.cohort import read_cohort
+
+        options = evaluation.Options(
+            bootstrap=bootstrap, seed=seed, bins=bins, binning=binning, specificity=specificity
+        )
+        fit = evaluation.tuner(self, on_error=on_error, **tuning)
+        cohort = read_cohort(self, cases, labels=labels, columns=columns, ignore=ignore, on_error=on_error)
+        return evaluation.cross_validate(self, cohort, fit, folds=folds, options=options, on_error=on_error)
+
     def _runs(self, engine: str) -> Runs:
         if engine == "numpy":
             return self._engine
@@ -421,6 +477,95 @@ class Model:
         merged = knowledge_module.overlay(self.knowledge, table, citations=[citation], problems=problems)
         changes = priors_module.changes(self.knowledge, merged)
         return Model(merged, changes=priors_module.since(self.changes, changes))
+
+    def tune(  # noqa: PLR0913 (each is a choice of its own)
+        self,
+        cases: Any,
+        *,
+        labels: Labels = None,
+        strength: float = 1.0,
+        learn: str | Collection[str] = ("priors", "links", "leaks"),
+        selected_by: str | Collection[str] | None = None,
+        columns: Columns = None,
+        ignore: Sequence[Any] = (),
+        on_error: OnBadCases = "raise",
+        max_iterations: int = 500,
+        tolerance: float = 1e-4,
+        date: str | datetime.date | None = None,
+        compiled: bool | None = None,
+        progress: bool | Callable[[Any], object] | None = None,
+    ) -> Tuning:
+        """Return the model tuned to cases, gaps anywhere, with a report of every number.
+
+        The numbers are those that the cases and the tables' own intervals make most probable together
+        (MAP-EM over the hidden events of the noisy-ORs, see `twitchbayes.learning`); new intervals come
+        from the information in the cases. This model stays as it is.
+
+        Parameters
+        ----------
+        cases : path, pandas, polars or dask DataFrame, pyarrow Table, or Spark DataFrame
+            A case a row, a column a variable or group; see `infer_frame`. Columns of causes are known
+            diagnoses; each may be known, partly known or not there.
+        labels : str or sequence of str, optional
+            A column that names the causes present, or the columns of causes that are to be used; see
+            `twitchbayes.cohort.read_cohort`.
+        strength : float, default 1
+            What the tables' intervals count for: at 0.5 as half as many cases.
+        learn : str or collection of str
+            Any of "priors" (contexts and causes), "links" and "leaks" (of findings).
+        selected_by : str or collection of str, optional
+            Variables that every case had to have for being in the table. Where it is left out: those
+            that the model assumes (`twitching`), if all cases have them. () says that it is a sample of
+            the whole population.
+        columns, ignore
+            As for `infer_frame`.
+        on_error : {"raise", "exclude", "unknown"}
+            What a case does that cannot be read, contradicts itself or is impossible in the model: an
+            error, or left out and counted; "unknown" takes single cells that cannot be read as unknown.
+        max_iterations : int, default 500
+            Passes over the cases at most.
+        tolerance : float, default 1e-4
+            In nats: learning stops when a step would move no number's log odds by more.
+        date : str or datetime.date, optional
+            For the row in `sources.csv`.
+        compiled : bool, optional
+            Whether to use the compiled kernel; where it is left out, if that is worth its start.
+        progress : bool or callable, optional
+            True shows a bar; a callable is told each `twitchbayes.learning.Step`.
+
+        Returns
+        -------
+        Tuning
+            `model`, `report`, `history`, `notes`.
+
+        Raises
+        ------
+        UnknownVariableError, InvalidValueError, InvalidEvidenceError
+            If columns, labels or options are wrong, or there is no case.
+        CasesError, InvalidFrameError
+            With the first bad cases, by line or row.
+
+        Examples
+        --------
+        >>> import twitchbayes
+        >>> model = twitchbayes.load_model("twitch")
+        >>> cases = model.simulate(200, seed=1, given={"twitching": True}, missing=0.1)
+        >>> tuning = model.tune(cases)
+        >>> tuning.converged, tuning.model.name
+        (True, 'twitch')
+        """
+        from twitchbayes import cohort, tuning
+
+        options = tuning.Options.of(
+            strength=strength,
+            learn=learn,
+            selected_by=selected_by,
+            max_iterations=max_iterations,
+            tolerance=tolerance,
+            date=date,
+        )
+        read = cohort.read_cohort(self, cases, labels=labels, columns=columns, ignore=ignore, on_error=on_error)
+        return tuning.tune(self, read, options, on_error=on_error, compiled=compiled, progress=progress)
 
     def at_population(self, name: str | None) -> Model:
         """Return the model with the priors of one of its settings (`populations/<name>.csv`).

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _Key: TypeAlias = tuple[str, tuple[tuple[str, str], ...], str]
 
-__all__ = ["Change", "changes", "read", "since"]
+__all__ = ["Change", "changes", "named_anew", "read", "since"]
 
 
 class Change(NamedTuple):
@@ -51,7 +51,7 @@ def read(knowledge: Knowledge, priors: PriorsLike) -> tuple[Table, Row, list[Pro
     if not table.rows:
         nothing = Problem(table.file, None, "has no row; give at least one prior, or none at all")
         raise ModelTableError(problems or [nothing])
-    citation = _named_anew(citation, knowledge)
+    citation = named_anew(citation, knowledge)
     own = {(p.variable, p.given, p.state): p for p in knowledge.priors}
     rows = tuple(_completed(row, own, citation["source"], problems) for row in table.rows)
     columns = (*COLUMNS["priors.csv"], *(c for c in table.columns if c not in COLUMNS["priors.csv"]))
@@ -115,7 +115,7 @@ def _citation(name: str, citation: str) -> Row:
     return Row("sources.csv", 0, cells)
 
 
-def _named_anew(citation: Row, knowledge: Knowledge) -> Row:
+def named_anew(citation: Row, knowledge: Knowledge) -> Row:
     """Return the source row under a name that no other source of the model has."""
     base = name = citation["source"]
     for number in itertools.count(2):

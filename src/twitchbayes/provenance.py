@@ -16,7 +16,7 @@ from twitchbayes.knowledge import Knowledge, Number
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Provenance", "trace"]
+__all__ = ["Provenance", "names_of", "trace"]
 
 Floats = NDArray[np.float64]
 
@@ -77,7 +77,7 @@ def trace(knowledge: Knowledge, engine: Runs, evidence: Evidence, cause: str) ->
     influence = _influence(knowledge, engine, evidence, engine.network.causes.index(cause))
     order = [i for i in np.argsort(-np.abs(influence), kind="stable") if abs(influence[i]) > NEGLIGIBLE]
     total = np.abs(influence[order]).sum()
-    names = _names(knowledge)
+    names = names_of(knowledge)
     rows = [_row(names[i], numbers[i], float(influence[i]), float(abs(influence[i]) / total), knowledge) for i in order]
     frame = pd.DataFrame(rows, columns=list(_COLUMNS))
     by_basis: dict[str, float] = {}
@@ -111,7 +111,8 @@ def _row(name: str, number: Number, influence: float, share: float, knowledge: K
     return (name, influence, share, number.probability, number.low, number.high, *where)
 
 
-def _names(knowledge: Knowledge) -> list[str]:
+def names_of(knowledge: Knowledge) -> list[str]:
+    """Return how each number is written, in the order of `priors.csv` and then `links.csv`."""
     names = []
     for prior in knowledge.priors:
         given = ", ".join(f"{name}={state}" for name, state in prior.given)

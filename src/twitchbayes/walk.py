@@ -35,6 +35,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from twitchbayes.plan import Stage
+from twitchbayes.tally import Share
 from twitchbayes.weights import Closed, PatternWeights
 
 __all__ = ["walk"]
@@ -92,8 +93,11 @@ class _Trace:
         return len(self.causes) - len(self.calm)
 
 
-def walk(weights: PatternWeights) -> tuple[Floats, Floats, Floats, Floats]:
-    """Return posteriors (rows, causes), P(none), P(serious) and ln P(evidence) (rows,)."""
+def walk(weights: PatternWeights, shares: list[Share] | None = None) -> tuple[Floats, Floats, Floats, Floats]:
+    """Return posteriors (rows, causes), P(none), P(serious) and ln P(evidence) (rows,).
+
+    The joint posteriors of causes and cells are put into `shares`, where one is given.
+    """
     n = weights.n
     chains = _Chains(np.ones((1, n, 1)), None, np.ones((1, n, 1)), np.full(n, LOST))
     log_scale = weights.log_constant + np.zeros(n)
@@ -110,7 +114,7 @@ def walk(weights: PatternWeights) -> tuple[Floats, Floats, Floats, Floats]:
     causes, serious = np.zeros((n, weights.tables.n_causes)), np.zeros(n)
     gradient = per_total[None, :, None]
     for stage, trace in zip(reversed(weights.plan.stages), reversed(traces), strict=True):
-        gradient = _backward(stage, trace, gradient, causes, serious)
+        gradient = _backward(stage, trace, gradient, causes, serious, shares)
     return causes, chains.blank[0, :, 0] * per_total, serious, log_evidence
 
 
@@ -188,10 +192,12 @@ def _all_absent(trace: _Trace, first: int) -> Floats:
     return products
 
 
-def _backward(stage: Stage, trace: _Trace, gradient: Floats, causes: Floats, serious: Floats) -> Floats:
+def _backward(
+    stage: Stage, trace: _Trace, gradient: Floats, causes: Floats, serious: Floats, shares: list[Share] | None
+) -> Floats:
     """Take the gradient of P(evidence) (subsets, rows, cells) back through a stage.
 
-    `causes` and `serious` receive what the stage adds to the posteriors.
+    `causes` and `serious` receive what the stage adds to the posteriors, `shares` its joint ones.
     """
     gradient = _unleave(stage, gradient / trace.scales[len(trace.causes)])
     moved = np.empty(trace.states[1:].shape)
@@ -203,13 +209,16 @@ def _backward(stage: Stage, trace: _Trace, gradient: Floats, causes: Floats, ser
         gradient += moved[i]
     causes[:, trace.causes] = _shares(trace.states[:-1], moved).T
     serious += _shares(trace.calm, moved[trace.n_harmless :]).sum(axis=0)
-    closed = trace.closed
+    closed, before = trace.closed, trace.before_closed
     if closed.causes.size:
-        before = trace.before_closed
         calm = before.free if before.calm is None else before.calm
         gradient = gradient * closed.either.prod(axis=-1)
         causes[:, closed.causes] = ((before.free * gradient).sum(axis=0)[:, :, None] * closed.posterior).sum(axis=1)
         serious += ((calm * gradient).sum(axis=0) * closed.some_serious()).sum(axis=-1)
+    if shares is not None:
+        cells = (before.free * gradient).sum(axis=0)
+        walked = np.einsum("ksrc,ksrc->rck", trace.states[:-1], moved)
+        shares.append(Share(stage, cells, np.concatenate([walked, cells[:, :, None] * closed.posterior], axis=2)))
     new_subsets, _, old_cells, new_cells = trace.entered.shape
     wide = gradient.reshape(-1, new_subsets, gradient.shape[1], old_cells, new_cells)
     before_entry: Floats = (wide * trace.entered).sum(axis=(1, 4))

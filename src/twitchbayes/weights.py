@@ -6,8 +6,8 @@ nothing underflows. Rows and parameter sets are one axis: either may have length
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from twitchbayes.network import Network, Parameters
 from twitchbayes.plan import Plan, Stage, private_contexts
 
-__all__ = ["CauseWeights", "Closed", "Logs", "PatternWeights", "Tables"]
+__all__ = ["ActiveContext", "CauseWeights", "Chances", "Closed", "Logs", "PatternWeights", "Tables"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -84,12 +84,17 @@ class Lookup:
                 strides[row, context] = int(np.prod(shape[axis + 1 :], dtype=np.int64))
         return cls(np.cumsum([0, *sizes[:-1]], dtype=np.int64), strides)
 
+    def places(self, states: Ints, tables: Ints) -> Ints:
+        """Return where the entries of `tables` at `states` (rows, cells, contexts) stand: (rows, cells, tables)."""
+        places: Ints = self.offsets[tables] + states @ self.strides[tables].T
+        return places
+
     def entries(self, flat: Floats, states: Ints, tables: Ints, *, shift: int = 0) -> Floats:
         """Return the entries of `tables` at `states` (rows, cells, contexts): (rows, cells, tables).
 
         `shift` moves that many entries on, along the last axis of each table.
         """
-        index = (self.offsets[tables] + shift) + states @ self.strides[tables].T
+        index = self.places(states, tables) + shift
         if len(flat) == 1:
             entries: Floats = flat[0][index]
         elif len(index) == 1:
@@ -101,7 +106,7 @@ class Lookup:
 
 @dataclass(frozen=True, slots=True)
 class Tables:
-    """The structure that every walk of a network shares."""
+    """The structure that every walk of a network shares; `active` are the contexts linked to each cause."""
 
     n_contexts: int
     n_causes: int
@@ -109,12 +114,14 @@ class Tables:
     cause_at: Lookup
     serious: NDArray[np.bool_]
     private: NDArray[np.bool_]
+    active: tuple[tuple[int, ...], ...]
 
     @classmethod
     def of(cls, network: Network) -> Tables:
         """Describe the tables of a network."""
         parameters, n_contexts = network.parameters, len(network.contexts)
         own = [(*parents, context) for context, parents in enumerate(network.context_parents)]
+        _, users, active = network.index.activation_cells
         return cls(
             n_contexts=n_contexts,
             n_causes=len(network.causes),
@@ -122,6 +129,7 @@ class Tables:
             cause_at=Lookup.of(parameters.cause_leaks, network.cause_strata, n_contexts),
             serious=network.serious,
             private=private_contexts(network),
+            active=tuple(tuple(active[users == cause].tolist()) for cause in range(len(network.causes))),
         )
 
 
@@ -159,6 +167,39 @@ class CauseWeights:
     causes: Ints
     absent: Floats
     present: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class ActiveContext:
+    """What a linked context does to a cause, in each cell: (rows, cells) or what broadcasts to it.
+
+    `link` is its link probability; `present` is P(context present), 0 or 1 unless it is averaged;
+    `silent` is 1 - link * present; `others_fire` is P(the leak or another context produces the cause).
+    `entries` is where P(absent) stands in the flat tables, None where the context is never averaged,
+    and `averaged` (rows, 1) says in which rows it is.
+    """
+
+    number: int
+    link: Floats
+    present: Floats
+    silent: Floats
+    others_fire: Floats
+    entries: Ints | None
+    averaged: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Chances:
+    """The ways in which a cause can come about, in each cell: (rows, cells) or what broadcasts to it.
+
+    `leak` stands in `leak_entries` of the flat leaks; `any_fires` is P(present | contexts).
+    """
+
+    cause: int
+    leak: Floats
+    leak_entries: Ints
+    any_fires: Floats
+    contexts: list[ActiveContext]
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,6 +303,71 @@ class PatternWeights:
         """Return the contexts' own probabilities at `states`, 1 for those that a cause averages: (rows, cells, n)."""
         entries = self.tables.context_at.entries(self._logs.contexts, states, contexts)
         return np.where(self._left_open[:, :, contexts], 1.0, entries)
+
+    def constant_entries(self) -> Iterator[tuple[Ints, Floats]]:
+        """Yield, for each context whose parents are all known, its entry in the flat tables and whether it is known.
+
+        Both (rows, 1); one that its cause averages is not known.
+        """
+        return self._entries(self._states, self.plan.constants)
+
+    def factor_entries(self, stage: Stage) -> Iterator[tuple[Ints, Floats]]:
+        """Yield likewise what `cells` multiplies: entries (rows, cells), and whether they are multiplied (rows, 1)."""
+        return self._entries(self._states + stage.grid, stage.factors)
+
+    def _entries(self, states: Ints, contexts: Ints) -> Iterator[tuple[Ints, Floats]]:
+        for context in contexts.tolist():
+            places = self.tables.context_at.places(states, np.array([context]))[:, :, 0]
+            known = np.where(self._left_open[:, :, context], 0.0, 1.0)
+            yield self._of_rows(places), self._each(np.broadcast_to(known, (len(states), 1)))
+
+    def _of_rows(self, of_cases: Ints) -> Ints:
+        return of_cases if self._cases is None else of_cases[self._cases]
+
+    def chances(self, stage: Stage) -> Iterator[Chances]:
+        """Yield how each cause of a stage can come about, under the first parameter set."""
+        states = self._states + stage.grid
+        absorbed = {int(c) for c in stage.absorbed[1]} if stage.absorbed.size else set()
+        for cause in stage.causes.tolist():
+            leak_entries = self.tables.cause_at.places(states, np.array([cause]))[:, :, 0]
+            log_no_leak = self._logs.survival[0][leak_entries]
+            contexts = [self._active(states, cause, c, average=c in absorbed) for c in self.tables.active[cause]]
+            log_silent = [log_no_leak, *(np.log(context.silent) for context in contexts)]
+            for i, context in enumerate(contexts, start=1):
+                others = sum(log_silent[:i] + log_silent[i + 1 :])
+                contexts[i - 1] = replace(context, others_fire=self._each(-np.expm1(others)))
+            yield Chances(
+                cause=cause,
+                leak=self._each(-np.expm1(log_no_leak)),
+                leak_entries=self._of_rows(leak_entries),
+                any_fires=self._each(-np.expm1(sum(log_silent))),
+                contexts=[self._spread(context) for context in contexts],
+            )
+
+    def _active(self, states: Ints, cause: int, context: int, *, average: bool) -> ActiveContext:
+        """Return what a context does to a cause, for each distinct case of contexts, without the others."""
+        link = -np.expm1(self._logs.activation[0, cause, context])
+        present = np.where(states[:, :, context] == 1, 1.0, 0.0)
+        private = bool(self.tables.private[context])
+        averaged = self._left_open[:, :, context] if private else np.full((len(states), 1), average)
+        entries = None
+        if average:
+            parents = states.copy()
+            parents[:, :, context] = 0
+            entries = self.tables.context_at.places(parents, np.array([context]))[:, :, 0]
+            present = np.where(averaged, self._logs.contexts[0][entries + 1], present)
+        silent = 1 - link * present
+        return ActiveContext(context, np.array(link), present, silent, present, entries, averaged)
+
+    def _spread(self, context: ActiveContext) -> ActiveContext:
+        """Return for each row what was computed once for each distinct case of contexts."""
+        return replace(
+            context,
+            present=self._each(context.present),
+            silent=self._each(context.silent),
+            entries=None if context.entries is None else self._of_rows(context.entries),
+            averaged=context.averaged if self._cases is None else context.averaged[self._cases],
+        )
 
     def causes(self, stage: Stage) -> tuple[CauseWeights, CauseWeights, Floats]:
         """Return the weights of a stage's walked and closed causes, and the log of what was scaled out."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from twitchbayes.batch import answer_rows
 from twitchbayes.engine import ABSENT, PRESENT, UNKNOWN
-from twitchbayes.errors import InvalidValueError
+from twitchbayes.errors import Fault, InvalidFrameError, InvalidValueError
 from twitchbayes.evaluation.measures import Question
 
 if TYPE_CHECKING:
@@ -114,7 +114,9 @@ def predict(model: Model, cohort: Cohort, *, on_error: OnBadCases = "raise") -> 
     Raises
     ------
     InvalidValueError
-        If no case has a known diagnosis; with `on_error="raise"`, if cases have no answer.
+        If no case has a known diagnosis.
+    InvalidFrameError
+        If cases have no answer, with `on_error="raise"` or where none has one; rows are counted from 0.
     """
     first = len(model.contexts)
     causes = slice(first, first + len(model.causes))
@@ -124,9 +126,9 @@ def predict(model: Model, cohort: Cohort, *, on_error: OnBadCases = "raise") -> 
     asked[:, causes] = UNKNOWN
     batch = answer_rows(model.engine, asked)
     lost = np.flatnonzero(~batch.answer.possible)
-    refused = np.isin(lost, list(batch.refused))
     if lost.size and (on_error == "raise" or len(lost) == len(cohort)):
-        raise _unanswered(cohort, lost, refused)
+        raise _unanswered(cohort, lost, batch.refused)
+    refused = np.isin(lost, list(batch.refused))
     answered = np.flatnonzero(batch.answer.possible)
     for rows, reason in ((cohort.rows[lost[~refused]], IMPOSSIBLE), (cohort.rows[lost[refused]], REFUSED)):
         cohort = cohort.without(np.flatnonzero(np.isin(cohort.rows, rows)), reason)
@@ -148,13 +150,16 @@ def _known(model: Model, cohort: Cohort, states: Codes) -> NDArray[np.bool_]:
     return known
 
 
-def _unanswered(cohort: Cohort, lost: NDArray[np.int64], refused: NDArray[np.bool_]) -> InvalidValueError:
-    shown = ", ".join(map(str, cohort.rows[lost[:SHOWN_ROWS]]))
-    more = f" and {len(lost) - SHOWN_ROWS:,} more" if len(lost) > SHOWN_ROWS else ""
-    return InvalidValueError(
-        f"{len(lost):,} of {len(cohort):,} cases have no answer ({(~refused).sum():,} {IMPOSSIBLE}, "
-        f"{refused.sum():,} {REFUSED}): rows {shown}{more} of {cohort.source}, counted from 0; "
-        'on_error="exclude" leaves such cases out and counts them, if any others are left'
+def _unanswered(cohort: Cohort, lost: NDArray[np.int64], refused: Mapping[int, str]) -> InvalidFrameError:
+    rows = lost[:SHOWN_ROWS].tolist()
+    faults = [Fault(int(cohort.rows[row]), None, None, refused.get(row, f"is {IMPOSSIBLE}")) for row in rows]
+    return InvalidFrameError(
+        faults,
+        n_faults=len(lost),
+        n_rows=len(lost),
+        of_rows=len(cohort),
+        wanted="judged",
+        advice='on_error="exclude" leaves such cases out and counts them, if any others are left.',
     )
 
 

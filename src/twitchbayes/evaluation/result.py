@@ -200,7 +200,7 @@ class Evaluation:
             "intervals": {measure: list(interval) for measure, interval in found.intervals.items()},
             "undefined": dict(found.undefined),
             "without_interval": dict(found.without_interval),
-            "calibration": json.loads(curve.to_json(orient="records", double_precision=15)),
+            "calibration": curve.to_dict(orient="records"),
         }
 
     def _question(self, cause: str | None) -> Question:

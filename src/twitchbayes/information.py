@@ -1,0 +1,152 @@
+"""How much cases say of each number: the information in them, with what was hidden taken off.
+
+The score of a case, on the scale of a number's log odds, is successes - p trials. Complete cases have the information
+trials p (1 - p) in it; cases with gaps have less, by the variance of the score over what is hidden (Louis). That
+variance is known exactly for each number by itself, since a case puts it to the test once at most. How the numbers
+trade off against each other is estimated by the correlations of the scores between cases, and these are damped where
+little is hidden: two numbers cannot be confused with each other by more than what is hidden of both.
+
+References
+----------
+Louis, Finding the observed information matrix when using the EM algorithm (JRSS B 44, 1982); Meilijson, A fast
+improvement to the EM algorithm on its own terms (JRSS B 51, 1989), for the information from the scores of the cases.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from twitchbayes.counts import count_rows
+from twitchbayes.engine import Engine
+from twitchbayes.groups import Codes
+from twitchbayes.learning import Priors
+
+__all__ = ["Information", "information_of", "sizes_after"]
+
+Floats = NDArray[np.float64]
+
+CHUNK_ROWS = 1 << 12  # rows whose scores are in memory at a time: some 30 MB
+
+
+@dataclass(frozen=True, slots=True)
+class Information:
+    """Sums over cases, on the scale of log odds; parts of the data add up.
+
+    Attributes
+    ----------
+    complete : ndarray, shape (n_numbers,)
+        Information there would be were nothing hidden: the expected sum of trials p (1 - p).
+    hidden : ndarray, shape (n_numbers,)
+        Sum of the variances of the scores over what is hidden.
+    shared : ndarray, shape (n_numbers,)
+        What bounds the information that a number can have in common with others.
+    products : ndarray, shape (n_numbers, n_numbers)
+        Sum of the products of the scores of two numbers, in the same case.
+    """
+
+    complete: Floats
+    hidden: Floats
+    shared: Floats
+    products: Floats
+
+    def __add__(self, other: Information) -> Information:
+        return Information(*(getattr(self, name) + getattr(other, name) for name in self.__slots__))
+
+    def __sub__(self, other: Information) -> Information:
+        """Take off the information in what was given; it has the numbers in common, and the scores are net of it."""
+        complete, hidden = self.complete - other.complete, self.hidden - other.hidden
+        return Information(complete, hidden, self.shared + other.complete, self.products)
+
+    def matrix(self) -> Floats:
+        """Return the information about all numbers together, (n_numbers, n_numbers): positive semidefinite."""
+        known = np.maximum(self.complete - self.hidden, 0.0)
+        scale = np.sqrt(np.where(np.diag(self.products) > 0, np.diag(self.products), 1.0))
+        damped = np.sqrt(np.divide(self.shared, known, out=np.ones_like(known), where=known > self.shared))
+        correlation = self.products / np.outer(scale, scale) * np.outer(damped, damped)
+        np.fill_diagonal(correlation, 1.0)
+        root = np.sqrt(known)
+        matrix: Floats = correlation * np.outer(root, root)
+        return matrix
+
+
+def information_of(
+    engine: Engine,
+    codes: Codes,
+    weights: Floats,
+    net: Floats,
+    *,
+    given: Codes | None = None,
+    compiled: bool | None = None,
+) -> Information:
+    """Return the information in some cases about the numbers, at these net values.
+
+    Parameters
+    ----------
+    codes : ndarray of int8, shape (n_rows, n_columns)
+    weights : ndarray, shape (n_rows,)
+        How often each row counts.
+    net : ndarray, shape (n_numbers,)
+    given : ndarray of int8, shape (1, n_columns), optional
+        Evidence that every case has: the information in that is taken off.
+    """
+    of_given = None if given is None else _counts(engine, given, net, compiled=False)
+    expected = 0.0 if of_given is None else of_given[0] - net * of_given[1]
+    zero = np.zeros(len(net))
+    total = Information(zero, zero, zero, np.zeros((len(net), len(net))))
+    for start in range(0, len(codes), CHUNK_ROWS):
+        rows = slice(start, start + CHUNK_ROWS)
+        counts = _counts(engine, codes[rows], net, compiled=compiled)
+        total = total + _information(*counts, weights[rows], net, expected)
+    if of_given is None:
+        return total
+    return total - _information(*of_given, weights.sum(keepdims=True), net, 0.0)
+
+
+def _counts(engine: Engine, codes: Codes, net: Floats, *, compiled: bool | None) -> tuple[Floats, Floats]:
+    counts = count_rows(engine, codes, parameters=engine.network.with_net(net), each=True, compiled=compiled)
+    return counts.successes, counts.trials
+
+
+def _information(
+    successes: Floats, trials: Floats, weights: Floats, net: Floats, expected: Floats | float
+) -> Information:
+    score = successes - net * trials
+    # A case puts a number to the test once at most: its complete score is 1 - p, -p or 0.
+    square = successes * (1 - net) ** 2 + (trials - successes) * net**2
+    own, hidden = score - expected, weights @ np.maximum(square - score**2, 0.0)
+    return Information(
+        complete=weights @ (trials * (net * (1 - net))),
+        hidden=hidden,
+        shared=hidden,
+        products=(own * weights[:, None]).T @ own,
+    )
+
+
+def sizes_after(information: Information, priors: Priors, net: Floats) -> Floats:
+    """Return the size of each number's Beta distribution after the cases: (n_numbers,).
+
+    The normal approximation of the posterior at its mode, on the scale of log odds, has some variance;
+    the size is that of the Beta distribution with the same, Beta(size p, size (1 - p)). From complete
+    cases it is the exact one, a + b + trials. States of one variable share the smallest.
+    """
+    free = np.flatnonzero(priors.free & (net > 0) & (net < 1))
+    spread = (net * (1 - net))[free]
+    before = (priors.a + np.where(priors.in_group, _rest(priors), priors.b))[free]
+    matrix = information.matrix()[np.ix_(free, free)] + np.diag(before * spread)
+    sizes = np.full(len(net), np.inf)
+    sizes[free] = np.maximum(1 / (np.diag(np.linalg.inv(matrix)) * spread), before)
+    for rows in priors.groups:
+        if priors.free[rows].all():
+            sizes[rows] = sizes[rows].min()
+    return sizes
+
+
+def _rest(priors: Priors) -> Floats:
+    """Return what the other states of each number's group have together."""
+    rest = np.zeros(len(priors.a))
+    for rows in priors.groups:
+        rest[rows] = priors.a[rows].sum() - priors.a[rows]
+    return rest

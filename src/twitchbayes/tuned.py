@@ -1,0 +1,205 @@
+"""What tuning made of a model: the report of every number, the new tables, and what anyone should know of them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from twitchbayes import __version__
+from twitchbayes import knowledge as knowledge_module
+from twitchbayes import priors as priors_module
+from twitchbayes.beliefs import quantiles
+from twitchbayes.cohort import Cohort
+from twitchbayes.groups import UNKNOWN
+from twitchbayes.learning import Fit, Pass, Priors, Step
+from twitchbayes.provenance import names_of
+from twitchbayes.tables import Row, words
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from twitchbayes.model import Model
+
+__all__ = ["history_of", "kinds_of", "notes_on", "report_of", "tuned"]
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+
+TAIL = 0.025
+# A number whose log odds moved by less, and whose size grew by a smaller share, is left as it stands.
+UNMOVED = 1e-3
+SHOWN = 12  # names that a note lists
+CONSTANT_FROM = 10  # cases that say the same of a variable
+
+
+def kinds_of(model: Model) -> NDArray[np.str_]:
+    """Return what each number is: priors, links or leaks (of findings)."""
+    links = ["leaks" if link.parent == "leak" else "links" for link in model.knowledge.links]
+    return np.array(["priors"] * len(model.knowledge.priors) + links)
+
+
+def report_of(model: Model, priors: Priors, last: Pass, sizes: Floats) -> pd.DataFrame:
+    """Return what became of every number, a row each; see `Tuning.report`."""
+    import pandas as pd
+
+    beliefs, knowledge = model.beliefs, model.knowledge
+    numbers = [p.number for p in knowledge.priors] + [k.number for k in knowledge.links]
+    old = model.network.to_net(
+        np.array([[getattr(n, name) for n in numbers] for name in ("probability", "low", "high")])
+    )
+    before = np.where(priors.free, priors.a + np.where(priors.in_group, _beside(priors), priors.b), beliefs.sizes)
+    after = np.where(priors.free, sizes, beliefs.sizes)
+    changed = priors.free & _is_news(old[0], last.net, before, after)
+    new = np.where(changed, last.net, old[0])
+    low, high = quantiles(new, after, (TAIL, 1 - TAIL))
+    with np.errstate(invalid="ignore"):
+        from_data = np.where(changed & np.isfinite(after), 1 - before / after, 0.0)
+    return pd.DataFrame(
+        {
+            "number": names_of(knowledge),
+            "kind": kinds_of(model),
+            "file": [n.file for n in numbers],
+            "line": [n.line for n in numbers],
+            "old": old[0],
+            "old_low": np.maximum(old[1], 0.0),
+            "old_high": old[2],
+            "new": new,
+            "new_low": np.where(changed, np.minimum(low, new), np.maximum(old[1], 0.0)),
+            "new_high": np.where(changed, np.maximum(high, new), old[2]),
+            "size_before": before,
+            "size_after": after,
+            "from_data": from_data,
+            "successes": last.sums.successes,
+            "trials": last.sums.trials,
+            "changed": changed,
+        }
+    )
+
+
+def _beside(priors: Priors) -> Floats:
+    """Return what the other states of each number's group have together."""
+    beside = np.zeros(len(priors.a))
+    for rows in priors.groups:
+        beside[rows] = priors.a[rows].sum() - priors.a[rows]
+    return beside
+
+
+def _is_news(old: Floats, new: Floats, before: Floats, after: Floats) -> Bools:
+    """Return which numbers the cases say something of."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        moved = np.abs(np.log(new) - np.log1p(-new) - np.log(old) + np.log1p(-old))
+        gained = after / before - 1
+    news: Bools = ~(moved < UNMOVED) | (gained > UNMOVED)
+    return news
+
+
+def history_of(fit: Fit) -> pd.DataFrame:
+    """Return the steps, a row each."""
+    import pandas as pd
+
+    return pd.DataFrame(fit.steps, columns=list(Step._fields))
+
+
+def tuned(
+    model: Model, report: pd.DataFrame, cases: Mapping[str, Any], *, strength: float, learn: Sequence[str]
+) -> Model:
+    """Return the model with the numbers of a report, each row citing the cases beside its earlier sources."""
+    knowledge = model.knowledge
+    selected = ", ".join(f"{name}={state}" for name, state in cases["selected_by"].items())
+    told = (
+        f"{cases['used']} of {cases['size']} cases in {cases['source']}, sha256 {cases['sha256']}; tuned by "
+        f"twitchbayes {__version__}, strength {strength:g}, learning {', '.join(learn)}, "
+        f"conditioned on {selected or 'nothing'}"
+    )
+    row = Row(
+        "sources.csv",
+        0,
+        {
+            "source": f"cases_{cases['sha256'][:8]}",
+            "citation": told,
+            "identifier": "none",
+            "kind": "cases",
+            "read": cases["date"] or "not given",
+        },
+    )
+    citation = priors_module.named_anew(row, knowledge)
+    cells: dict[str, dict[int, dict[str, str]]] = {"priors.csv": {}, "links.csv": {}}
+    n_priors = len(knowledge.priors)
+    for i, number in enumerate(report.itertuples()):
+        if number.changed:
+            file, place = ("priors.csv", i) if i < n_priors else ("links.csv", i - n_priors)
+            cells[file][place] = _cells(knowledge.tables[file].rows[place], number, citation["source"])
+    revised = knowledge_module.revise(knowledge, cells, citations=[citation])
+    changes = priors_module.since(model.changes, priors_module.changes(knowledge, revised))
+    return type(model)(revised, changes=changes)
+
+
+def _cells(row: Row, number: Any, source: str) -> dict[str, str]:
+    """Return the new cells of a row; what stood there is kept in its note."""
+    stood = f"{row['probability']} ({row['low']} to {row['high']}{', ' + row['form'] if row['form'] else ''})"
+    cells = {
+        "probability": repr(float(number.new)),
+        "low": repr(float(number.new_low)),
+        "high": repr(float(number.new_high)),
+        "basis": "tuned",
+        "source": ";".join(dict.fromkeys([*words(row["source"]), source])),
+        "note": f"{row['note']} Tuned by {source}: was {stood}, {row['basis']}.".strip(),
+    }
+    # What is learned of a link is its net link probability.
+    return cells | ({"form": "net"} if row["form"] else {})
+
+
+# What should be known
+
+
+def notes_on(model: Model, cohort: Cohort, report: pd.DataFrame, fit: Fit, cases: Mapping[str, Any]) -> list[str]:
+    """Return what anyone should know who uses the result, in sentences."""
+    notes = []
+    selected = cases["selected_by"]
+    if selected:
+        states = ", ".join(f"{name}={state}" for name, state in selected.items())
+        notes.append(
+            f"All cases have {states}: they are taken to be in the table for it, and to say nothing of others."
+        )
+    if not fit.converged:
+        change = fit.steps[-1].change
+        notes.append(
+            f"Not converged after {fit.steps[-1].passes} passes: the next would move a log odds by {change:.2g}."
+        )
+    notes += [f"Left out: {count:,} {reason}." for reason, count in cohort.excluded.items()]
+    notes += _notes_on_columns(model, cohort, selected)
+    outside = report[report.changed & ((report.new < report.old_low) | (report.new > report.old_high))]
+    if len(outside):
+        names = ", ".join(outside.number.head(SHOWN)) + (", ..." if len(outside) > SHOWN else "")
+        notes.append(f"{len(outside)} numbers left the interval that the tables gave them: {names}.")
+    mostly = int((report.from_data > 0.5).sum())
+    notes.append(
+        f"{len(cohort):,} cases changed {int(report.changed.sum())} of {len(report)} numbers; "
+        f"{mostly} of them rest more on the cases than on the tables."
+    )
+    return notes
+
+
+def _notes_on_columns(model: Model, cohort: Cohort, selected: Collection[str]) -> list[str]:
+    """Tell of what all cases agree in, or say nothing of."""
+    network, notes, silent = model.network, [], []
+    for column, name in enumerate(network.columns):
+        states = cohort.codes[:, column]
+        known = states[states != UNKNOWN]
+        is_cause = name in network.causes
+        if not len(known):
+            silent.append(name)
+        elif len(known) >= CONSTANT_FROM and (known == known[0]).all() and name not in selected:
+            state = network.states[name][int(known[0])]
+            what = "whose diagnosis of it is known" if is_cause else "that say something of it"
+            notes.append(f"{name} is {state} in all {len(known):,} cases {what}.")
+    latent = [name for name in silent if name in network.causes]
+    unsaid = [name for name in silent if name not in network.causes]
+    if latent:
+        notes.append(f"No case says whether these causes are present: {', '.join(latent)}.")
+    if unsaid:
+        notes.append(f"No case says anything of {', '.join(unsaid)}.")
+    return notes

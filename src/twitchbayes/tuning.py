@@ -1,0 +1,336 @@
+"""A model tuned to cases: its numbers and intervals learned by EM, each change reported, the result a model again."""
+
+from __future__ import annotations
+
+import datetime
+import json
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from twitchbayes import display
+from twitchbayes.cohort import Cohort
+from twitchbayes.conflict import impossible
+from twitchbayes.errors import Fault, InvalidFrameError, InvalidValueError, did_you_mean
+from twitchbayes.groups import UNKNOWN, Codes
+from twitchbayes.information import sizes_after
+from twitchbayes.learning import Pass, Priors, Step, maximise
+from twitchbayes.passes import Data, LocalData, Selection
+from twitchbayes.tuned import history_of, kinds_of, notes_on, report_of, tuned
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from twitchbayes.model import Model
+
+__all__ = ["LEARNED", "Options", "Tuning", "tune"]
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+Progress: TypeAlias = bool | Callable[[Step], object] | None
+
+LEARNED = ("priors", "links", "leaks")
+EXPLAINED_ROWS = 3  # impossible cases for which the smallest conflict is looked for
+SHOWN_FAULTS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What is learned, and how.
+
+    Attributes
+    ----------
+    strength : float
+        What the sizes of the tables' distributions are multiplied by: at 0.5 an interval counts as half
+        as many cases.
+    learn : tuple of str
+        Any of "priors" (`priors.csv`), "links" and "leaks" (of findings).
+    selected_by : tuple of str, optional
+        Variables that a case had to have for being in the table. None: those that the model assumes
+        (twitching), where all cases have them.
+    max_iterations : int
+        Passes over the cases at most.
+    tolerance : float
+        In nats: learning stops when a step would move no number's log odds by more.
+    date : str
+        When the cases were collected, or the tuning was done: for the row in `sources.csv`.
+    """
+
+    strength: float = 1.0
+    learn: tuple[str, ...] = LEARNED
+    selected_by: tuple[str, ...] | None = None
+    max_iterations: int = 500
+    tolerance: float = 1e-4
+    date: str = ""
+
+    @classmethod
+    def of(
+        cls,
+        *,
+        strength: float,
+        learn: str | Collection[str],
+        selected_by: str | Collection[str] | None,
+        max_iterations: int,
+        tolerance: float,
+        date: str | datetime.date | None,
+    ) -> Options:
+        """Check the options of a caller.
+
+        Raises
+        ------
+        InvalidValueError
+            With all that is wrong with them.
+        """
+        learned = (learn,) if isinstance(learn, str) else tuple(learn)
+        selected = (selected_by,) if isinstance(selected_by, str) else selected_by
+        wrong = [
+            *([] if 0 < strength < np.inf else [f"strength={strength!r} must be a number above 0"]),
+            *(f"learn={name!r} is none of {', '.join(LEARNED)}" for name in learned if name not in LEARNED),
+            *([] if learned else [f"learn is empty; give some of {', '.join(LEARNED)}"]),
+            *([] if max_iterations >= 1 else [f"max_iterations={max_iterations!r} must be 1 or more"]),
+            *([] if tolerance > 0 else [f"tolerance={tolerance!r} must be above 0"]),
+        ]
+        if wrong:
+            raise InvalidValueError("; ".join(wrong))
+        told = date.isoformat() if isinstance(date, datetime.date) else date or ""
+        selection = None if selected is None else tuple(selected)
+        return cls(float(strength), learned, selection, int(max_iterations), float(tolerance), told)
+
+
+@dataclass(frozen=True, slots=True)
+class Tuning:
+    """What cases made of a model.
+
+    Attributes
+    ----------
+    model, before : Model
+        The tuned model, and the one that it was made from. A number that the cases say something of has
+        the basis `tuned` and cites the cases as well as its earlier sources.
+    report : pandas.DataFrame
+        One row a number: `number`, `kind` (priors, links or leaks), `file`, `line`; `old`, `old_low`,
+        `old_high` and `new`, `new_low`, `new_high` (fractions; links as net link probabilities);
+        `size_before` and `size_after` (effective counts: the cases that would say as much) and
+        `from_data`, the share of the latter that the cases added; `successes` and `trials` (expected
+        counts); `changed`.
+    history : pandas.DataFrame
+        One row a step: `passes`, `log_posterior` and `log_likelihood` (nats), `change`, `extrapolated`.
+    notes : tuple of str
+        What anyone should know who uses the result.
+    cases : mapping of str to object
+        `source`, `sha256`, `size`, `used`, `excluded`, `selected_by`, `date`.
+    converged : bool
+    """
+
+    model: Model
+    before: Model
+    report: pd.DataFrame
+    history: pd.DataFrame
+    notes: tuple[str, ...]
+    cases: Mapping[str, Any]
+    converged: bool
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything but the models in plain types, with what identifies them."""
+        return {
+            "model": {"name": self.model.name, "fingerprint": self.model.fingerprint},
+            "before": {"name": self.before.name, "fingerprint": self.before.fingerprint},
+            "cases": dict(self.cases),
+            "converged": self.converged,
+            "notes": list(self.notes),
+            "report": json.loads(self.report.to_json(orient="records", double_precision=15)),
+            "history": json.loads(self.history.to_json(orient="records", double_precision=15)),
+        }
+
+    def to_json(self, *, indent: int | None = 2) -> str:
+        """Return `to_dict` as JSON."""
+        return json.dumps(self.to_dict(), indent=indent, allow_nan=False)
+
+    def __repr__(self) -> str:
+        return display.tuning_as_text(self)
+
+    def _repr_html_(self) -> str:
+        return display.tuning_as_html(self)
+
+
+def tune(
+    model: Model,
+    cohort: Cohort,
+    options: Options,
+    *,
+    data: Data | None = None,
+    on_error: str = "raise",
+    compiled: bool | None = None,
+    progress: Progress = None,
+) -> Tuning:
+    """Return a model tuned to cases; see `Model.tune`.
+
+    Parameters
+    ----------
+    data : Data, optional
+        The cases of the cohort where they are elsewhere than in memory.
+    on_error : str
+        With anything but "raise", cases that are impossible in the model are left out and counted.
+    """
+    if data is None:
+        data, cohort = _possible_data(model, cohort, on_error=on_error, compiled=compiled)
+    selection = _selection(model, cohort, options)
+    priors, start = _priors(model, options)
+    fit = maximise(
+        _counting(model, data, priors, selection),
+        priors,
+        start,
+        max_iterations=options.max_iterations,
+        tolerance=options.tolerance,
+        told=_teller(progress),
+    )
+    net = fit.last.net
+    sizes = sizes_after(data.information(net, selection), priors, net)
+    report = report_of(model, priors, fit.last, sizes)
+    cases = _about(cohort, selection, options)
+    return Tuning(
+        model=tuned(model, report, cases, strength=options.strength, learn=options.learn),
+        before=model,
+        report=report,
+        history=history_of(fit),
+        notes=tuple(notes_on(model, cohort, report, fit, cases)),
+        cases=cases,
+        converged=fit.converged,
+    )
+
+
+# Cases
+
+
+def _possible_data(model: Model, cohort: Cohort, *, on_error: str, compiled: bool | None) -> tuple[LocalData, Cohort]:
+    """Return the cases that can be counted, and the cohort of them."""
+    data = LocalData(model.engine, cohort.codes, compiled=compiled)
+    reasons = data.impossible()
+    if not reasons:
+        return data, cohort
+    if on_error == "raise":
+        raise _impossible_cases(model, cohort, reasons)
+    bad = np.array(list(reasons), dtype=np.int64)
+    rest = cohort.without(bad, "cases that are impossible in the model, or beyond the engine's bound")
+    if not len(rest):
+        message = f"{cohort.source} has no case that is possible in the model"
+        raise InvalidValueError(message)
+    return LocalData(model.engine, rest.codes, compiled=compiled), rest
+
+
+def _impossible_cases(model: Model, cohort: Cohort, reasons: Mapping[int, str]) -> InvalidFrameError:
+    faults = []
+    for i, (row, told) in enumerate(list(reasons.items())[:SHOWN_FAULTS]):
+        reason = told
+        if i < EXPLAINED_ROWS:
+            states = zip(model.network.columns, cohort.codes[row].tolist(), strict=True)
+            said = {name: model.network.states[name][state] for name, state in states if state != UNKNOWN}
+            evidence = model.words.read({**model.words.nothing_assumed, **said})
+            reason = str(impossible(model.engine, evidence)) if "probability 0" in told else told
+        faults.append(Fault(int(cohort.rows[row]), None, None, reason))
+    return InvalidFrameError(
+        faults,
+        n_faults=len(reasons),
+        n_rows=len(reasons),
+        of_rows=cohort.size,
+        wanted="used",
+        advice='on_error="exclude" leaves such cases out and counts them.',
+    )
+
+
+def _selection(model: Model, cohort: Cohort, options: Options) -> Selection | None:
+    """Return what the cases were found by."""
+    columns = model.network.columns
+    known = {name: cohort.codes[:, columns.index(name)] for name in columns}
+    if options.selected_by is None:
+        assumed = [v for v in model.knowledge.variables.values() if v.assumed]
+        states = {v.name: v.assumed for v in assumed if (known[v.name] == v.states.index(v.assumed)).all()}
+    else:
+        states = {name: _same_state(model, known, name) for name in options.selected_by}
+    return _conditions(model, states) if states else None
+
+
+def _same_state(model: Model, known: Mapping[str, Codes], name: str) -> str:
+    if name not in known:
+        message = f"selected_by={name!r} is no variable of the model.{did_you_mean(name, known)}"
+        raise InvalidValueError(message)
+    states = np.unique(known[name])
+    if len(states) != 1 or states[0] == UNKNOWN:
+        message = f"selected_by={name!r}: the cases were not selected by it, for not all of them have the same state"
+        raise InvalidValueError(message)
+    return model.network.states[name][int(states[0])]
+
+
+def _conditions(model: Model, states: dict[str, str]) -> Selection:
+    """Return the evidence of the selected, and of the others in parts: the first condition that fails."""
+    columns = model.network.columns
+    row = np.full((1, len(columns)), UNKNOWN, dtype=np.int8)
+    others = []
+    for name, state in states.items():
+        own = model.network.states[name].index(state)
+        for other in range(len(model.network.states[name])):
+            if other != own:
+                others.append(row.copy())
+                others[-1][0, columns.index(name)] = other
+        row[0, columns.index(name)] = own
+    return Selection(states, row, np.concatenate(others))
+
+
+# Numbers
+
+
+def _priors(model: Model, options: Options) -> tuple[Priors, Floats]:
+    """Return the distributions of the numbers before the cases, and where learning starts."""
+    beliefs = model.beliefs
+    free = np.isin(kinds_of(model), options.learn) & ~beliefs.fixed & (beliefs.means > 0) & (beliefs.means < 1)
+    groups = []
+    for rows in beliefs.groups:
+        own = rows[beliefs.means[rows] > 0]
+        free[own] = free[own].all()
+        if free[own].all():
+            groups.append(own)
+    sizes = np.where(free, beliefs.sizes, 0.0) * options.strength
+    a = np.where(free, beliefs.means, 0.0) * sizes
+    b = np.where(free, 1 - beliefs.means, 0.0) * sizes
+    net = model.network.to_net(model.network.numbers)[0]
+    # A number that the table puts at 0 or 1 has no log odds to start from.
+    start = np.where(free & ((net <= 0) | (net >= 1)), beliefs.means, net)
+    return Priors(a, b, free, tuple(groups)), start
+
+
+def _counting(model: Model, data: Data, priors: Priors, selection: Selection | None) -> Callable[[Floats], Pass]:
+    def counted(net: Floats) -> Pass:
+        sums = data.sums(net)
+        if selection is not None:
+            sums = sums + selection.unseen(model.engine, net, data.n_cases)
+        return Pass(net, sums, sums.log_likelihood, sums.log_likelihood + priors.log_density(net))
+
+    return counted
+
+
+def _teller(progress: Progress) -> Callable[[Step], object] | None:
+    if progress is not True:
+        return progress or None
+    from twitchbayes.frames import progress_bar
+
+    bar = progress_bar(unit="pass")
+
+    def tell(step: Step) -> None:
+        bar.set_postfix_str(f"log posterior {step.log_posterior:.4f}, largest change {step.change:.2g}")
+        bar.update(step.passes - bar.n)
+
+    return tell
+
+
+def _about(cohort: Cohort, selection: Selection | None, options: Options) -> dict[str, Any]:
+    return {
+        "source": cohort.source,
+        "sha256": cohort.sha256,
+        "size": cohort.size,
+        "used": len(cohort),
+        "excluded": dict(cohort.excluded),
+        "selected_by": {} if selection is None else dict(selection.states),
+        "date": options.date,
+    }
