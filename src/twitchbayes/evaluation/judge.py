@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from twitchbayes.cohort import read_cohort
+from twitchbayes.errors import InvalidValueError
 from twitchbayes.evaluation.bootstrap import RESAMPLED, percentiles, resampled
 from twitchbayes.evaluation.measures import Measured, measured
 from twitchbayes.evaluation.options import Options
@@ -51,7 +52,16 @@ def judged(
     options : Options
     method : str
         How the cases were answered.
+
+    Raises
+    ------
+    InvalidValueError
+        If no case was answered.
     """
+    if not len(predictions):
+        left_out = "; ".join(f"{count:,} {reason}" for reason, count in cohort.excluded.items())
+        message = f"{cohort.source} has no case that can be judged: {left_out}"
+        raise InvalidValueError(message)
     found = {name: measured(predictions.question(name), options) for name in predictions.names}
     firsts = np.stack([predictions.first(k) for k in FIRST.values()], axis=1)
     draws, firsts_drawn = _draws(predictions, firsts, options)

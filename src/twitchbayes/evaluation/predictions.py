@@ -116,7 +116,7 @@ def predict(model: Model, cohort: Cohort, *, on_error: OnBadCases = "raise") -> 
     InvalidValueError
         If no case has a known diagnosis.
     InvalidFrameError
-        If cases have no answer, with `on_error="raise"` or where none has one; rows are counted from 0.
+        With `on_error="raise"`, if cases have no answer; rows are counted from 0.
     """
     first = len(model.contexts)
     causes = slice(first, first + len(model.causes))
@@ -126,7 +126,7 @@ def predict(model: Model, cohort: Cohort, *, on_error: OnBadCases = "raise") -> 
     asked[:, causes] = UNKNOWN
     batch = answer_rows(model.engine, asked)
     lost = np.flatnonzero(~batch.answer.possible)
-    if lost.size and (on_error == "raise" or len(lost) == len(cohort)):
+    if lost.size and on_error == "raise":
         raise _unanswered(cohort, lost, batch.refused)
     refused = np.isin(lost, list(batch.refused))
     answered = np.flatnonzero(batch.answer.possible)
@@ -159,7 +159,7 @@ def _unanswered(cohort: Cohort, lost: NDArray[np.int64], refused: Mapping[int, s
         n_rows=len(lost),
         of_rows=len(cohort),
         wanted="judged",
-        advice='on_error="exclude" leaves such cases out and counts them, if any others are left.',
+        advice='on_error="exclude" leaves such cases out and counts them.',
     )
 
 
