@@ -237,6 +237,87 @@ def test_export(run: Run, tmp_path: Path, suffix: str) -> None:
     assert run("export", file, "--model", SMALL, "--json").json == {"file": str(file), "bytes": file.stat().st_size}
 
 
+# ---------------------------------------------------------------- template and diff
+
+
+def test_template_priors(run: Run, tmp_path: Path) -> None:
+    """`template priors` prints the table, and -o writes it; laid back it is the same model."""
+    said = run("template", "priors", "--population", "primary_care")
+    assert (said.status, said.err) == (0, "")
+    file = put(tmp_path / "printed.csv", said.out.rstrip("\n"))
+    same = run("diff", "twitch", "--population-a", "primary_care", "--population-b", "primary_care", "--priors-b", file)
+    assert (same.status, same.err) == (0, "")
+    assert same.out.endswith("The tables are the same.\n")
+    written = tmp_path / "written.csv"
+    done = run("template", "priors", "--population", "primary_care", "-o", written)
+    assert done == (0, f"wrote {written}: {said.out.count(chr(10)) - 1} rows\n", "")
+    assert written.read_text(encoding="utf-8") == said.out
+
+
+def test_template_of_some_variables(run: Run, tmp_path: Path) -> None:
+    """`--only` takes the rows of some variables; `--json` has the cells, or says what was written."""
+    found = run("template", "priors", "--only", "disease_b", "--model", SMALL, "--json").json
+    assert [row["variable"] for row in found["rows"]] == ["disease_b"]
+    assert found["columns"] == list(found["rows"][0])
+    file = tmp_path / "b.csv"
+    assert run("template", "priors", "--only", "disease_b", "--model", SMALL, "-o", file, "--json").json == {
+        **{"file": str(file), "rows": 1},
+        "bytes": file.stat().st_size,
+    }
+
+
+def test_template_cases(run: Run, tmp_path: Path) -> None:
+    """`template cases` is a header that `score` takes."""
+    said = run("template", "cases", "--model", SMALL)
+    assert said == (0, "disease_a,disease_b,finding\n", "")
+    file = put(tmp_path / "cases.csv", said.out.rstrip("\n"), ",,yes")
+    scored = run("score", file, "--model", SMALL)
+    assert scored.status == 0
+    assert scored.out.splitlines()[1].startswith("0.476744186")  # 41 / 86
+
+
+def test_template_replaces_a_file_only_if_forced(run: Run, tmp_path: Path) -> None:
+    """A file that is there stays as it is without --force."""
+    file = put(tmp_path / "mine.csv", "my own work")
+    said = run("template", "priors", "-o", file)
+    message = f"twitchbayes: {str(file)!r} exists; choose another name, or replace it with --force\n"
+    assert said == (2, "", message)
+    assert file.read_text(encoding="utf-8") == "my own work\n"
+    assert run("template", "priors", "-o", file, "--force").status == 0
+    assert file.read_text(encoding="utf-8").startswith("variable,given,state,probability")
+
+
+def test_diff_has_the_statuses_of_diff(run: Run, folder: Path) -> None:
+    """0 where the tables are the same, 1 where they differ, 2 where they cannot be compared."""
+    assert run("diff", SMALL, folder).status == 0
+    change(folder / "priors.csv", "0.1,0.1,0.1", "0.3,0.1,0.4")
+    said = run("diff", SMALL, folder)
+    assert (said.status, said.err) == (1, "")
+    assert said.out == f"{twitchbayes.load_model(SMALL).diff(twitchbayes.load_model(folder))!r}\n"
+    change(folder / "priors.csv", "0.3,0.1,0.4", "1.3,0.1,0.4")
+    faulty = run("diff", SMALL, folder)
+    assert (faulty.status, faulty.out) == (2, "")
+    assert faulty.err.startswith("twitchbayes: priors.csv, line 2: probability 1.3 is outside")
+
+
+def test_diff_json_has_everything(run: Run, tmp_path: Path) -> None:
+    """`--json` is strict JSON with what the library says, and the same status."""
+    priors = put(tmp_path / "mine.csv", "variable,probability", "caffeine_excess,0.03")
+    said = run("diff", "twitch", "--priors-b", priors, "--json")
+    twitch = twitchbayes.load_model("twitch")
+    assert said.status == 1
+    assert said.json == twitch.diff(twitch.with_priors(priors)).to_dict()
+
+
+def test_diff_takes_options_for_either_side(run: Run, tmp_path: Path) -> None:
+    """A setting or priors may be laid over the first model as over the second."""
+    priors = put(tmp_path / "mine.csv", "variable,probability", "caffeine_excess,0.03")
+    found = run("diff", "twitch", "twitch", "--priors-a", priors, "--population-b", "young_adults", "--json").json
+    assert (found["first"]["population"], found["second"]["population"]) == (None, "young_adults")
+    there, back = (run("diff", "twitch", f"--priors-{side}", priors, "--json").json["numbers"][0] for side in "ab")
+    assert (there["first"], there["second"]) == (back["second"], back["first"]) == (0.03, 0.02)
+
+
 # ---------------------------------------------------------------- what is wrong
 
 
@@ -288,6 +369,18 @@ def faults(tmp_path: Path) -> dict[str, tuple[list[object], str]]:
         "priors_wrong": (["infer", "--priors", wrong], "wrong.csv, line 2: probability 1.5 is outside [0, 1]"),
         "priors_unknown": (["infer", "--priors", other], "other.csv, line 2: "),
         "check_unknown": (["check", "nowhere"], "there is no model and no folder 'nowhere'."),
+        "priors_are_links": (
+            ["infer", "--model", SMALL, "--priors", SMALL / "links.csv"],
+            "links.csv: has links (the columns parent, child); only priors can be laid over a model.",
+        ),
+        "template_unknown": (
+            ["template", "priors", "--only", "alz,fever", "--model", SMALL],
+            "the model has no prior of 'alz'. It has: disease_a, disease_b. the model has no prior of 'fever'.",
+        ),
+        "template_no_folder": (["template", "priors", "-o", tmp_path / "no" / "x.csv"], "[Errno 2] No such file"),
+        "diff_unknown": (["diff", "twitch", "twich"], "there is no model and no folder 'twich'. Did you mean 'twitch'"),
+        "diff_with_itself": (["diff", "twitch"], "'twitch' would be compared with itself; name B, or give"),
+        "diff_population": (["diff", "twitch", "--population-b", "moon"], "model 'twitch' has no population 'moon'."),
         "export_suffix": (["export", tmp_path / "x.txt"], "the suffix '.txt' of 'x.txt' is none of .bif"),
         "export_no_folder": (["export", tmp_path / "no" / "x.bif"], "the folder "),
         "export_under_a_file": (["export", Path(__file__) / "x.bif"], "the folder "),
@@ -316,6 +409,8 @@ FAULTS = [
     ),
     *("wrong_population", "unknown_model", "model_is_a_file", "no_priors_file"),
     *("priors_is_a_directory", "priors_broken", "priors_empty", "priors_wrong", "priors_unknown", "check_unknown"),
+    *("priors_are_links", "template_unknown", "template_no_folder"),
+    *("diff_unknown", "diff_with_itself", "diff_population"),
     *("export_suffix", "export_no_folder", "export_under_a_file", "export_to_a_directory"),
 ]
 
@@ -369,6 +464,9 @@ def test_failed_export_leaves_nothing_behind(run: Run, tmp_path: Path) -> None:
         (["infer", "--moodel", "twitch"], "--moodel"),
         (["infer", "--priors"], "--priors"),
         (["export"], "file"),
+        (["template"], "what"),
+        (["template", "links"], "links"),
+        (["diff"], "A"),
     ],
 )
 def test_wrong_usage(run: Run, arguments: list[str], word: str) -> None:
@@ -384,7 +482,7 @@ def test_version(run: Run) -> None:
     assert run("--version") == (0, f"twitchbayes {twitchbayes.__version__}\n", "")
 
 
-@pytest.mark.parametrize("command", [[], ["infer"], ["models"], ["check"], ["export"]])
+@pytest.mark.parametrize("command", [[], ["infer"], ["models"], ["check"], ["export"], ["template"], ["diff"]])
 def test_help(run: Run, command: list[str]) -> None:
     """`--help` of the command and of each part of it goes to standard output."""
     said = run(*command, "--help")
@@ -452,6 +550,20 @@ def test_pipe_into_head() -> None:
     assert done.stdout.startswith("Posterior of twitch ")
     assert done.stdout.count("\n") == 1
     assert done.stderr == ""
+
+
+def test_template_is_utf_8_on_any_terminal(folder: Path) -> None:
+    """What is piped into a file is the table, whatever the encoding of the terminal."""
+    change(
+        folder / "priors.csv",
+        "disease_a,,present,0.1,0.1,0.1,expert,made_for_this_test,",
+        "disease_a,,present,0.1,0.1,0.1,expert,made_for_this_test,Ménière",
+    )
+    command = [sys.executable, "-m", "twitchbayes", "template", "priors", "--model", str(folder)]
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run(command, capture_output=True, check=False, timeout=120, env=environment)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert "made_for_this_test,Ménière" in done.stdout.decode()
 
 
 def test_label_that_the_terminal_cannot_show(folder: Path) -> None:

@@ -15,7 +15,8 @@ import pytest
 import twitchbayes
 from models import SITES, TINY, load
 from twitchbayes import InvalidValueError, Model, ModelNotFoundError, ModelTableError
-from twitchbayes.priors import Change
+from twitchbayes.priors import Change, template
+from twitchbayes.tables import write
 
 
 def numbers(model: Model) -> dict[str, tuple[float, float, float]]:
@@ -320,3 +321,151 @@ def test_shipped_model_takes_every_own_prior(shipped: Model, tmp_path: Path) -> 
     assert model.changes == ()
     assert np.array_equal(model.network.numbers, shipped.network.numbers)
     assert model.infer() == shipped.infer()
+
+
+# Templates
+
+
+def laid_back(model: Model, tmp_path: Path, kind: str, only: tuple[str, ...] = ()) -> Model:
+    """Give a model its own template, as a file or as a frame."""
+    if kind == "frame":
+        return model.with_priors(model.template(only=only))
+    file = tmp_path / "template.csv"
+    file.write_bytes(template(model.knowledge, only).to_bytes())
+    return model.with_priors(file)
+
+
+@pytest.mark.parametrize("kind", ["file", "frame"])
+@pytest.mark.parametrize("population", [None, "primary_care", "neurology_clinic", "young_adults"])
+def test_template_unedited_changes_nothing(twitch: Model, tmp_path: Path, kind: str, population: str | None) -> None:
+    """A model's own priors laid over it give the identical model, in whatever setting."""
+    model = twitch.at_population(population)
+    same = laid_back(model, tmp_path, kind)
+    assert same.fingerprint == model.fingerprint
+    assert (same.changes, same.population) == ((), population)
+
+
+@pytest.mark.parametrize("kind", ["file", "frame"])
+def test_template_of_tables_with_gaps(sites: Model, bounded: Model, tmp_path: Path, kind: str) -> None:
+    """A state that a table leaves out, and contexts in an order of their own, stay as they are written."""
+    for model in (sites, bounded):
+        assert laid_back(model, tmp_path, kind).fingerprint == model.fingerprint
+
+
+def test_template_has_the_rows_of_the_table(sites: Model) -> None:
+    """The frame has the columns of priors.csv, numbers as numbers; `only` takes some of the variables."""
+    frame = sites.template()
+    assert tuple(frame.columns) == sites.knowledge.tables["priors.csv"].columns
+    assert len(frame) == len(sites.knowledge.priors)
+    assert frame["probability"].tolist() == [p.number.probability for p in sites.knowledge.priors]
+    assert sites.template(only=["sex", "strain"])["variable"].tolist() == ["sex", "sex", "strain"]
+
+
+def test_template_keeps_further_columns(bounded: Model) -> None:
+    """A column that the format does not know comes along, and goes back."""
+    frame = pd.DataFrame({"variable": ["flu"], "probability": [0.03], "region": ["north"]})
+    model = bounded.with_priors(frame)
+    assert model.template()["region"].tolist() == ["", "north", ""]
+    assert model.with_priors(model.template()).fingerprint == model.fingerprint
+
+
+def test_template_of_part(twitch: Model, tmp_path: Path) -> None:
+    """Some rows laid back change nothing either."""
+    assert laid_back(twitch, tmp_path, "file", ("als", "sex")).fingerprint == twitch.fingerprint
+
+
+def test_numbers_written_otherwise_are_the_same(twitch: Model, tmp_path: Path) -> None:
+    """A spreadsheet writes 0.205 as 2.05E-01: the same number, and the same model."""
+    table = template(twitch.knowledge)
+    rows = [{**row.cells, **{c: f"{float(row[c]):.16E}" for c in ("probability", "low", "high")}} for row in table.rows]
+    file = tmp_path / "spreadsheet.csv"
+    file.write_bytes(b"\xef\xbb\xbf" + write(table.columns, rows).replace(b"\n", b"\r\n"))
+    assert twitch.with_priors(file).fingerprint == twitch.fingerprint
+
+
+def test_edited_row_keeps_its_interval(bounded: Model) -> None:
+    """A number edited within its interval keeps it, and what else its row says."""
+    frame = bounded.template()
+    frame.loc[frame["variable"] == "flu", "probability"] = 0.04
+    model = bounded.with_priors(frame)
+    assert numbers(model) == {**numbers(bounded), "flu": (0.04, 0.01, 0.05)}
+    assert model.changes == (Change("flu", "", "present", 0.02, 0.04),)
+
+
+def test_edited_row_gets_the_interval_of_the_model(bounded: Model) -> None:
+    """Without its bounds a row has those of the model, and without a source it cites the frame."""
+    frame = bounded.template(only=["flu"]).astype({"low": object, "high": object})
+    frame[["probability", "low", "high", "basis", "source"]] = [0.04, "", "", "", ""]
+    flu = next(p.number for p in bounded.with_priors(frame).knowledge.priors if p.variable == "flu")
+    assert (flu.probability, flu.low, flu.high) == (0.04, 0.01, 0.05)
+    assert (flu.basis, flu.sources) == ("expert", ("given_priors",))
+
+
+def test_edited_row_outside_of_its_interval(bounded: Model, tmp_path: Path) -> None:
+    """A number edited beyond its interval is an error with its line, like all others of the file."""
+    text = template(bounded.knowledge).to_bytes().decode().replace("0.02,", "0.5,").replace("0.1,0.05", "0.1,0.15")
+    file = written(tmp_path, text)
+    with pytest.raises(ModelTableError, match="2 problems") as raised:
+        bounded.with_priors(file)
+    assert [str(problem) for problem in raised.value.problems] == [
+        "my_priors.csv, line 3: probability 0.5 is outside its interval [0.01, 0.05]",
+        "my_priors.csv, line 4: probability 0.1 is outside its interval [0.15, 0.2]",
+    ]
+
+
+def test_template_of_unknown_variables(bounded: Model) -> None:
+    """Names without a prior are told together; so is a template that does not exist."""
+    message = (
+        r"^the model has no prior of 'flue'. Did you mean 'flu'\? the model has no prior of 'fever'. It has: winter"
+    )
+    with pytest.raises(InvalidValueError, match=message):
+        bounded.template(only=["flue", "cold", "fever"])
+    with pytest.raises(InvalidValueError, match=r"^template 'links' is none of priors, cases$"):
+        bounded.template("links")
+
+
+# What is no table of priors, or not of this model's
+
+
+LINKS = "my_priors.csv: has links (the columns parent, child); only priors can be laid over a model. "
+
+
+@pytest.mark.parametrize("kind", ["file", "frame"])
+def test_links_given_for_priors(sites: Model, tmp_path: Path, kind: str) -> None:
+    """A table of links is told to be one, once, and what to do instead."""
+    file = written(tmp_path, sites.knowledge.tables["links.csv"].to_bytes().decode())
+    given = pd.read_csv(file) if kind == "frame" else file
+    expected = LINKS.replace("my_priors.csv", "frame of priors") if kind == "frame" else LINKS
+    with pytest.raises(ModelTableError, match=r"^1 problem in") as raised:
+        sites.with_priors(given)
+    assert str(raised.value.problems[0]).startswith(expected)
+    assert "edit links.csv there" in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("row", "expected"),
+    [
+        ("flue,,,0.03,,", "line 3: variable 'flue' is not in the model. Did you mean 'flu'?"),
+        ("fever,,,0.03,0,1", "line 3: variable 'fever' has no prior. It has: winter, flu, cold."),
+        (",,,0.03,0,1", "line 3: variable '' is not in the model. It has: winter, flu, cold."),
+        ("flu,wnter=present,,0.03,0,1", "line 3: given 'wnter' is no context that it can depend on. Did you mean 'winter'?"),
+        ("flu,winter=some,,0.03,0,1", "line 3: given winter=some: winter is one of absent, present"),
+        ("flu,,absent,0.03,0,1", "line 3: state 'absent': the prior of a cause is that of its state present"),
+        ("winter,,cold,0.03,0,1", "line 3: state 'cold' is none of absent, present"),
+        ("cold,,,0.1,,", "line 3: repeats line 2; a number stands once"),
+        ("cold,,present,0.12,0,1", "line 3: repeats line 2; a number stands once"),
+        ("flu,,,0.03,0.01,", "line 3: high '' is not a number; give a fraction between 0 and 1"),
+        ("flu,,,0.03,,0.05", "line 3: low '' is not a number; give a fraction between 0 and 1"),
+        ('flu,,,"0,03",,', "line 3: probability '0,03' is not a number; give a fraction between 0 and 1"),
+        ("flu,,,0.0_2,,", "line 3: probability '0.0_2' is not a number; give a fraction between 0 and 1"),
+        ("flu,,,0.06,,", "line 3: probability 0.06 is outside the model's interval [0.01, 0.05] of 'flu'; give low and high as well"),
+        ("flu,,,0.06,0.01,0.05", "line 3: probability 0.06 is outside its interval [0.01, 0.05]"),
+    ],
+)  # fmt: skip
+def test_rows_that_do_not_match(bounded: Model, tmp_path: Path, row: str, expected: str) -> None:
+    """Each row that does not fit the model is one line, with its place; the good row before it changes nothing."""
+    file = written(tmp_path, f"variable,given,state,probability,low,high\ncold,,,0.11,,\n{row}\n")
+    with pytest.raises(ModelTableError, match="in the model's tables") as raised:
+        bounded.with_priors(file)
+    assert [str(problem) for problem in raised.value.problems] == [f"my_priors.csv, {expected}"]
+    assert bounded.changes == ()

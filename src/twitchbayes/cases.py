@@ -2,23 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from twitchbayes.cells import distinct, distinct_objects
-from twitchbayes.errors import Fault, InvalidEvidenceError, TwitchbayesError
+from twitchbayes.errors import Fault, InvalidEvidenceError, InvalidValueError, TwitchbayesError, did_you_mean
 
 if TYPE_CHECKING:
     import narwhals as nw
 
     from twitchbayes.evidence import Evidence, Words
+    from twitchbayes.knowledge import Knowledge
 
-__all__ = ["Cases"]
+__all__ = ["Cases", "header"]
 
 Bools = NDArray[np.bool_]
+
+
+def header(knowledge: Knowledge, only: Collection[str] = ()) -> tuple[str, ...]:
+    """Return columns that a table of cases may have: contexts, causes, groups, and the findings beside them.
+
+    A group has one column for all of its members. A variable with an assumed state has none: a column of
+    its own, left empty, would say that it is unknown.
+
+    Parameters
+    ----------
+    knowledge : Knowledge
+    only : collection of str
+        Instead, these variables and groups, whatever they are, in the order of `variables.csv`.
+
+    Raises
+    ------
+    InvalidValueError
+        With every name of `only` that the model does not have.
+    """
+    variables = knowledge.variables
+    wrong = [
+        f"the model has no variable {name!r}.{did_you_mean(name, variables)}" for name in only if name not in variables
+    ]
+    if wrong:
+        raise InvalidValueError(" ".join(wrong))
+    return tuple(name for name, v in variables.items() if (name in only if only else not (v.group or v.assumed)))
 
 
 class Cases:

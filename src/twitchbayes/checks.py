@@ -20,6 +20,7 @@ __all__ = [
     "ROLES",
     "compounds",
     "doubtful_variables",
+    "fraction",
     "interval",
     "known",
     "priors",
@@ -73,7 +74,7 @@ def interval(
     faults: list[Problem] = []
     values: list[float] = []
     for name in (column, "low", "high"):
-        value, fault = _fraction(row[name], math.inf if above_one else 1)
+        value, fault = fraction(row[name], math.inf if above_one else 1)
         values.append(value)
         if fault:
             faults.append(Problem(row.file, row.line, f"{name} {fault}"))
@@ -87,7 +88,8 @@ def interval(
     return faults, (probability, low, high)
 
 
-def _fraction(text: str, most: float) -> tuple[float, str]:
+def fraction(text: str, most: float = 1) -> tuple[float, str]:
+    """Return the number that a cell holds, from 0 to `most` (1 or inf), or NaN and what is wrong with it."""
     try:
         value = math.nan if "_" in text else float(text)
     except ValueError:

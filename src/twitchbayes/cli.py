@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from twitchbayes import __version__
-from twitchbayes.commands import add_model, chosen_model, cohorts, names, print_json
+from twitchbayes.commands import add_model, chosen_model, cohorts, names, print_json, tables
 from twitchbayes.consistency import Implied
 from twitchbayes.display import DISCLAIMER
 from twitchbayes.errors import InvalidEvidenceError, InvalidValueError, ModelTableError, TwitchbayesError
@@ -37,8 +37,9 @@ STREAM = "-"  # standard input or output, in place of a file
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status.
 
-    0 is success; 1 that `check` found a scenario that came out otherwise than its table says; 2 bad
-    input, told in one line on standard error (in one line for each problem where tables are faulty).
+    0 is success; 1 that `check` found a scenario that came out otherwise than its table says, or that
+    `diff` found a difference; 2 bad input, told in one line on standard error (in one line for each problem
+    where tables are faulty).
     """
     parser = _parser()
     options = parser.parse_args(arguments)
@@ -130,6 +131,8 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument("file", help="where to write; the suffix chooses the format")
     add_model(export)
     export.set_defaults(run=_export)
+
+    tables.add(commands)
     return parser
 
 

@@ -1,18 +1,20 @@
-"""How an answer is shown: as text in a terminal and as HTML in a notebook."""
+"""How an answer, or a list of any rows, is shown: as text in a terminal and as HTML in a notebook."""
 
 from __future__ import annotations
 
 import html
 import math
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from twitchbayes.posterior import Posterior
-    from twitchbayes.tuning import Tuning
 
-__all__ = ["DISCLAIMER", "as_html", "as_text", "percent", "tuning_as_html", "tuning_as_text"]
+__all__ = ["DISCLAIMER", "Listing", "as_html", "as_text", "percent", "shortened"]
 
 DISCLAIMER = "For research and teaching. Not a medical device, not medical advice."
+SHOWN = 8  # rows of a list in text and HTML; frames and JSON have all
+WIDEST = 60  # characters of a cell
 
 
 def as_text(posterior: Posterior) -> str:
@@ -104,60 +106,61 @@ def _bar(probability: float) -> str:
     return f"<span aria-hidden='true' style='display:inline-block;height:.7em;width:{width};background:#0072b2'></span>"
 
 
-SHOWN_NUMBERS = 12  # that a tuning lists: those that the cases say most of
+class Listing(NamedTuple):
+    """The first rows of a list under a title.
+
+    Attributes
+    ----------
+    title : str
+    head : sequence of str
+        Names of the columns; without any, the title stands alone.
+    rows : sequence of sequence of str
+    more : int
+        Rows that are left out.
+    right : sequence of str
+        Columns that are aligned to the right.
+    """
+
+    title: str
+    head: Sequence[str] = ()
+    rows: Sequence[Sequence[str]] = ()
+    more: int = 0
+    right: Sequence[str] = ()
+
+    @classmethod
+    def of(
+        cls, title: str, head: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[str] = ()
+    ) -> Listing:
+        """Return the listing of all rows."""
+        return cls(title, head, rows[:SHOWN], max(len(rows) - SHOWN, 0), right)
+
+    def lines(self) -> list[str]:
+        """Return it as text, in aligned columns."""
+        lines = [self.title]
+        widths = [max(map(len, column)) for column in zip(self.head, *self.rows, strict=True)]
+        for row in [self.head, *self.rows] if self.head else []:
+            cells = zip(row, widths, self.head, strict=True)
+            aligned = (cell.rjust(width) if name in self.right else cell.ljust(width) for cell, width, name in cells)
+            lines.append(f"  {'  '.join(aligned)}".rstrip())
+        return [*lines, *([f"  and {self.more:,} more"] if self.more else [])]
+
+    def html(self) -> str:
+        """Return it as HTML, every text escaped."""
+
+        def cells(row: Iterable[str], tag: str) -> str:
+            opened = "th scope='col'" if tag == "th" else tag
+            return "".join(f"<{opened} style='text-align:left'>{html.escape(cell)}</{tag}>" for cell in row)
+
+        title = html.escape(self.title)
+        if not self.head:
+            return f"<p>{title}</p>"
+        body = "".join(f"<tr>{cells(row, 'td')}</tr>" for row in self.rows)
+        more = f"<p>and {self.more:,} more</p>" if self.more else ""
+        caption = f"<caption style='caption-side:top;text-align:left'>{title}</caption>"
+        return f"<table>{caption}<thead><tr>{cells(self.head, 'th')}</tr></thead><tbody>{body}</tbody></table>{more}"
 
 
-def tuning_as_text(tuning: Tuning) -> str:
-    """Return a tuning as lines of text: what it was made of, what should be known, the numbers that moved most."""
-    rows = _moved_numbers(tuning)
-    width = max([len(number) for number, *_ in rows], default=0)
-    lines = [_tuning_title(tuning), *(f"  {note}" for note in tuning.notes)]
-    if rows:
-        lines += ["", f"  {'number':<{width}}  {'old':>28}  {'new':>28}  {'from data':>9}"]
-    lines += [f"  {number:<{width}}  {old:>28}  {new:>28}  {share:>9}" for number, old, new, share in rows]
-    return "\n".join([*lines, *_more_numbers(tuning, "  "), "", f"  {DISCLAIMER}"])
-
-
-def tuning_as_html(tuning: Tuning) -> str:
-    """Return a tuning as a table in HTML, every text escaped, nothing from outside."""
-    escape = html.escape
-    head = "".join(f"<th scope='col'>{name}</th>" for name in ("number", "old", "new", "from data"))
-    body = "".join(
-        f"<tr><th scope='row' style='text-align:left'>{escape(number)}</th><td>{old}</td><td>{new}</td>"
-        f"<td>{share}</td></tr>"
-        for number, old, new, share in _moved_numbers(tuning)
-    )
-    notes = "".join(f"<li>{escape(note)}</li>" for note in tuning.notes)
-    more = "".join(f"<p>{escape(line)}</p>" for line in _more_numbers(tuning, ""))
-    return (
-        f"<div class='twitchbayes-tuning'><table><caption style='caption-side:top;text-align:left'>"
-        f"{escape(_tuning_title(tuning))}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-        f"{more}<ul>{notes}</ul><p><small>{DISCLAIMER}</small></p></div>"
-    )
-
-
-def _tuning_title(tuning: Tuning) -> str:
-    cases, last = tuning.cases, tuning.history.iloc[-1]
-    return (
-        f"{tuning.before.name} tuned to {cases['used']:,} cases of {cases['source']} "
-        f"in {int(last['passes'])} passes (log posterior {last['log_posterior']:.2f} nats)"
-    )
-
-
-def _moved_numbers(tuning: Tuning) -> list[tuple[str, str, str, str]]:
-    """Return name, old and new value with interval, and the share from the cases, of the numbers they say most of."""
-    most = tuning.report[tuning.report.changed].sort_values("from_data", ascending=False, kind="stable")
-    return [
-        (
-            str(row.number),
-            f"{row.old:.3g} ({row.old_low:.3g} to {row.old_high:.3g})",
-            f"{row.new:.3g} ({row.new_low:.3g} to {row.new_high:.3g})",
-            f"{row.from_data:.0%}",
-        )
-        for row in most.head(SHOWN_NUMBERS).itertuples()
-    ]
-
-
-def _more_numbers(tuning: Tuning, margin: str) -> list[str]:
-    more = int(tuning.report.changed.sum()) - SHOWN_NUMBERS
-    return [f"{margin}and {more} more; links as net link probabilities; all of them in .report"] if more > 0 else []
+def shortened(cell: object, widest: int = WIDEST) -> str:
+    """Return a text in one line that is not too wide, "" for what is no text."""
+    text = " ".join(cell.split()) if isinstance(cell, str) else ""
+    return text if len(text) <= widest else f"{text[: widest - 4]} ..."

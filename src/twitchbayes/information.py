@@ -3,13 +3,14 @@
 The score of a case, on the scale of a number's log odds, is successes - p trials. Complete cases have the information
 trials p (1 - p) in it; cases with gaps have less, by the variance of the score over what is hidden (Louis). That
 variance is known exactly for each number by itself, since a case puts it to the test once at most. How the numbers
-trade off against each other is estimated by the correlations of the scores between cases, and these are damped where
-little is hidden: two numbers cannot be confused with each other by more than what is hidden of both.
+trade off against each other is taken from the correlations of the scores between cases (Meilijson): cases drawn from
+the model with the gaps of the real ones, of which there can be as many as it takes. They are damped where little is
+hidden: two numbers cannot be confused with each other by more than what is hidden of both.
 
 References
 ----------
 Louis, Finding the observed information matrix when using the EM algorithm (JRSS B 44, 1982); Meilijson, A fast
-improvement to the EM algorithm on its own terms (JRSS B 51, 1989), for the information from the scores of the cases.
+improvement to the EM algorithm on its own terms (JRSS B 51, 1989), for the information from the scores of cases.
 """
 
 from __future__ import annotations
@@ -19,12 +20,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from twitchbayes.batch import distinct_rows
 from twitchbayes.counts import count_rows
 from twitchbayes.engine import Engine
 from twitchbayes.groups import Codes
 from twitchbayes.learning import Priors
 
-__all__ = ["Information", "information_of", "sizes_after"]
+__all__ = ["Information", "information_of", "score_products", "sizes_after"]
 
 Floats = NDArray[np.float64]
 
@@ -43,29 +45,32 @@ class Information:
         Sum of the variances of the scores over what is hidden.
     shared : ndarray, shape (n_numbers,)
         What bounds the information that a number can have in common with others.
-    products : ndarray, shape (n_numbers, n_numbers)
-        Sum of the products of the scores of two numbers, in the same case.
     """
 
     complete: Floats
     hidden: Floats
     shared: Floats
-    products: Floats
 
     def __add__(self, other: Information) -> Information:
         return Information(*(getattr(self, name) + getattr(other, name) for name in self.__slots__))
 
     def __sub__(self, other: Information) -> Information:
-        """Take off the information in what was given; it has the numbers in common, and the scores are net of it."""
+        """Take off the information in what was given, which all numbers have in common."""
         complete, hidden = self.complete - other.complete, self.hidden - other.hidden
-        return Information(complete, hidden, self.shared + other.complete, self.products)
+        return Information(complete, hidden, self.shared + other.complete)
 
-    def matrix(self) -> Floats:
-        """Return the information about all numbers together, (n_numbers, n_numbers): positive semidefinite."""
+    def matrix(self, products: Floats) -> Floats:
+        """Return the information about all numbers together, (n_numbers, n_numbers): positive semidefinite.
+
+        Parameters
+        ----------
+        products : ndarray, shape (n_numbers, n_numbers)
+            As `score_products` returns them, of whatever cases.
+        """
         known = np.maximum(self.complete - self.hidden, 0.0)
-        scale = np.sqrt(np.where(np.diag(self.products) > 0, np.diag(self.products), 1.0))
+        scale = np.sqrt(np.where(np.diag(products) > 0, np.diag(products), 1.0))
         damped = np.sqrt(np.divide(self.shared, known, out=np.ones_like(known), where=known > self.shared))
-        correlation = self.products / np.outer(scale, scale) * np.outer(damped, damped)
+        correlation = products / np.outer(scale, scale) * np.outer(damped, damped)
         np.fill_diagonal(correlation, 1.0)
         root = np.sqrt(known)
         matrix: Floats = correlation * np.outer(root, root)
@@ -92,17 +97,43 @@ def information_of(
     given : ndarray of int8, shape (1, n_columns), optional
         Evidence that every case has: the information in that is taken off.
     """
-    of_given = None if given is None else _counts(engine, given, net, compiled=False)
-    expected = 0.0 if of_given is None else of_given[0] - net * of_given[1]
     zero = np.zeros(len(net))
-    total = Information(zero, zero, zero, np.zeros((len(net), len(net))))
+    total = Information(zero, zero, zero)
     for start in range(0, len(codes), CHUNK_ROWS):
         rows = slice(start, start + CHUNK_ROWS)
-        counts = _counts(engine, codes[rows], net, compiled=compiled)
-        total = total + _information(*counts, weights[rows], net, expected)
-    if of_given is None:
+        total = total + _information(*_counts(engine, codes[rows], net, compiled=compiled), weights[rows], net)
+    if given is None:
         return total
-    return total - _information(*of_given, weights.sum(keepdims=True), net, 0.0)
+    return total - _information(*_counts(engine, given, net, compiled=False), weights.sum(keepdims=True), net)
+
+
+def score_products(
+    engine: Engine,
+    codes: Codes,
+    net: Floats,
+    *,
+    given: Codes | None = None,
+    compiled: bool | None = None,
+) -> Floats:
+    """Return the sums over cases of the products of two numbers' scores, (n_numbers, n_numbers).
+
+    Parameters are those of `information_of`; of what is given the score is taken off.
+    """
+    expected: Floats | float = 0.0
+    if given is not None:
+        successes, trials = _counts(engine, given, net, compiled=False)
+        expected = successes - net * trials
+    order, first = distinct_rows(codes, len(engine.network.contexts))
+    starts = np.flatnonzero(first)
+    weights = np.diff(np.append(starts, len(codes)))
+    codes = codes[order[starts]]
+    products = np.zeros((len(net), len(net)))
+    for start in range(0, len(codes), CHUNK_ROWS):
+        rows = slice(start, start + CHUNK_ROWS)
+        successes, trials = _counts(engine, codes[rows], net, compiled=compiled)
+        scores = successes - net * trials - expected
+        products += (scores * weights[rows, None]).T @ scores
+    return products
 
 
 def _counts(engine: Engine, codes: Codes, net: Floats, *, compiled: bool | None) -> tuple[Floats, Floats]:
@@ -110,22 +141,15 @@ def _counts(engine: Engine, codes: Codes, net: Floats, *, compiled: bool | None)
     return counts.successes, counts.trials
 
 
-def _information(
-    successes: Floats, trials: Floats, weights: Floats, net: Floats, expected: Floats | float
-) -> Information:
+def _information(successes: Floats, trials: Floats, weights: Floats, net: Floats) -> Information:
     score = successes - net * trials
     # A case puts a number to the test once at most: its complete score is 1 - p, -p or 0.
     square = successes * (1 - net) ** 2 + (trials - successes) * net**2
-    own, hidden = score - expected, weights @ np.maximum(square - score**2, 0.0)
-    return Information(
-        complete=weights @ (trials * (net * (1 - net))),
-        hidden=hidden,
-        shared=hidden,
-        products=(own * weights[:, None]).T @ own,
-    )
+    hidden = weights @ np.maximum(square - score**2, 0.0)
+    return Information(complete=weights @ (trials * (net * (1 - net))), hidden=hidden, shared=hidden)
 
 
-def sizes_after(information: Information, priors: Priors, net: Floats) -> Floats:
+def sizes_after(information: Information, products: Floats, priors: Priors, net: Floats) -> Floats:
     """Return the size of each number's Beta distribution after the cases: (n_numbers,).
 
     The normal approximation of the posterior at its mode, on the scale of log odds, has some variance;
@@ -135,7 +159,7 @@ def sizes_after(information: Information, priors: Priors, net: Floats) -> Floats
     free = np.flatnonzero(priors.free & (net > 0) & (net < 1))
     spread = (net * (1 - net))[free]
     before = (priors.a + np.where(priors.in_group, _rest(priors), priors.b))[free]
-    matrix = information.matrix()[np.ix_(free, free)] + np.diag(before * spread)
+    matrix = information.matrix(products)[np.ix_(free, free)] + np.diag(before * spread)
     sizes = np.full(len(net), np.inf)
     sizes[free] = np.maximum(1 / (np.diag(np.linalg.inv(matrix)) * spread), before)
     for rows in priors.groups:

@@ -16,6 +16,7 @@ from twitchbayes import card, consistency, red_flags
 from twitchbayes import knowledge as knowledge_module
 from twitchbayes import priors as priors_module
 from twitchbayes.beliefs import Beliefs
+from twitchbayes.cases import header
 from twitchbayes.conflict import impossible
 from twitchbayes.engine import Engine, Runs, answer
 from twitchbayes.errors import InvalidValueError, ModelNotFoundError, did_you_mean
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from pgmpy.models import DiscreteBayesianNetwork
 
     from twitchbayes.cohort import Labels, OnBadCases
+    from twitchbayes.differences import Difference
     from twitchbayes.evaluation import Evaluation
     from twitchbayes.evaluation.options import Binning
     from twitchbayes.frames import Columns, OnError, Progress
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
 __all__ = ["Model", "ModelInfo", "infer", "list_models", "load_model"]
 
 ENGINES = ("numpy", "pgmpy")
+TEMPLATES = ("priors", "cases")
 
 
 class ModelInfo(NamedTuple):
@@ -584,6 +587,46 @@ class Model:
             message = f"population {name!r} cannot be laid over {laid}; start from the model as it was loaded"
             raise InvalidValueError(message)
         return Model(self.knowledge.at_population(name))
+
+    def template(self, what: str = "priors", *, only: Collection[str] = ()) -> pd.DataFrame:
+        """Return a table to be filled in or edited.
+
+        Parameters
+        ----------
+        what : {"priors", "cases"}, default "priors"
+            "priors" are the rows of `priors.csv` as they stand: `with_priors` takes them back, and unedited
+            they give the same model, fingerprint included. "cases" has the columns of a table of cases and
+            no row (`twitchbayes.cases.header`).
+        only : collection of str
+            The variables that are wanted; all of them where it is empty.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Of "priors", `probability`, `low` and `high` are fractions, all other cells text.
+
+        Raises
+        ------
+        InvalidValueError
+            If there is no such table, or no such variable in it.
+        """
+        import pandas as pd
+
+        if what not in TEMPLATES:
+            message = f"template {what!r} is none of {', '.join(TEMPLATES)}"
+            raise InvalidValueError(message)
+        if what == "cases":
+            return pd.DataFrame(columns=list(header(self.knowledge, only)), dtype=object)
+        table = priors_module.template(self.knowledge, only)
+        cells = {c: [row[c] for row in table.rows] for c in table.columns}
+        numbers = {c: [float(cell) for cell in cells[c]] for c in priors_module.NUMBERS}
+        return pd.DataFrame({**cells, **numbers})
+
+    def diff(self, other: Model) -> Difference:
+        """Compare this model, the first, with another one, the second; see `twitchbayes.differences.compare`."""
+        from twitchbayes.differences import compare
+
+        return compare(self, other)
 
     @property
     def parameters(self) -> pd.DataFrame:

@@ -11,14 +11,16 @@ from numpy.typing import NDArray
 from twitchbayes.batch import answer_rows, distinct_rows
 from twitchbayes.counts import count_rows
 from twitchbayes.engine import Engine
-from twitchbayes.groups import Codes
-from twitchbayes.information import Information, information_of
+from twitchbayes.groups import UNKNOWN, Codes
+from twitchbayes.information import Information, information_of, score_products
 from twitchbayes.learning import Sums
+from twitchbayes.simulation import draw_codes
 
-__all__ = ["Data", "LocalData", "Selection"]
+__all__ = ["Data", "LocalData", "Selection", "likely_products"]
 
 Floats = NDArray[np.float64]
 
+DRAWN, MOST_DRAWS, DRAWN_SEED = 10_000, 40, 0  # cases whose scores say how the numbers trade off
 IMPOSSIBLE = "this case has probability 0 in the model"
 
 
@@ -34,6 +36,9 @@ class Data(Protocol):
 
     def information(self, net: Floats, selection: Selection | None) -> Information:
         """Return the information in all cases at these net numbers."""
+
+    def sample(self, n: int, seed: int) -> Codes:
+        """Return the codes of n cases drawn with replacement, (n, n_columns)."""
 
 
 class LocalData:
@@ -67,6 +72,11 @@ class LocalData:
         given = None if selection is None else selection.row
         return information_of(self._engine, self._codes, self._weights, net, given=given, compiled=self._compiled)
 
+    def sample(self, n: int, seed: int) -> Codes:
+        """Return the codes of n cases drawn with replacement."""
+        random = np.random.default_rng(seed)
+        return self._codes[random.choice(len(self._codes), size=n, p=self._weights / self.n_cases)]
+
     def impossible(self) -> dict[int, str]:
         """Return the numbers of the cases that cannot be counted under the network's own numbers, with the reason."""
         batch = answer_rows(self._engine, self._codes, compiled=self._compiled)
@@ -95,6 +105,12 @@ class Selection:
     row: Codes
     others: Codes
 
+    def holds(self, codes: Codes) -> NDArray[np.bool_]:
+        """Return which of some complete cases would have been selected."""
+        stated = self.row[0] != UNKNOWN
+        holds: NDArray[np.bool_] = (codes[:, stated] == self.row[0, stated]).all(axis=1)
+        return holds
+
     def unseen(self, engine: Engine, net: Floats, n_cases: int) -> Sums:
         """Return the expected counts of those that were left out while the cases were found.
 
@@ -106,3 +122,24 @@ class Selection:
         weights = n_cases * np.exp(found.log_evidence[1:] - log_selected)
         counts = count_rows(engine, self.others, weights, parameters, compiled=False)
         return Sums(counts.successes[0], counts.trials[0], -n_cases * log_selected)
+
+
+def likely_products(
+    engine: Engine, data: Data, net: Floats, selection: Selection | None, *, compiled: bool | None = None
+) -> Floats:
+    """Return the products of the scores (see `score_products`) in cases drawn from the numbers, with the data's gaps.
+
+    Of cases that were selected only such are drawn; where they are very rare, fewer of them.
+    """
+    random = np.random.default_rng(DRAWN_SEED)
+    parameters = engine.network.with_net(net)
+    kept: list[Codes] = []
+    for _ in range(MOST_DRAWS):
+        codes = draw_codes(engine.network, parameters, DRAWN, random)
+        kept.append(codes if selection is None else codes[selection.holds(codes)])
+        if sum(map(len, kept)) >= DRAWN:
+            break
+    codes = np.concatenate(kept)[:DRAWN]
+    codes[data.sample(len(codes), DRAWN_SEED) == UNKNOWN] = UNKNOWN
+    given = None if selection is None else selection.row
+    return score_products(engine, codes, net, given=given, compiled=compiled)

@@ -16,7 +16,7 @@ from twitchbayes.knowledge import Knowledge, Number
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Provenance", "names_of", "trace"]
+__all__ = ["Provenance", "names", "trace"]
 
 Floats = NDArray[np.float64]
 
@@ -77,8 +77,10 @@ def trace(knowledge: Knowledge, engine: Runs, evidence: Evidence, cause: str) ->
     influence = _influence(knowledge, engine, evidence, engine.network.causes.index(cause))
     order = [i for i in np.argsort(-np.abs(influence), kind="stable") if abs(influence[i]) > NEGLIGIBLE]
     total = np.abs(influence[order]).sum()
-    names = names_of(knowledge)
-    rows = [_row(names[i], numbers[i], float(influence[i]), float(abs(influence[i]) / total), knowledge) for i in order]
+    called = names(knowledge)
+    rows = [
+        _row(called[i], numbers[i], float(influence[i]), float(abs(influence[i]) / total), knowledge) for i in order
+    ]
     frame = pd.DataFrame(rows, columns=list(_COLUMNS))
     by_basis: dict[str, float] = {}
     by_source: dict[str, float] = {}
@@ -111,13 +113,13 @@ def _row(name: str, number: Number, influence: float, share: float, knowledge: K
     return (name, influence, share, number.probability, number.low, number.high, *where)
 
 
-def names_of(knowledge: Knowledge) -> list[str]:
-    """Return how each number is written, in the order of `priors.csv` and then `links.csv`."""
-    names = []
+def names(knowledge: Knowledge) -> list[str]:
+    """Return what the number of each row of `priors.csv` and then of `links.csv` is called, as P(child | parent)."""
+    priors = []
     for prior in knowledge.priors:
         given = ", ".join(f"{name}={state}" for name, state in prior.given)
-        names.append(f"P({prior.variable}={prior.state}{f' | {given}' if given else ''})")
-    return names + [f"P({link.child} | {link.parent})" for link in knowledge.links]
+        priors.append(f"P({prior.variable}={prior.state}{f' | {given}' if given else ''})")
+    return priors + [f"P({link.child} | {link.parent})" for link in knowledge.links]
 
 
 def _influence(knowledge: Knowledge, engine: Runs, evidence: Evidence, cause: int) -> Floats:

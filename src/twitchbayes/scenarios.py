@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from twitchbayes.errors import InvalidValueError, ModelTableError, Problem, TwitchbayesError, did_you_mean
 from twitchbayes.evidence import read_items
-from twitchbayes.tables import words
+from twitchbayes.tables import Row, words
 
 if TYPE_CHECKING:
     from twitchbayes.model import Model
     from twitchbayes.posterior import Posterior
 
-__all__ = ["Outcome", "run"]
+__all__ = ["Outcome", "evidence", "run"]
 
 COMPARISONS: Mapping[str, Callable[[float, float], bool]] = {
     "<": operator.lt,
@@ -65,7 +65,7 @@ def run(model: Model) -> list[Outcome]:
             if row["case"] in answers:
                 message = f"case {row['case']!r} stands twice"
                 raise InvalidValueError(message)
-            answers[row["case"]] = model.infer(read_items(row["evidence"].split()))
+            answers[row["case"]] = model.infer(evidence(row))
         except TwitchbayesError as error:
             answers.setdefault(row["case"], None)
             problems.append(Problem(row.file, row.line, str(error)))
@@ -83,6 +83,17 @@ def run(model: Model) -> list[Outcome]:
     if problems:
         raise ModelTableError(problems)
     return outcomes
+
+
+def evidence(row: Row) -> dict[str, str]:
+    """Return the evidence of a row of `scenarios.csv`: name to value.
+
+    Raises
+    ------
+    InvalidValueError
+        If a word of it is not of the form name=value.
+    """
+    return read_items(row["evidence"].split())
 
 
 def _compare(condition: str, case: str, answers: Mapping[str, Posterior | None]) -> tuple[float, float, bool]:

@@ -13,9 +13,10 @@ from twitchbayes import knowledge as knowledge_module
 from twitchbayes import priors as priors_module
 from twitchbayes.beliefs import quantiles
 from twitchbayes.cohort import Cohort
+from twitchbayes.display import Listing
 from twitchbayes.groups import UNKNOWN
 from twitchbayes.learning import Fit, Pass, Priors, Step
-from twitchbayes.provenance import names_of
+from twitchbayes.provenance import names
 from twitchbayes.tables import Row, words
 
 if TYPE_CHECKING:
@@ -23,12 +24,13 @@ if TYPE_CHECKING:
 
     from twitchbayes.model import Model
 
-__all__ = ["history_of", "kinds_of", "notes_on", "report_of", "tuned"]
+__all__ = ["history_of", "kinds_of", "listing_of", "notes_on", "report_of", "tuned"]
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
 TAIL = 0.025
+HEAD = ("number", "old", "new", "from data")
 # A number whose log odds moved by less, and whose size grew by a smaller share, is left as it stands.
 UNMOVED = 1e-3
 SHOWN = 12  # names that a note lists
@@ -59,7 +61,7 @@ def report_of(model: Model, priors: Priors, last: Pass, sizes: Floats) -> pd.Dat
         from_data = np.where(changed & np.isfinite(after), 1 - before / after, 0.0)
     return pd.DataFrame(
         {
-            "number": names_of(knowledge),
+            "number": names(knowledge),
             "kind": kinds_of(model),
             "file": [n.file for n in numbers],
             "line": [n.line for n in numbers],
@@ -94,6 +96,23 @@ def _is_news(old: Floats, new: Floats, before: Floats, after: Floats) -> Bools:
         gained = after / before - 1
     news: Bools = ~(moved < UNMOVED) | (gained > UNMOVED)
     return news
+
+
+def listing_of(report: pd.DataFrame) -> Listing:
+    """Return the numbers that the cases say most of, as they are shown."""
+    most = report[report.changed].sort_values("from_data", ascending=False, kind="stable")
+    rows = [
+        (
+            str(row.number),
+            f"{row.old:.3g} ({row.old_low:.3g} to {row.old_high:.3g})",
+            f"{row.new:.3g} ({row.new_low:.3g} to {row.new_high:.3g})",
+            f"{row.from_data:.0%}",
+        )
+        for row in most.itertuples()
+    ]
+    return Listing.of(
+        "Numbers that the cases say most of (links as net link probabilities)", HEAD, rows, right=HEAD[1:]
+    )
 
 
 def history_of(fit: Fit) -> pd.DataFrame:
@@ -173,8 +192,8 @@ def notes_on(model: Model, cohort: Cohort, report: pd.DataFrame, fit: Fit, cases
     notes += _notes_on_columns(model, cohort, selected)
     outside = report[report.changed & ((report.new < report.old_low) | (report.new > report.old_high))]
     if len(outside):
-        names = ", ".join(outside.number.head(SHOWN)) + (", ..." if len(outside) > SHOWN else "")
-        notes.append(f"{len(outside)} numbers left the interval that the tables gave them: {names}.")
+        left = ", ".join(outside.number.head(SHOWN)) + (", ..." if len(outside) > SHOWN else "")
+        notes.append(f"{len(outside)} numbers left the interval that the tables gave them: {left}.")
     mostly = int((report.from_data > 0.5).sum())
     notes.append(
         f"{len(cohort):,} cases changed {int(report.changed.sum())} of {len(report)} numbers; "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import html
 import json
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
@@ -18,8 +19,8 @@ from twitchbayes.errors import Fault, InvalidFrameError, InvalidValueError, did_
 from twitchbayes.groups import UNKNOWN, Codes
 from twitchbayes.information import sizes_after
 from twitchbayes.learning import Pass, Priors, Step, maximise
-from twitchbayes.passes import Data, LocalData, Selection
-from twitchbayes.tuned import history_of, kinds_of, notes_on, report_of, tuned
+from twitchbayes.passes import Data, LocalData, Selection, likely_products
+from twitchbayes.tuned import history_of, kinds_of, listing_of, notes_on, report_of, tuned
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -149,10 +150,23 @@ class Tuning:
         return json.dumps(self.to_dict(), indent=indent, allow_nan=False)
 
     def __repr__(self) -> str:
-        return display.tuning_as_text(self)
+        listing = listing_of(self.report)
+        return "\n".join([*self._head(), "", *listing.lines(), "", f"  {display.DISCLAIMER}"])
 
     def _repr_html_(self) -> str:
-        return display.tuning_as_html(self)
+        title, *notes = self._head()
+        items = "".join(f"<li>{html.escape(note.strip())}</li>" for note in notes)
+        return (
+            f"<div class='twitchbayes-tuning'><p>{html.escape(title)}</p><ul>{items}</ul>"
+            f"{listing_of(self.report).html()}<p><small>{display.DISCLAIMER}</small></p></div>"
+        )
+
+    def _head(self) -> list[str]:
+        """Return what it was made of, and the notes, a line each."""
+        last = self.history.iloc[-1]
+        passes = f"{int(last['passes'])} passes (log posterior {last['log_posterior']:.2f} nats)"
+        title = f"{self.before.name} tuned to {self.cases['used']:,} cases of {self.cases['source']} in {passes}"
+        return [title, *(f"  {note}" for note in self.notes)]
 
 
 def tune(
@@ -187,7 +201,8 @@ def tune(
         told=_teller(progress),
     )
     net = fit.last.net
-    sizes = sizes_after(data.information(net, selection), priors, net)
+    products = likely_products(model.engine, data, net, selection, compiled=compiled)
+    sizes = sizes_after(data.information(net, selection), products, priors, net)
     report = report_of(model, priors, fit.last, sizes)
     cases = _about(cohort, selection, options)
     return Tuning(

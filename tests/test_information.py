@@ -1,0 +1,101 @@
+"""The information in cases with gaps: exact where it is said to be, and near the observed information elsewhere."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hidden_events import random_rows
+from random_models import ORDINARY, models
+from twitchbayes.counts import count_rows
+from twitchbayes.groups import UNKNOWN
+from twitchbayes.information import information_of, sizes_after
+from twitchbayes.model import Model
+from twitchbayes.passes import LocalData, likely_products
+from twitchbayes.tuning import Options, _priors
+
+
+def observed(model: Model, codes: np.ndarray, net: np.ndarray, given_row: np.ndarray | None = None) -> np.ndarray:
+    """Minus the derivatives of the scores in the log odds, by central differences: (n_numbers, n_numbers)."""
+
+    def score(numbers: np.ndarray) -> np.ndarray:
+        counts = count_rows(model.engine, codes, parameters=model.network.with_net(numbers), compiled=False)
+        total = counts.successes[0] - numbers * counts.trials[0]
+        if given_row is not None:
+            of_given = count_rows(model.engine, given_row, parameters=model.network.with_net(numbers), compiled=False)
+            total = total - len(codes) * (of_given.successes[0] - numbers * of_given.trials[0])
+        return total
+
+    step, columns = 1e-5, []
+    for i in range(len(net)):
+        pair = []
+        for sign in (1, -1):
+            moved = net.copy()
+            moved[i] = 1 / (1 + (1 - net[i]) / net[i] * np.exp(-sign * step))
+            pair.append(score(moved))
+        columns.append((pair[1] - pair[0]) / (2 * step))
+    return np.array(columns)
+
+
+@settings(max_examples=12)
+@given(model=models(probabilities=ORDINARY, union=True), seed=st.integers(0, 2**16))
+def test_each_number_by_itself_is_exact(model: Model, seed: int) -> None:
+    """The diagonal is that of the observed information, by differences of the scores (multi-state contexts aside)."""
+    codes = random_rows(model.network, 20, seed)
+    codes = codes[model.engine.run(codes).possible]
+    net = model.network.to_net(model.network.numbers)[0]
+    alone = (net > 0) & (net < 1)
+    for rows in model.beliefs.groups:
+        alone[rows] = False
+    if not len(codes) or not alone.any():
+        return
+    found = information_of(model.engine, codes, np.ones(len(codes)), net, compiled=False)
+    exact = np.diag(observed(model, codes, np.where(alone, net, 0.5) if not alone.all() else net))[alone]
+    if not alone.all():
+        return  # a parameter set with other states of a variable would not sum to 1
+    np.testing.assert_allclose((found.complete - found.hidden)[alone], exact, atol=1e-5)
+
+
+def test_from_complete_cases_it_is_exact(tiny: Model) -> None:
+    """Where nothing is hidden of a number, its size afterwards is a + b + trials; the others gain less."""
+    codes = np.random.default_rng(1).integers(0, 2, size=(200, len(tiny.network.columns))).astype(np.int8)
+    priors, net = _priors(tiny, Options())
+    data = LocalData(tiny.engine, codes, compiled=False)
+    sizes = sizes_after(data.information(net, None), likely_products(tiny.engine, data, net, None), priors, net)
+    trials = data.sums(net).trials
+    before = priors.a + priors.b
+    # winter and cold have one way to come about; flu, fever and cough have several.
+    for row in (0, 2):
+        np.testing.assert_allclose(sizes[row], before[row] + trials[row], rtol=1e-9)
+    assert (sizes >= before - 1e-9).all()
+    assert (sizes <= before + trials + 1e-6).all()
+
+
+def test_nothing_said_nothing_gained(tiny: Model) -> None:
+    """Cases that say nothing leave every size as it was."""
+    codes = np.full((50, len(tiny.network.columns)), UNKNOWN, dtype=np.int8)
+    priors, net = _priors(tiny, Options())
+    data = LocalData(tiny.engine, codes, compiled=False)
+    sizes = sizes_after(data.information(net, None), likely_products(tiny.engine, data, net, None), priors, net)
+    np.testing.assert_allclose(sizes, priors.a + priors.b, rtol=1e-9)
+
+
+def test_sizes_are_near_those_of_the_observed_information(sites: Model) -> None:
+    """Half the cells unknown and causes latent: standard deviations within a fifth of the exact ones."""
+    truth = sites.simulate(3000, seed=5, missing={"context": 0.3, "finding": 0.3, "cause": 0.5})
+    from twitchbayes.cohort import read_cohort
+
+    codes = read_cohort(sites, truth).codes
+    priors, net = _priors(sites, Options())
+    data = LocalData(sites.engine, codes, compiled=False)
+    information, products = data.information(net, None), likely_products(sites.engine, data, net, None)
+    free = np.flatnonzero(priors.free & ~priors.in_group)
+    spread = (net * (1 - net))[free]
+    before = np.diag(((priors.a + priors.b)[free]) * spread)
+    exact = np.linalg.inv(observed(sites, codes, net)[np.ix_(free, free)] + before)
+    ours = 1 / (sizes_after(information, products, priors, net)[free] * spread)
+    ratio = np.sqrt(ours / np.diag(exact))
+    print(ratio)
+    assert ratio.min() > 0.8
+    assert ratio.max() < 1.2
