@@ -332,6 +332,7 @@ def test_what_is_left_out_is_told(tiny: Model) -> None:
     assert (found.size, found.used, dict(found.excluded)) == (6, 5, {"without a known diagnosis": 1})
     assert "5 of 6 cases of pandas DataFrame" in repr(found)
     assert "left out: 1 without a known diagnosis" in repr(found)
+    assert "known more often where one is" in repr(found)
     assert "cases with an unknown state, left out of its measures: flu 1, serious 1" in repr(found)
 
 
@@ -409,6 +410,17 @@ def test_a_cause_without_a_value_is_no_part_of_the_mean(tiny: Model) -> None:
     assert none.totals["macro_roc_auc"].value is None
     assert none.totals["macro_roc_auc"].note == "it has a value in no cause (without flu, cold)"
     assert none.totals["top_1"].note == "there is no case with every cause known and one present"
+
+
+def test_minus_infinity_is_not_left_out_of_the_mean(certain: Model) -> None:
+    """A cause to which probability 0 was given though present makes the mean of the log scores as bad."""
+    cases = pd.DataFrame({"mark": ["yes", "no"], "ache": None, "gene": ["yes", "no"], "ghost": ["yes", "no"]})
+    found = certain.evaluate(cases, bootstrap=20)
+    assert found.measured["ghost"].undefined["log_score"].startswith("minus infinity: probability 0 was given to what")
+    assert found.totals["macro_log_score"] == (None, None, None, "minus infinity in ghost")
+    assert found.totals["pooled_log_score"].value is None
+    assert "log_score" not in found.measured["ghost"].intervals
+    assert found.measured["gene"].intervals["brier"] == (0, 0)
 
 
 # Intervals

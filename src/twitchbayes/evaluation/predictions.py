@@ -31,7 +31,7 @@ IMPOSSIBLE = "with evidence of probability 0 in the model"
 REFUSED = "with an exact answer that would pass the engine's bound"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Predictions:
     """Posteriors and what was true, a row a case.
 

@@ -32,7 +32,7 @@ class Overall(NamedTuple):
     note: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Evaluation:
     """How good the probabilities of a model are in cases with known diagnoses; `Model.evaluate` makes one.
 
@@ -74,7 +74,7 @@ class Evaluation:
     totals: Mapping[str, Overall]
     notes: tuple[str, ...]
     options: Options
-    predictions: Predictions = field(repr=False, compare=False)
+    predictions: Predictions = field(repr=False)
 
     @property
     def table(self) -> pd.DataFrame:
