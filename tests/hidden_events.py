@@ -73,7 +73,12 @@ class _Counts:
             if p_context:
                 own = [self.cause(k, context) for k in range(len(self.causes))]
                 pairs = [
-                    (causes, p_context * likelihood[causes] * self.product(part[s][0] for part, s in zip(own, causes)))
+                    (
+                        causes,
+                        p_context
+                        * likelihood[causes]
+                        * self.product(part[s][0] for part, s in zip(own, causes, strict=True)),
+                    )
                     for causes in every
                     if likelihood[causes]
                 ]
@@ -118,7 +123,7 @@ class _Counts:
         """Return the rows of what can bring about cause k: its leak, and the links of the contexts present."""
         rows, users, active = (part.tolist() for part in self.network.index.activation_cells)
         leak = int(self.network.index.cause_rows[k][tuple(context[c] for c in self.network.cause_strata[k])])
-        return [leak, *(r for r, user, c in zip(rows, users, active) if user == k and context[c] == 1)]
+        return [leak, *(r for r, user, c in zip(rows, users, active, strict=True) if user == k and context[c] == 1)]
 
     def cause(self, k: int, context: Sequence[int]) -> tuple[Part, Part]:
         return self.firings(self.cause_ways(k, context))
@@ -127,13 +132,16 @@ class _Counts:
         """Return the rows of what can bring about finding j: its leak, and the links of the causes present."""
         rows, effects, found = (part.tolist() for part in self.network.index.link_cells)
         leak = int(self.network.index.leak_rows[j])
-        return [leak, *(r for r, k, finding in zip(rows, effects, found) if finding == j and causes[k] == 1)]
+        return [
+            leak,
+            *(r for r, k, finding in zip(rows, effects, found, strict=True) if finding == j and causes[k] == 1),
+        ]
 
     def firings(self, ways: Sequence[int]) -> tuple[Part, Part]:
         """Enumerate which ways fire: the parts "none does" and "some does"."""
         parts: tuple[list[Any], list[Any]] = ([self.number(0), {}], [self.number(0), {}])
         for fired in itertools.product([0, 1], repeat=len(ways)):
-            p = self.product(self.p[r] if f else 1 - self.p[r] for r, f in zip(ways, fired))
+            p = self.product(self.p[r] if f else 1 - self.p[r] for r, f in zip(ways, fired, strict=True))
             part = parts[max(fired)]
             part[0] += p
             for r in itertools.compress(ways, fired):
@@ -147,7 +155,7 @@ class _Counts:
         """
         together: list[tuple[tuple[int, ...], tuple[tuple[int, ...], ...]]] = []
         findings = list(self.findings)
-        for union, members in zip(self.unions, self.network.union_members):
+        for union, members in zip(self.unions, self.network.union_members, strict=True):
             states = [findings[j] for j in members]
             unknown = tuple(j for j in members if findings[j] < 0)
             if (union == 0 and 1 in states) or (union == 1 and 1 not in states and not unknown):
@@ -165,7 +173,7 @@ class _Counts:
         parts = [self.firings(self.finding_ways(j, causes)) for j in members]
         total, fired = self.number(0), dict[int, Any]()
         for joint in states:
-            chosen = [pair[s] for pair, s in zip(parts, joint)]
+            chosen = [pair[s] for pair, s in zip(parts, joint, strict=True)]
             total += self.product(p for p, _ in chosen)
             for i, (_, own) in enumerate(chosen):
                 others = self.product(p for p, _ in chosen[:i] + chosen[i + 1 :])
