@@ -309,7 +309,9 @@ def _add_findings(
     slot = 0
     for j in range(len(found)):
         if found[j] >= 0:
-            _add_finding(shape, numbers, j, slot if found[j] == 1 else NEVER, False, work, slots, gather, row_weight, tally)
+            _add_finding(
+                shape, numbers, j, slot if found[j] == 1 else NEVER, False, work, slots, gather, row_weight, tally
+            )
         slot += found[j] == 1
     for u in range(len(shape.member_at) - 1):
         held = False
