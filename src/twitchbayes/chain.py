@@ -67,7 +67,7 @@ from twitchbayes.layout import (
     inlined,
 )
 
-__all__ = ["entry", "entry_at", "lay_chain", "leak_at", "link", "read_contexts", "same_contexts"]
+__all__ = ["entry", "entry_at", "find_tables", "lay_chain", "leak_at", "link", "read_contexts", "same_contexts"]
 
 
 @compiled
@@ -190,7 +190,7 @@ def lay_chain(shape: Shape, numbers: Numbers, carried: int, chain: Chain, work: 
                     return False
         if at + cells > room:
             return False
-        n_tables = _find_tables(work.contexts, work.placed, t) if carried else 0
+        n_tables = find_tables(work.contexts, work.placed, t) if carried else 0
         steps[CELLS, t], steps[EACH, t], steps[SAME, t] = cells, cells // kept, not changed and not n_tables
         if t < n_steps:
             steps[ALONE, t] = work.causes[CONTEXTS, steps[CAUSE, t]] == 0
@@ -266,7 +266,7 @@ def _keep_axes(contexts: Any, bits: Any, leaving: Any, n_old: int, n_leaving: in
 
 
 @inlined
-def _find_tables(contexts: Any, placed: Any, t: int) -> int:
+def find_tables(contexts: Any, placed: Any, t: int) -> int:
     """Note the contexts whose tables are multiplied in at a step; returns how many they are."""
     count = 0
     for c in range(contexts.shape[1]):
