@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Iterator
 from fractions import Fraction
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -320,6 +322,16 @@ def test_what_needs_too_much_room_is_left() -> None:
     alone = count(model, codes[1:])
     np.testing.assert_array_equal(successes, alone[0])
     np.testing.assert_array_equal(trials, alone[1])
+
+
+def test_it_is_known_whether_it_is_compiled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The part that counts is compiled and kept by itself."""
+    not_yet = SimpleNamespace(signatures=[], stats=SimpleNamespace(cache_path=str(tmp_path)))
+    monkeypatch.setattr(compiled, "count_rows", not_yet)
+    (tmp_path / "kernel.answer_rows.nbc").touch()
+    assert not compiled.is_ready(counting=True)
+    (tmp_path / "counting.count_rows.nbc").touch()
+    assert compiled.is_ready(counting=True)
 
 
 def test_it_is_compiled_again_where_another_file_has_changed() -> None:

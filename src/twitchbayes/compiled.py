@@ -134,7 +134,7 @@ class Kernel:
         codes, open_members, rows, parameters, advance
             As for `run`.
         weights : ndarray, shape (n_rows,)
-            How often each row of `codes` counts.
+            How often each row of `codes` counts; at least 0.
         each : bool, optional
             Whether the counts of each of `rows` are wanted, unweighted, and not those of all together.
 
@@ -152,7 +152,7 @@ class Kernel:
         numbers = self._numbers if parameters is None else numbers_of(self.network, parameters)
         shares = np.ones(len(rows)) if each else np.asarray(weights, dtype=np.float64)[rows]
         starts, entries = range(0, len(rows), ROWS_A_TASK), self._entries
-        counts = np.zeros((2, len(rows) if each else 1, self.network.numbers.shape[1]))
+        counts = np.zeros((2, len(rows) if each else 1, entries.n_numbers))
         tallies = np.zeros((0 if each else len(starts), 1, 2, len(entries.rows)))
 
         def work(start: int) -> int:
@@ -231,12 +231,16 @@ class _Entries:
         return counts
 
 
-def is_ready() -> bool:
-    """Whether the kernel need not be compiled first: it has been in this process, or is kept on disk."""
-    if not hasattr(answer_rows, "signatures") or answer_rows.signatures:
+def is_ready(*, counting: bool = False) -> bool:
+    """Whether the kernel need not be compiled first: it has been in this process, or is kept on disk.
+
+    `counting` asks for the part of it that counts hidden events.
+    """
+    entry_point, module = (count_rows, "counting") if counting else (answer_rows, "kernel")
+    if not hasattr(entry_point, "signatures") or entry_point.signatures:
         return True  # NUMBA_DISABLE_JIT leaves it a plain function
-    kept = Path(answer_rows.stats.cache_path) if answer_rows.stats.cache_path else None
-    return kept is not None and any(kept.glob("kernel.*.nbc"))
+    kept = Path(entry_point.stats.cache_path) if entry_point.stats.cache_path else None
+    return kept is not None and any(kept.glob(f"{module}.*.nbc"))
 
 
 @lru_cache(maxsize=8)
