@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import polars as pl
+import pyarrow as pa
 import pytest
 from sklearn.metrics import average_precision_score, brier_score_loss, log_loss, roc_auc_score, roc_curve
 
@@ -294,7 +296,7 @@ def test_first() -> None:
     states = np.array([[1, 0, 0], [0, 1, 1], [1, 0, 0], [1, 0, -1], [0, 0, 0]], dtype=np.int8)
     predicted = np.array([[0.5, 0.6, 0.1], [0.3, 0.1, 0.4], [0.4, 0.4, 0.4], [0.9, 0.1, 0.2], [0.1, 0.2, 0.3]])
     nothing = np.zeros(5, dtype=np.int8)
-    p = Predictions(("a", "b", "c"), states, predicted, nothing, np.zeros(5), "")
+    p = Predictions(("a", "b", "c"), np.arange(5), states, predicted, nothing, np.zeros(5), "")
     np.testing.assert_array_equal(p.first(1), [0, 1, 0, np.nan, np.nan])
     np.testing.assert_array_equal(p.first(2), [1, 1, 0, np.nan, np.nan])
     np.testing.assert_array_equal(p.first(3), [1, 1, 1, np.nan, np.nan])
@@ -502,6 +504,47 @@ def test_json(tiny: Model) -> None:
         "high": None,
         "note": "only 2 causes have diagnoses",
     }
+
+
+def bounds_of(frame: pd.DataFrame, below: float, above: float) -> pd.DataFrame:
+    """Credible intervals that reach so far below and above the answers of a table."""
+    names = [name for name in frame if name not in {"none", "log_evidence"}]
+    low, high = frame[names] - below, frame[names] + above
+    return pd.concat([low.add_suffix("_low"), high.add_suffix("_high")], axis=1)
+
+
+@pytest.mark.parametrize("kind", [pd.DataFrame, pl.from_pandas, pa.Table.from_pandas])
+def test_coverage(tiny: Model, kind: Any) -> None:
+    """The mean interval of a bin holds its observed share, or lies beside it; cases left out are passed over."""
+    cases = tiny.simulate(1000, seed=1, missing=0.2)
+    cases.loc[[0, 500], ["flu", "cold"]] = None
+    found = tiny.evaluate(cases, bootstrap=0, bins=2)
+    assert found.used == 998
+    answers = tiny.infer_frame(cases, ignore=list(tiny.causes))
+    around = found.coverage(kind(bounds_of(answers, 0.01, 0.02)))
+    assert around["met"].all()
+    assert around["cause"].tolist() == ["flu"] * 2 + ["cold"] * 2 + ["serious"] * 2
+    # The answers of a bin, each moved by a number, have a mean moved by that number.
+    assert (around["credible_high"] - around["mean_predicted"]).to_numpy() == pytest.approx(0.02, rel=1e-9)
+    assert (around["mean_predicted"] - around["credible_low"]).to_numpy() == pytest.approx(0.01, rel=1e-9)
+    assert not found.coverage(kind(bounds_of(answers, -0.5, 0.6)))["met"].any()
+    assert not found.coverage(kind(bounds_of(answers, 0.9, -0.8)))["met"].any()
+
+
+def test_coverage_refuses_another_table(tiny: Model) -> None:
+    """The table must have a row for each case, a column for each question, and an interval in each case that counts."""
+    found = tiny.evaluate(CASES.assign(flu=None), bootstrap=0)
+    intervals = bounds_of(tiny.infer_frame(CASES, ignore=["flu", "cold"]), 0.1, 0.1)
+    assert set(found.coverage(intervals)["cause"]) == {"cold"}
+    with pytest.raises(InvalidValueError, match="the intervals are of 5 cases, and pandas DataFrame has 6"):
+        found.coverage(intervals.head(5))
+    with pytest.raises(InvalidValueError, match="has no column 'cold_high'"):
+        found.coverage(intervals.drop(columns="cold_high"))
+    intervals.loc[[3, 5], "cold_low"] = np.nan
+    with pytest.raises(
+        InvalidValueError, match=r"cold_low is missing in 1 of the cases, the first in row 3 \(from 0\)"
+    ):
+        found.coverage(intervals)
 
 
 class Headers(html.parser.HTMLParser):

@@ -25,7 +25,7 @@ Floats = NDArray[np.float64]
 
 SERIOUS = "serious"
 SHOWN_ROWS = 10
-ARRAYS = ("states", "predicted", "serious_states", "serious_predicted")
+ARRAYS = ("rows", "states", "predicted", "serious_states", "serious_predicted")
 NO_DIAGNOSIS = "without a known diagnosis"
 IMPOSSIBLE = "with evidence of probability 0 in the model"
 REFUSED = "with an exact answer that would pass the engine's bound"
@@ -39,6 +39,8 @@ class Predictions:
     ----------
     causes : tuple of str
         Those with diagnoses, in the order of the model.
+    rows : ndarray of int64, shape (n_cases,)
+        Number of each case in the table, from 0.
     states : ndarray of int8, shape (n_cases, n_causes)
         1 present, 0 absent, -1 unknown.
     predicted : ndarray, shape (n_cases, n_causes)
@@ -51,6 +53,7 @@ class Predictions:
     """
 
     causes: tuple[str, ...]
+    rows: NDArray[np.int64]
     states: Codes
     predicted: Floats
     serious_states: Codes
@@ -132,7 +135,7 @@ def predict(model: Model, cohort: Cohort, *, on_error: OnBadCases = "raise") -> 
     answered = np.flatnonzero(batch.answer.possible)
     for rows, reason in ((cohort.rows[lost[~refused]], IMPOSSIBLE), (cohort.rows[lost[refused]], REFUSED)):
         cohort = cohort.without(np.flatnonzero(np.isin(cohort.rows, rows)), reason)
-    return _judged(model, cohort.codes[:, causes], cohort.labels, batch.answer.take(answered)), cohort
+    return _judged(model, cohort, cohort.codes[:, causes], batch.answer.take(answered)), cohort
 
 
 def _known(model: Model, cohort: Cohort, states: Codes) -> NDArray[np.bool_]:
@@ -163,9 +166,9 @@ def _unanswered(cohort: Cohort, lost: NDArray[np.int64], refused: Mapping[int, s
     )
 
 
-def _judged(model: Model, states: Codes, labels: Sequence[str], answer: Answer) -> Predictions:
+def _judged(model: Model, cohort: Cohort, states: Codes, answer: Answer) -> Predictions:
     """Put the answers beside what was true."""
-    labelled = np.array([cause in labels for cause in model.causes])
+    labelled = np.array([cause in cohort.labels for cause in model.causes])
     serious = model.network.serious
     open_ = [cause for cause, s, known in zip(model.causes, serious, labelled, strict=True) if s and not known]
     why = "the model has no serious cause" if not serious.any() else ""
@@ -175,6 +178,7 @@ def _judged(model: Model, states: Codes, labels: Sequence[str], answer: Answer) 
     absent = (states[:, serious] == ABSENT).all(axis=1)
     return Predictions(
         causes=tuple(cause for cause, known in zip(model.causes, labelled, strict=True) if known),
+        rows=cohort.rows,
         states=states[:, labelled],
         predicted=answer.causes[:, labelled],
         serious_states=np.where(present, PRESENT, np.where(absent, ABSENT, UNKNOWN)).astype(np.int8),
