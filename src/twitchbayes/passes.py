@@ -58,7 +58,7 @@ class LocalData:
         self._starts = np.flatnonzero(first)
         if compiled is None:
             # All of them are gone through again and again: the kernel is sooner worth its start.
-            compiled = kernel_for(engine, LIKELY_PASSES * len(self._starts), None) is not None
+            compiled = kernel_for(engine, LIKELY_PASSES * len(self._starts), None, counting=True) is not None
         self._engine, self._compiled, self.n_cases = engine, compiled, len(codes)
         self._codes = codes[self._order[self._starts]]
         self._weights = np.diff(np.append(self._starts, len(codes))).astype(np.float64)
