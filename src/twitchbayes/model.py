@@ -392,6 +392,59 @@ class Model:
         options = Options(bootstrap=bootstrap, seed=seed, bins=bins, binning=binning, specificity=specificity)
         return evaluate(self, cases, options, labels=labels, columns=columns, ignore=ignore, on_error=on_error)
 
+    def cross_validate(  # noqa: PLR0913 (each is a choice of its own)
+        self,
+        cases: Any,
+        *,
+        folds: int = 5,
+        seed: int = 0,
+        labels: Labels = None,
+        columns: Columns = None,
+        ignore: Sequence[Any] = (),
+        on_error: OnBadCases = "raise",
+        bootstrap: int = 1000,
+        bins: int = 10,
+        binning: Binning = "quantile",
+        specificity: float = 0.9,
+        **tuning: Any,
+    ) -> Evaluation:
+        """Return how good the probabilities of this model are once it is tuned to cases, in other cases.
+
+        The cases are shuffled into folds. Each fold is answered by this model tuned (`tune`) to the
+        cases of the other folds; the answers of all folds are judged together, as by `evaluate`.
+
+        Parameters
+        ----------
+        cases, labels, columns, ignore, on_error, bootstrap, bins, binning, specificity
+            As for `evaluate`; with `on_error="exclude"` cases that are impossible are left out of tuning too.
+        folds : int, default 5
+            2 or more, and no more than there are cases.
+        seed : int, default 0
+            Of the folds, and of the resamples.
+        **tuning
+            `strength`, `learn`, `selected_by`, `max_iterations`, `tolerance` and `compiled` of `tune`.
+
+        Returns
+        -------
+        Evaluation
+            The intervals tell of the cases drawn, not of the folds or of what tuning might have learned
+            from other cases.
+
+        Raises
+        ------
+        InvalidValueError
+            If there are more folds than cases, and as for `evaluate` and `tune`.
+        """
+        from twitchbayes import evaluation
+        from twitchbayes.cohort import read_cohort
+
+        options = evaluation.Options(
+            bootstrap=bootstrap, seed=seed, bins=bins, binning=binning, specificity=specificity
+        )
+        fit = evaluation.tuner(self, on_error=on_error, **tuning)
+        cohort = read_cohort(self, cases, labels=labels, columns=columns, ignore=ignore, on_error=on_error)
+        return evaluation.cross_validate(self, cohort, fit, folds=folds, options=options, on_error=on_error)
+
     def _runs(self, engine: str) -> Runs:
         if engine == "numpy":
             return self._engine
