@@ -21,6 +21,7 @@ from twitchbayes.adapters import Shipment
 from twitchbayes.adapters import spark as spark_adapter
 from twitchbayes.errors import InvalidFrameError, InvalidValueError, TwitchbayesError, UnknownVariableError
 from twitchbayes.model import Model
+from twitchbayes.tuning import Tuning
 
 if TYPE_CHECKING:
     import dask.dataframe as dd
@@ -288,6 +289,104 @@ def test_dask_in_threads(twitch: Model, cohort: pd.DataFrame) -> None:
     pd.testing.assert_frame_equal(computed, expected, rtol=1e-12, atol=0)
 
 
+# Tuning
+
+
+@pytest.fixture(scope="session")
+def learned(sites: Model) -> pd.DataFrame:
+    """Cases with gaps and known causes, many of them equal, one column that the model does not know."""
+    cases = sites.simulate(300, seed=2, missing=0.3).astype(object)
+    cases = cases.where(cases.notna(), None)
+    return cases.assign(patient=[f"p{i:03}" for i in range(300)], palsy=None).set_index("patient", drop=False)
+
+
+def same_tuning(one: Tuning, other: Tuning, digits: float = 1e-9) -> None:
+    """Every number of the reports, the steps, the notes and the hash of the cases are the same."""
+    pd.testing.assert_frame_equal(one.report, other.report, rtol=digits, atol=digits)
+    pd.testing.assert_frame_equal(one.history, other.history, rtol=digits, atol=digits)
+    assert one.notes == other.notes
+    sources = {"source": "any"}
+    assert {**one.cases, **sources} == {**other.cases, **sources}
+
+
+TUNED = {"ignore": ["patient"], "compiled": False, "max_iterations": 6, "selected_by": ()}
+
+
+@pytest.mark.usefixtures("client")
+@pytest.mark.parametrize("parts", [1, 20])
+def test_dask_tunes_as_in_memory(sites: Model, learned: pd.DataFrame, parts: int) -> None:
+    """Numbers, sizes, notes and hash are those in memory, however the rows lie, with empty partitions too."""
+    frame = dask_frame(learned.sample(frac=1, random_state=parts), parts, sort=False)
+    if parts > 1:
+        frame = frame.repartition(npartitions=parts)
+        dataframe = pytest.importorskip("dask.dataframe", reason="needs the extra dask")
+        frame = dataframe.concat([frame, frame[frame["patient"] == "nobody"]])
+    same_tuning(sites.tune(frame, **TUNED), sites.tune(learned, **TUNED))
+
+
+def test_dask_tunes_with_labels_and_exclusions(certain: Model) -> None:
+    """A column of labels, bad cells and impossible cases are what they are in memory: left out and counted."""
+    frame = pd.DataFrame(
+        {
+            "mark": ["yes", "no", "maybe", "no", "yes", "no"],
+            "ache": [None] * 6,
+            "said": ["gene;fate", "gene; fate", "fate", "fate", None, "fat"],
+            "more": 1,
+        }
+    )
+    options = {"labels": "said", "ignore": ["more"], "on_error": "exclude", "compiled": False, "max_iterations": 3}
+    local = certain.tune(frame, **options)
+    assert sum(local.cases["excluded"].values()) == 3
+    same_tuning(certain.tune(dask_frame(frame, 3), **options), local)
+
+
+def test_dask_names_all_bad_cases_at_once(certain: Model) -> None:
+    """Bad cells of one partition and impossible cases of another are one error, by the labels of the index."""
+    frame = pd.DataFrame(
+        {"mark": ["maybe", "no", "no", "no"], "gene": ["yes", "no", "no", "yes"], "ache": [None] * 4},
+        index=["ann", "bob", "cem", "dan"],
+    )
+    expected = r"(?s)2 rows of 4 cannot be used.*row 'ann', column 'mark'.*row 'dan': .*probability 0"
+    with pytest.raises(InvalidFrameError, match=expected):
+        certain.tune(dask_frame(frame, 4))
+
+
+@pytest.mark.parametrize(
+    ("options", "kind", "said"),
+    [
+        ({}, UnknownVariableError, "patient"),
+        ({"ignore": ["patient"], "labels": "diagnosis"}, InvalidValueError, "labels='diagnosis' is no column"),
+        ({"ignore": ["patient"], "on_error": "skip"}, InvalidValueError, "on_error='skip' is none of"),
+        ({"ignore": ["patient"], "strength": -1}, InvalidValueError, "strength=-1 must be"),
+    ],
+)
+def test_dask_tuning_refuses_at_the_call(
+    sites: Model, learned: pd.DataFrame, tmp_path: Path, options: dict[str, Any], kind: type[Exception], said: str
+) -> None:
+    """Columns and options that are wrong are told before any partition is read."""
+    file, frame = tmp_path / "read", dask_frame(learned)
+    source = frame.map_partitions(touched, str(file), meta=frame._meta)
+    with pytest.raises(kind, match=said):
+        sites.tune(source, **options)
+    assert not file.exists()
+
+
+def test_dask_tuning_needs_cases(sites: Model, learned: pd.DataFrame) -> None:
+    """A table without a row is an error."""
+    frame = dask_frame(learned)
+    with pytest.raises(InvalidValueError, match=r"dask.* DataFrame has no case"):
+        sites.tune(frame[frame["patient"] == "nobody"], ignore=["patient"])
+
+
+def test_dask_reads_a_table_once(sites: Model, learned: pd.DataFrame, tmp_path: Path) -> None:
+    """Each partition is read once, whatever the number of passes."""
+    file, frame = tmp_path / "read", dask_frame(learned, 3)
+    source = frame.map_partitions(touched, str(file), meta=frame._meta)
+    tuning = sites.tune(source, **TUNED)
+    assert len(tuning.history) > 3
+    assert file.read_text(encoding="utf-8") == "read\n" * 3
+
+
 # Spark
 
 
@@ -480,6 +579,31 @@ def test_spark_needs_pyarrow(twitch: Model, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(spark_adapter, "find_spec", lambda _: None)
     with pytest.raises(InvalidValueError, match=r'pip install "twitchbayes\[spark\]"'):
         spark_adapter.infer_frame(twitch, None)
+
+
+def test_spark_tunes_as_in_memory(spark: SparkSession, sites: Model, learned: pd.DataFrame) -> None:
+    """Numbers, sizes, notes and hash are those in memory, however the rows lie; nothing stays cached."""
+    rows, options = learned.drop(columns="palsy"), {**TUNED, "max_iterations": 2}
+    for parts in (1, 3):
+        same_tuning(sites.tune(spark_frame(spark, rows, parts), **options), sites.tune(rows, **options))
+    assert spark.sparkContext._jsc.getPersistentRDDs().size() == 0
+
+
+def test_spark_tuning_names_bad_cases(spark: SparkSession, certain: Model) -> None:
+    """Bad cells and impossible cases are one error of our own, by their places; without a row there is an error."""
+    frame = pd.DataFrame(
+        {"mark": ["maybe", "no", "no"], "gene": ["yes", "no", "yes"], "ache": pd.Series([None] * 3, dtype="string")}
+    )
+    whole = spark_frame(spark, frame, parts=1)
+    # What is unreadable is told first of what was gathered together.
+    with pytest.raises(InvalidFrameError, match=r"row \{'partition': 0, 'row': 0\}, column 'mark'"):
+        certain.tune(whole)
+    with pytest.raises(InvalidFrameError, match=r"row \{'partition': 0, 'row': \d\}: .*probability 0"):
+        certain.tune(whole.where("mark = 'no'"))
+    with pytest.raises(InvalidValueError, match="pyspark DataFrame has no case"):
+        certain.tune(whole.where("mark = 'yes'"))
+    with pytest.raises(UnknownVariableError, match="mark2"):
+        certain.tune(whole.withColumnRenamed("mark", "mark2"))
 
 
 def held_by_workers(frame: DataFrame) -> set[tuple[int, str, int]]:

@@ -19,7 +19,7 @@ from twitchbayes.network import Parameters
 if TYPE_CHECKING:
     from twitchbayes.compiled import Kernel
 
-__all__ = ["Batch", "answer_rows", "distinct_rows", "kernel_for"]
+__all__ = ["Batch", "answer_rows", "distinct_rows", "hash_rows", "kernel_for"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -190,7 +190,7 @@ def distinct_rows(codes: Codes, n_contexts: int) -> tuple[Ints, NDArray[np.bool_
     keys = np.empty(len(codes), dtype=np.uint64)
     for start in range(0, len(codes), CHUNK_ROWS):
         part = codes[start : start + CHUNK_ROWS]
-        contexts, rest = _hash(part[:, :n_contexts]), _hash(part[:, n_contexts:])
+        contexts, rest = hash_rows(part[:, :n_contexts]), hash_rows(part[:, n_contexts:])
         keys[start : start + CHUNK_ROWS] = contexts << np.uint64(32) | rest & np.uint64(0xFFFFFFFF)
     order = np.argsort(keys, kind="stable").astype(np.int64)
     keys = keys[order]
@@ -202,7 +202,7 @@ def distinct_rows(codes: Codes, n_contexts: int) -> tuple[Ints, NDArray[np.bool_
     return order, first
 
 
-def _hash(codes: Codes) -> NDArray[np.uint64]:
+def hash_rows(codes: Codes) -> NDArray[np.uint64]:
     """Return a hash of each row, eight columns at a time."""
     words = -(-codes.shape[1] // 8)
     padded = np.zeros((len(codes), words * 8), dtype=np.int8)

@@ -557,9 +557,9 @@ class Model:
         >>> tuning.converged, tuning.model.name
         (True, 'twitch')
         """
-        from twitchbayes import cohort, tuning
+        from twitchbayes.tuning import Options
 
-        options = tuning.Options.of(
+        options = Options.of(
             strength=strength,
             learn=learn,
             selected_by=selected_by,
@@ -567,8 +567,8 @@ class Model:
             tolerance=tolerance,
             date=date,
         )
-        read = cohort.read_cohort(self, cases, labels=labels, columns=columns, ignore=ignore, on_error=on_error)
-        return tuning.tune(self, read, options, on_error=on_error, compiled=compiled, progress=progress)
+        reading = {"labels": labels, "columns": columns, "ignore": ignore, "on_error": on_error}
+        return _tune_door(cases)(self, cases, options, reading=reading, compiled=compiled, progress=progress)
 
     def at_population(self, name: str | None) -> Model:
         """Return the model with the priors of one of its settings (`populations/<name>.csv`).
@@ -761,6 +761,22 @@ def _frame_door(frame: Any) -> Callable[..., Any]:
     from twitchbayes.frames import infer_frame
 
     return infer_frame
+
+
+def _tune_door(cases: Any) -> Callable[..., Tuning]:
+    """Return the `tune` for a kind of table."""
+    package = type(cases).__module__.partition(".")[0]
+    if package in {"dask", "dask_expr"}:
+        from twitchbayes.adapters.dask import tune as of_dask
+
+        return of_dask
+    if package == "pyspark":
+        from twitchbayes.adapters.spark import tune as of_spark
+
+        return of_spark
+    from twitchbayes.tuning import tune_table
+
+    return tune_table
 
 
 def _items(given: Mapping[str, Any] | None, what: str) -> dict[str, Any]:
