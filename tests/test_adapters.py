@@ -19,6 +19,7 @@ import pytest
 from twitchbayes import adapters, frames
 from twitchbayes.adapters import Shipment
 from twitchbayes.adapters import spark as spark_adapter
+from twitchbayes.cohort import content_of, read_part
 from twitchbayes.errors import InvalidFrameError, InvalidValueError, TwitchbayesError, UnknownVariableError
 from twitchbayes.model import Model
 from twitchbayes.tuning import Tuning
@@ -126,7 +127,7 @@ def client() -> Iterator[Client]:
     """Return the client of two worker processes."""
     distributed = pytest.importorskip("distributed", reason="needs the extra dask")
     with (
-        distributed.LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None) as cluster,
+        distributed.LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0") as cluster,
         distributed.Client(cluster) as client,
     ):
         yield client
@@ -584,9 +585,32 @@ def test_spark_needs_pyarrow(twitch: Model, monkeypatch: pytest.MonkeyPatch) -> 
 def test_spark_tunes_as_in_memory(spark: SparkSession, sites: Model, learned: pd.DataFrame) -> None:
     """Numbers, sizes, notes and hash are those in memory, however the rows lie; nothing stays cached."""
     rows, options = learned.drop(columns="palsy"), {**TUNED, "max_iterations": 2}
-    for parts in (1, 3):
-        same_tuning(sites.tune(spark_frame(spark, rows, parts), **options), sites.tune(rows, **options))
+    same_tuning(sites.tune(spark_frame(spark, rows, 3), **options), sites.tune(rows, **options))
     assert spark.sparkContext._jsc.getPersistentRDDs().size() == 0
+
+
+def test_spark_portions_of_a_partition(sites: Model, learned: pd.DataFrame, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was gathered is a portion each, whose reports and answers add up; a row keeps its place in the partition."""
+    pa = pytest.importorskip("pyarrow", reason="needs the extra spark")
+    monkeypatch.setattr(spark_adapter, "ROWS_AT_ONCE", 100)
+    table = pa.Table.from_pandas(learned.drop(columns=["palsy", "patient"]), preserve_index=False)
+    reading = {"labels": None, "columns": None, "ignore": (), "on_error": "raise"}
+    sent: Any = spark_adapter.Carried(Shipment(sites))
+
+    def reported(whole: Any) -> list[Any]:
+        batches = whole.to_batches(max_chunksize=60)
+        read = spark_adapter.read_batches(batches, sent=sent, names=whole.column_names, reading=reading)
+        (answered,) = spark_adapter.answer_portions(list(read), sent=sent, question=None)
+        return [pickle.loads(cell) for cell in answered.column(0).to_pylist()]
+
+    (report,) = reported(table)
+    assert (report.size, report.used, report.n_faults) == (300, 300, 0)
+    assert report.content == content_of(read_part(sites, table).codes)
+    cells = table.column("weak").to_pylist()
+    cells[277] = "perhaps"
+    spoilt = table.set_column(table.column_names.index("weak"), "weak", pa.array(cells))
+    (report,) = reported(spoilt)
+    assert (report.n_faults, report.faults[0][:3]) == (1, ({"partition": None, "row": 277}, "weak", "perhaps"))
 
 
 def test_spark_tuning_names_bad_cases(spark: SparkSession, certain: Model) -> None:
