@@ -103,12 +103,10 @@ class LocalData(PartedData):
     def __init__(self, engine: Engine, codes: Codes, *, compiled: bool | None = None) -> None:
         self._order, first = distinct_rows(codes, len(engine.network.contexts))
         self._starts = np.flatnonzero(first)
-        if compiled is None:
-            # All of them are gone through again and again: the kernel is sooner worth its start.
-            compiled = kernel_for(engine, LIKELY_PASSES * len(self._starts), None, counting=True) is not None
         self._engine = engine
         weights = np.diff(np.append(self._starts, len(codes))).astype(np.float64)
         self.part = Part(codes[self._order[self._starts]], weights)
+        compiled = _is_worth_compiling(engine, self.part, compiled)
         super().__init__(len(codes), lambda question: question(engine, self.part), compiled=compiled)
 
     def impossible(self) -> dict[int, str]:
@@ -121,14 +119,23 @@ class LocalData(PartedData):
         return dict(sorted(reasons.items()))
 
 
+def _is_worth_compiling(engine: Engine, part: Part, compiled: bool | None) -> bool:
+    """Whether to use the kernel: cases are gone through again and again, so that it is sooner worth its start."""
+    if compiled is not None:
+        return compiled
+    return kernel_for(engine, LIKELY_PASSES * len(part.codes), None, counting=True) is not None
+
+
 def _sums(engine: Engine, part: Part, net: Floats, *, compiled: bool | None) -> Sums:
-    counts = count_rows(engine, part.codes, part.weights, engine.network.with_net(net), compiled=compiled)
+    parameters, compiled = engine.network.with_net(net), _is_worth_compiling(engine, part, compiled)
+    counts = count_rows(engine, part.codes, part.weights, parameters, compiled=compiled)
     possible = np.isfinite(counts.log_evidence)
     log_likelihood = float(part.weights[possible] @ counts.log_evidence[possible])
     return Sums(counts.successes[0], counts.trials[0], log_likelihood, int(part.weights[~possible].sum()))
 
 
 def _information(engine: Engine, part: Part, net: Floats, *, given: Codes | None, compiled: bool | None) -> Information:
+    compiled = _is_worth_compiling(engine, part, compiled)
     return information_of(engine, part.codes, part.weights, net, given=given, compiled=compiled)
 
 
