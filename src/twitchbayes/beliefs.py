@@ -29,8 +29,10 @@ Ints = NDArray[np.int64]
 
 MASS = 0.95  # what an interval holds
 TAIL = (1 - MASS) / 2
-# Sizes between which one is looked for: a number known to one part in 10^6, and one of which nothing is known.
-LARGEST, SMALLEST, STEPS, HALVINGS = 1e14, 1e-2, 160, 44
+# Sizes between which one is looked for: a number known to one part in 10^6, and one of which no more is known than
+# one case tells (the unit information of Kass and Wasserman, JASA 90, 1995).
+LARGEST, SMALLEST, STEPS, HALVINGS = 1e14, 1.0, 160, 44
+BLOCK = 1000  # sets that are drawn together, with a stream of their own
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,18 +83,23 @@ class Beliefs:
         ----------
         draws : int
         seed : int
-            The same seed gives the same sets, and a longer draw does not begin with a shorter one.
+            0 or more. The same seed gives the same sets, and a longer draw begins with a shorter one.
         """
-        random = np.random.default_rng(seed)
-        sets = np.repeat(self.means[None, :], draws, axis=0)
+        blocks = [self.block(number, seed) for number in range(-(-draws // BLOCK))]
+        return np.concatenate(blocks)[:draws]
+
+    def block(self, number: int, seed: int) -> Floats:
+        """Return the sets `BLOCK * number` to `BLOCK * (number + 1) - 1` of every draw with a seed."""
+        random = np.random.default_rng([seed, number])
+        sets = np.repeat(self.means[None, :], BLOCK, axis=0)
         grouped = np.concatenate([*self.groups, np.zeros(0, dtype=np.int64)])
         alone = np.setdiff1d(np.flatnonzero(~self.fixed), grouped)
         a, b = self.means[alone] * self.sizes[alone], (1 - self.means[alone]) * self.sizes[alone]
-        sets[:, alone] = random.beta(a, b, size=(draws, len(alone)))
+        sets[:, alone] = random.beta(a, b, size=(BLOCK, len(alone)))
         for rows in self.groups:
-            if np.isfinite(self.sizes[rows[0]]):
-                weights = random.standard_gamma(self.means[rows] * self.sizes[rows], size=(draws, len(rows)))
-                sets[:, rows] = weights / weights.sum(axis=1, keepdims=True)
+            free = rows[self.means[rows] > 0]  # a state of probability 0 has no distribution
+            if len(free) > 1 and np.isfinite(self.sizes[free[0]]):
+                sets[:, free] = random.dirichlet(self.means[free] * self.sizes[free], size=BLOCK)
         return sets
 
 
@@ -104,6 +111,10 @@ def fit(values: Floats, lows: Floats, highs: Floats) -> tuple[Floats, Floats]:
     as its mean, it is the mode instead: Beta(1, b) or Beta(a, 1). An interval without width fixes the
     value. A Beta distribution with a given mean has no more than one other number to choose, so that the
     two tails need not be 2.5% each: of tiny probabilities the lower one holds more.
+
+    An interval may be wider than any Beta distribution with that mean can fill: all of [0, 1], or 0.001 in
+    [0, 0.5], of which at most 0.2% can lie above 0.5. Then the size is the one with which the interval holds
+    least, and the smaller one of equals, but never below 1, what a single case tells.
 
     Parameters
     ----------
@@ -140,18 +151,19 @@ def quantiles(means: Floats, sizes: Floats, at: Sequence[float]) -> Floats:
 
 
 def _sizes(values: Floats, lows: Floats, highs: Floats) -> Floats:
-    """Return the size at which the interval of each value holds what it should.
+    """Return the size at which the interval of each value holds what it should, or least where none does.
 
     The largest such size: where an interval begins at 0, a very small one, that puts nearly all at 0, would do
-    as well. Where the interval is so wide that none does, the size with which it holds least.
+    as well.
     """
     beyond = np.where((lows >= values) | (highs <= values), TAIL, 1 - MASS)
     grid = np.geomspace(LARGEST, SMALLEST, STEPS)
     outside = _outside(grid[:, None], values, lows, highs)
     enough = outside >= beyond
-    first = np.where(enough.any(axis=0), enough.argmax(axis=0), outside.argmax(axis=0))
-    large, small = grid[np.maximum(first - 1, 0)], grid[first]
     solvable = enough.any(axis=0)
+    widest = len(grid) - 1 - outside[::-1].argmax(axis=0)
+    first = np.where(solvable, enough.argmax(axis=0), widest)
+    large, small = grid[np.maximum(first - 1, 0)], grid[first]
     for _ in range(HALVINGS):
         middle = np.sqrt(large * small)
         more = _outside(middle, values, lows, highs) >= beyond

@@ -43,6 +43,7 @@ RESERVED = (
     "priors",
     "virtual_evidence",
     "engine",
+    "interval",
     "log_evidence",
     "probability",
 )
