@@ -40,7 +40,7 @@ __all__ = ["Kernel", "is_ready", "numbers_of", "shape_of"]
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
-ROWS_A_TASK = 4096
+ROWS_A_TASK, FEWEST_A_TASK = 4096, 128
 OWN_ORDER_SLOTS = 8  # with fewer an order of the row's own costs more than it saves
 
 
@@ -92,6 +92,8 @@ class Kernel:
             Which rows were answered. The others of `rows` are left to the NumPy engine: impossible ones,
             and those that need more room or more range than the kernel has.
         """
+        # Another kind of array is another type, for which the kernel would be compiled anew.
+        codes = np.require(codes, np.int8, ["C", "W"])
         numbers = self._numbers if parameters is None else parameters
         if isinstance(numbers, Parameters):
             numbers = numbers_of(self.network, numbers)
@@ -100,7 +102,8 @@ class Kernel:
         causes, rest = np.zeros((n_answers, n_causes)), np.zeros((n_answers, 3))
         status = np.zeros(n_answers, dtype=np.int64)
         rows = (np.arange(n_sets)[:, None] * len(codes) + rows).ravel()
-        tasks = [rows[i : i + ROWS_A_TASK] for i in range(0, len(rows), ROWS_A_TASK)]
+        step = min(max(-(-len(rows) // self.threads), FEWEST_A_TASK), ROWS_A_TASK)
+        tasks = [rows[i : i + step] for i in range(0, len(rows), step)]
 
         def work(task: Ints) -> int:
             scratch = self._scratch()
@@ -203,12 +206,17 @@ def numbers_of(network: Network, parameters: Parameters) -> Numbers:
     scales = np.maximum(leaks, links.max(axis=1, initial=0.0))
     no_activation, no_links = parameters.log_no_activation[:, users, active], parameters.log_no_links[:, effects, found]
     return Numbers(
-        tables=_flat(parameters.context_tables, parameters.n_sets),
-        leaks=np.stack([cause_leaks, 1 - cause_leaks], axis=1),
-        activation=np.stack([parameters.activation[:, users, active], np.exp(no_activation)], axis=1),
-        links=np.stack([links[:, effects, found], np.exp(no_links)], axis=1),
-        findings=np.stack([leaks, 1 - leaks, np.where(scales > 0, scales, 1.0)], axis=1),
+        tables=np.ascontiguousarray(_flat(parameters.context_tables, parameters.n_sets)),
+        leaks=_pairs(cause_leaks, 1 - cause_leaks),
+        activation=_pairs(parameters.activation[:, users, active], np.exp(no_activation)),
+        links=_pairs(links[:, effects, found], np.exp(no_links)),
+        findings=_pairs(leaks, 1 - leaks, np.where(scales > 0, scales, 1.0)),
     )
+
+
+def _pairs(*rows: Floats) -> Floats:
+    # Indexing leaves an order in memory that would be another type to the kernel.
+    return np.ascontiguousarray(np.stack(rows, axis=1))
 
 
 def _own(network: Network) -> list[tuple[int, ...]]:
