@@ -233,7 +233,7 @@ def _with_intervals(
     Such a row is left without evidence (-inf), as one that is impossible.
     """
     found = intervals_of_rows(model.engine, model.beliefs, cases.codes, asked, advance=advance)
-    bounds = np.stack([found.low, found.high], axis=1).reshape(-1, len(cases))
+    bounds = np.stack([found.low, found.high], axis=1).reshape(2 * len(found.low), len(cases))
     without = np.flatnonzero(np.isnan(found.low[0]) & np.isfinite(numbers[-1])).tolist()
     reasons = dict.fromkeys(without, IMPOSSIBLE_DRAWS) | found.refused
     numbers[-1, list(reasons)] = -np.inf
