@@ -192,7 +192,9 @@ class CredibleIntervals:
 
     def _shares(self, name: str) -> tuple[dict[int, float], int]:
         """Return the share of each number that has one, and how many draws have no log odds."""
-        present = self._answers[:, list(self.rows).index(name) if name in self.rows else self._unknown(name)]
+        if name not in self.rows:
+            raise UnknownVariableError(name, self.rows, what="cause")
+        present = self._answers[:, list(self.rows).index(name)]
         answered, inner = np.isfinite(present), (present > 0) & (present < 1)
         if answered.sum() < FEWEST_FOR_SHARES:
             message = f"{answered.sum():,} draws are too few to tell the shares; give draws={FEWEST_FOR_SHARES} or more"
@@ -201,9 +203,6 @@ class CredibleIntervals:
         inputs = np.concatenate([drawn.net for drawn in blocks(model.engine, model.beliefs, asked)])[inner]
         log_odds = np.log(present[inner]) - np.log1p(-present[inner])
         return explained(inputs, log_odds), int((answered & ~inner).sum())
-
-    def _unknown(self, name: str) -> int:
-        raise UnknownVariableError(name, self.rows, what="cause")
 
     def to_frame(self) -> pd.DataFrame:
         """Return a table: `name`, `label`, `posterior`, `mean`, `low`, `high` and `first` (missing of no cause)."""
