@@ -115,14 +115,15 @@ class CredibleIntervals:
         pandas.DataFrame
             The largest share first: `number` (as P(child | parent)), `share`, `probability`, `low`,
             `high`, `basis`, `source`, `citation`, `file`, `line`. Without rows where the posterior
-            does not vary. `attrs["draws_left_out"]` counts draws in which it is 0 or 1.
+            does not vary; the remainder has `number` and `share` alone. `attrs["draws_left_out"]` counts
+            draws in which the posterior is 0 or 1.
 
         Raises
         ------
         UnknownVariableError
             If the name is none of these.
         InvalidValueError
-            If there are less than 500 draws with an answer.
+            If there are less than 500 draws with an answer other than 0 and 1.
         """
         import pandas as pd
 
@@ -196,8 +197,12 @@ class CredibleIntervals:
             raise UnknownVariableError(name, self.rows, what="cause")
         present = self._answers[:, list(self.rows).index(name)]
         answered, inner = np.isfinite(present), (present > 0) & (present < 1)
-        if answered.sum() < FEWEST_FOR_SHARES:
-            message = f"{answered.sum():,} draws are too few to tell the shares; give draws={FEWEST_FOR_SHARES} or more"
+        usable = inner if inner.any() else answered
+        if usable.sum() < FEWEST_FOR_SHARES:
+            message = (
+                f"{usable.sum():,} draws with log odds of {name} are too few to tell the shares, which takes "
+                f"{FEWEST_FOR_SHARES}; give more draws"
+            )
             raise InvalidValueError(message)
         model, asked = self.of.model, Asked(self.level, len(present), self.seed)
         inputs = np.concatenate([drawn.net for drawn in blocks(model.engine, model.beliefs, asked)])[inner]
