@@ -500,7 +500,7 @@ def test_rows_under_sets_equal_one_by_one(twitch: Model, use_kernel: bool) -> No
 
 
 @pytest.mark.parametrize("use_kernel", [NUMPY, KERNEL])
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(data=st.data())
 def test_sets_on_random_networks(data: st.DataObject, use_kernel: bool) -> None:
     """On random networks, 0 and 1 among the numbers, rows under drawn sets are those of the engine, set by set."""

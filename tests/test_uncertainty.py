@@ -300,7 +300,7 @@ def test_shares_of_the_shipped_model(twitch: Model) -> None:
 def test_shares_need_draws(tiny: Model) -> None:
     """From few draws no share is told, and no cause but those of the model has any."""
     with pytest.raises(
-        InvalidValueError, match="100 draws with log odds of flu are too few to tell the shares, which takes 500"
+        InvalidValueError, match=r"\d+ draws with log odds of flu are too few to tell the shares, which takes 500"
     ):
         tiny.infer(fever=True).credible_intervals(draws=100).by_source("flu")
     found = tiny.infer(fever=True).credible_intervals(draws=10)
