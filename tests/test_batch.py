@@ -409,22 +409,22 @@ def test_kernel_is_used_where_it_is_worth_its_start(
     rows: int, ready: bool, expected: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Few rows never load it, more do if it need not be compiled first, many do in any case."""
-    monkeypatch.setattr(compiled, "is_ready", lambda: ready)
+    monkeypatch.setattr(compiled, "is_ready", lambda **_: ready)
     engine = pickle.loads(pickle.dumps(load_model("twitch").engine))
-    assert (batch._kernel(engine, rows, None) is not None) == expected
+    assert (batch.kernel_for(engine, rows, None) is not None) == expected
 
 
 def test_rows_count_towards_the_kernel_from_one_batch_to_the_next(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A table that comes in chunks is worth compiling for as one that comes whole; a message says what takes so long."""
-    monkeypatch.setattr(compiled, "is_ready", lambda: False)
+    monkeypatch.setattr(compiled, "is_ready", lambda **_: False)
     engine = pickle.loads(pickle.dumps(load_model("twitch").engine))
     chunk = batch.COMPILED_FROM // 2
-    assert batch._kernel(engine, chunk, None) is None
-    assert batch._kernel(engine, batch.LOADED_FROM - 1, None) is None
+    assert batch.kernel_for(engine, chunk, None) is None
+    assert batch.kernel_for(engine, batch.LOADED_FROM - 1, None) is None
     assert caplog.messages == []
-    assert batch._kernel(engine, chunk, None) is not None
+    assert batch.kernel_for(engine, chunk, None) is not None
     assert [message.split(",")[0] for message in caplog.messages] == ["compiling the kernel for tables"]
 
 
@@ -436,7 +436,7 @@ def test_without_numba_a_message_says_once_what_is_faster(
     batch._tell_of_numba.cache_clear()
     engine = load_model("twitch").engine
     with caplog.at_level(logging.WARNING, logger="twitchbayes"):
-        assert [batch._kernel(engine, n, None) for n in (10, 10**6, 10**6)] == [None, None, None]
+        assert [batch.kernel_for(engine, n, None) for n in (10, 10**6, 10**6)] == [None, None, None]
     assert [record.message for record in caplog.records] == [
         'tables are answered in NumPy; pip install "twitchbayes[fast]" makes them many times faster'
     ]
@@ -545,7 +545,7 @@ def test_sets_that_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_many_sets_are_worth_the_kernel(twitch: Model, monkeypatch: pytest.MonkeyPatch) -> None:
     """A row under 1,000 sets counts as 10,000 rows, for which the kernel is loaded where it is ready."""
     asked = []
-    monkeypatch.setattr(batch, "_kernel", lambda _engine, n_rows, _compiled: asked.append(n_rows))
+    monkeypatch.setattr(batch, "kernel_for", lambda _engine, n_rows, _compiled: asked.append(n_rows))
     sets = twitch.network.with_net(twitch.beliefs.draw(20, 0))
     answer_sets(twitch.engine, random_rows(twitch, 2, known=1.0), sets)
     assert asked == [20 * 2 * 10]
