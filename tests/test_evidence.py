@@ -6,9 +6,9 @@ import copy
 import decimal
 import fractions
 import math
-from collections.abc import Iterator
 import pickle
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
