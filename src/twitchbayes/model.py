@@ -2,49 +2,33 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib.resources
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Collection, Mapping, Sequence
-from functools import cached_property, lru_cache
+from collections.abc import Collection, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from twitchbayes import card, consistency, red_flags
+from twitchbayes import card, consistency
 from twitchbayes import knowledge as knowledge_module
 from twitchbayes import priors as priors_module
-from twitchbayes.beliefs import Beliefs
 from twitchbayes.cases import header
-from twitchbayes.conflict import impossible
-from twitchbayes.draws import DRAWS, Asked
-from twitchbayes.engine import Engine, Runs, answer
 from twitchbayes.errors import InvalidValueError, ModelNotFoundError, did_you_mean
-from twitchbayes.evidence import Words
-from twitchbayes.knowledge import Knowledge
-from twitchbayes.network import Network, compile_network
-from twitchbayes.posterior import Posterior
+from twitchbayes.studies import Studies
 
 if TYPE_CHECKING:
-    import datetime
-
     import networkx as nx
     import pandas as pd
     from pgmpy.models import DiscreteBayesianNetwork
 
-    from twitchbayes.cohort import Labels, OnBadCases
     from twitchbayes.differences import Difference
-    from twitchbayes.evaluation import Evaluation
-    from twitchbayes.evaluation.options import Binning
-    from twitchbayes.frames import Columns, OnError, Progress
-    from twitchbayes.priors import Change, PriorsLike
-    from twitchbayes.simulation import Missing, Numbers
-    from twitchbayes.tuning import Tuning
+    from twitchbayes.posterior import Posterior
+    from twitchbayes.priors import PriorsLike
 
 __all__ = ["Model", "ModelInfo", "infer", "list_models", "load_model"]
 
-ENGINES = ("numpy", "pgmpy")
 TEMPLATES = ("priors", "cases")
 
 
@@ -57,7 +41,7 @@ class ModelInfo(NamedTuple):
     populations: tuple[str, ...]
 
 
-class Model:
+class Model(Studies):
     """A compiled model; `load_model` makes one.
 
     Parameters
@@ -67,415 +51,6 @@ class Model:
     changes : tuple of Change, optional
         What `with_priors` changed against the tables of the folder.
     """
-
-    def __init__(self, knowledge: Knowledge, *, changes: tuple[Change, ...] = ()) -> None:
-        self.knowledge = knowledge
-        self.changes = changes
-        self.network: Network = compile_network(knowledge)
-        self._engine = Engine(self.network)
-        self._words = Words(knowledge, self.network)
-        self._rules = red_flags.read_rules(knowledge, self._words)
-
-    @property
-    def engine(self) -> Engine:
-        """The engine that answers, for batches of codes and parameter sets of one's own."""
-        return self._engine
-
-    @property
-    def words(self) -> Words:
-        """The words in which evidence may be given, and what each of them means."""
-        return self._words
-
-    @cached_property
-    def beliefs(self) -> Beliefs:
-        """How sure the tables are of each number: the distributions that their intervals stand for."""
-        return Beliefs.of(self.knowledge, self.network)
-
-    @property
-    def name(self) -> str:
-        """Name of the model."""
-        return self.knowledge.name
-
-    @property
-    def version(self) -> str:
-        """Version in `model.toml`."""
-        return self.knowledge.meta["version"]
-
-    @property
-    def population(self) -> str | None:
-        """Setting whose priors are laid over the model; None for the model's own population."""
-        return self.knowledge.population
-
-    @property
-    def causes(self) -> tuple[str, ...]:
-        """Names of the causes."""
-        return self.network.causes
-
-    @property
-    def contexts(self) -> tuple[str, ...]:
-        """Names of the contexts."""
-        return self.network.contexts
-
-    @property
-    def findings(self) -> tuple[str, ...]:
-        """Names of the findings, in the order of `variables.csv`."""
-        return tuple(v.name for v in self.knowledge.of_role("finding"))
-
-    @cached_property
-    def fingerprint(self) -> str:
-        """SHA-256 of the content of all tables, whatever their line ends: two models that agree in it are one."""
-        digest = hashlib.sha256()
-        knowledge = self.knowledge
-        tables = {**knowledge.tables, **{f"populations/{n}.csv": t for n, t in knowledge.populations.items()}}
-        parts = [repr(sorted(knowledge.meta.items())), repr(knowledge.population)]
-        for file in sorted(tables):
-            table = tables[file]
-            parts.append(repr((file, table.columns, [[row[c] for c in table.columns] for row in table.rows])))
-        digest.update("\n".join(parts).encode())
-        return digest.hexdigest()
-
-    @cached_property
-    def _prior(self) -> Posterior:
-        # Nothing known, and nothing assumed: the population as it is.
-        return self.infer(self._words.nothing_assumed)
-
-    @property
-    def prior(self) -> Mapping[str, float]:
-        """P(cause) of every cause in the population, before anything is known or assumed."""
-        return self._prior
-
-    @property
-    def prior_none(self) -> float:
-        """P(no listed cause is present) in the population."""
-        return self._prior.none
-
-    def infer(
-        self,
-        evidence: Mapping[str, Any] | None = None,
-        /,
-        *,
-        virtual_evidence: Mapping[str, Any] | None = None,
-        engine: str = "numpy",
-        interval: float | None = None,
-        **named: Any,
-    ) -> Posterior:
-        """Return the posterior of every cause given what is known.
-
-        Parameters
-        ----------
-        evidence : mapping of str to value, optional
-            Variable, or group such as `twitch_location`, to what was observed: True/False, "yes"/"no",
-            "present"/"absent", 1/0, a state, a number for a banded variable (age in years). None, NaN,
-            "" and "unknown" say nothing, like a variable that is left out.
-        virtual_evidence : mapping of str to float or mapping, optional
-            Variable to a likelihood ratio present : absent, or to a likelihood for each of its states.
-        engine : {"numpy", "pgmpy"}, default "numpy"
-            "pgmpy" answers by variable elimination on `to_pgmpy()`: slow, to check the other by.
-        interval : float, optional
-            Level of credible intervals, as 0.95: the answer then has `intervals`, those of
-            `Posterior.credible_intervals(interval)`, and shows them.
-        **named
-            Evidence by keyword, as `weakness=True`.
-
-        Returns
-        -------
-        Posterior
-
-        Raises
-        ------
-        UnknownVariableError, InvalidValueError, InvalidEvidenceError
-            If a name or a value is not one of the model, two contradict each other, or `interval` is not
-            between 0 and 1.
-        ImpossibleEvidenceError
-            If P(evidence) is 0 in this model.
-        EngineLimitError
-            If the exact answer needs more memory than the engine's bound.
-        """
-        given = _items(evidence, "evidence")
-        twice = [name for name in named if name in given]
-        if twice:
-            pairs = ", ".join(f"{n}={given[n]!r} and {n}={named[n]!r}" for n in twice)
-            message = f"given twice: {pairs}; give each variable once"
-            raise InvalidValueError(message)
-        asked = None if interval is None else Asked.of(interval)
-        case = self._words.read({**given, **named}, _items(virtual_evidence, "virtual_evidence"))
-        runs = self._runs(engine)
-        found = answer(runs, case)
-        if not found.possible[0]:
-            raise impossible(runs, case)
-        posterior = Posterior(self, case, found, runs, red_flags=red_flags.met(self._rules, case))
-        if asked:
-            posterior.intervals = posterior.credible_intervals(asked.level)
-        return posterior
-
-    def infer_frame(  # noqa: PLR0913 (one door for every kind of frame)
-        self,
-        frame: Any,
-        *,
-        columns: Columns = None,
-        keep: bool | Sequence[Any] = False,
-        ignore: Sequence[Any] = (),
-        on_error: OnError = "raise",
-        progress: Progress = None,
-        interval: float | None = None,
-        draws: int = DRAWS,
-        seed: int = 0,
-    ) -> Any:
-        """Return the posterior of every cause for each row of a table.
-
-        A row is what `infer` makes of its cells: column to cell. A variable with a column of its own is
-        given in every row, so that nothing is assumed of it where its cell is null.
-
-        Parameters
-        ----------
-        frame : pandas, polars or dask DataFrame, pyarrow Table or RecordBatch, or Spark DataFrame
-            One column a variable or group. A cell is anything that `infer` takes; null, NaN, "" and
-            "unknown" say nothing. A group is a column of names of its members (joined with ";", or
-            lists), or a column for each of its members. A polars LazyFrame must be collected.
-        columns : mapping of str to str, or sequence of str, optional
-            A mapping gives the variable or group that a column is, where the column is named otherwise.
-            A sequence names the only columns to use as evidence.
-        keep : bool or sequence of str, default False
-            Columns of `frame` that come first in the result: all, none, or those named.
-        ignore : sequence of str
-            Columns that are no evidence, whatever they are named.
-        on_error : {"raise", "null"}, default "raise"
-            "null" gives rows that cannot be answered nulls (NaN in pandas), and adds the column `reason`.
-        progress : bool or callable, optional
-            True shows a bar (tqdm), False none; a callable is told (rows done, rows). Where it is left
-            out, long work shows a bar in a terminal or a notebook that has tqdm.
-        interval : float, optional
-            Level of credible intervals, as 0.95. They take about as long as `draws` such tables.
-        draws, seed : int, default 1,000 and 0
-            As of `Posterior.credible_intervals`.
-
-        Returns
-        -------
-        frame
-            Of the kind, and with the rows and the index, of `frame`: the kept columns; one column of
-            float64 a cause, fractions, in the order of `causes`; `none`, `serious` (fractions) and
-            `log_evidence` (nats), as in `Posterior`; with `interval`, `<name>_low` and `<name>_high` of each
-            cause, `none` and `serious`, and `draws_lost`, the number of draws in which the row is
-            impossible, which are left out; with `on_error="null"`, `reason` (text, null in answered rows).
-            Those of Dask and Spark are lazy.
-
-        Raises
-        ------
-        UnknownVariableError, InvalidValueError, InvalidEvidenceError
-            If the columns are not those of evidence, two of them are one variable, a kept column has
-            the name of a column of the result, or an argument is wrong.
-        InvalidFrameError
-            If cells cannot be read or contradict each other, or else if rows are impossible, if only in
-            every draw, or too large for the engine's bound, if only in some draw. `faults` holds the
-            first of them, with row, column and value.
-
-        Examples
-        --------
-        >>> import pandas as pd
-        >>> import twitchbayes
-        >>> cohort = pd.DataFrame({"age": [62, 35], "twitch_location": ["arm_hand", None]}, index=["ann", "bob"])
-        >>> result = twitchbayes.load_model("twitch").infer_frame(cohort, keep=["age"])
-        >>> result.index.tolist(), result.columns[:2].tolist(), result.columns[-3:].tolist()
-        (['ann', 'bob'], ['age', 'exercise'], ['none', 'serious', 'log_evidence'])
-        """
-        infer = _frame_door(frame)
-        asked = None if interval is None else Asked.of(interval, draws, seed)
-        options: dict[str, Any] = {"columns": columns, "keep": keep, "ignore": ignore, "on_error": on_error}
-        return infer(self, frame, **options, interval=asked, progress=progress)
-
-    def simulate(
-        self,
-        n: int,
-        seed: int = 0,
-        *,
-        missing: Missing = 0.0,
-        given: Mapping[str, Any] | None = None,
-        parameters: Numbers = "tables",
-        causes: bool = True,
-    ) -> pd.DataFrame:
-        """Return cases drawn from the model: the population as its tables describe it.
-
-        Parameters
-        ----------
-        n : int
-            Number of cases, 1 or more.
-        seed : int, default 0
-            The same seed gives the same cases, and a longer table begins with a shorter one.
-        missing : float or mapping of str to float, default 0
-            Share of the cells that are made missing, each by chance and by itself: a number for all
-            contexts and findings, or a mapping of a variable or of a role ("context", "cause",
-            "finding") to a number; that of a variable goes before that of its role.
-        given : mapping of str to value, optional
-            Evidence, in the words of `infer`, that every case has and that is never missing: other
-            cases are thrown away. Nothing is assumed beside it; where the cases are of people who
-            twitch, give `{"twitching": True}`.
-        parameters : {"tables", "drawn"}, default "tables"
-            "drawn" draws one parameter set from `beliefs`, with the same seed, for the whole table;
-            `simulation.drawn_parameters(model, seed)` is that set.
-        causes : bool, default True
-            Whether the table has the columns of the causes.
-
-        Returns
-        -------
-        pandas.DataFrame
-            A row a case, a categorical column a variable: contexts, causes, findings. Binary variables
-            are "yes" or "no", others have their states; a variable in bands has the band, since
-            the model says nothing of the numbers within. Missing cells are NaN. `infer_frame`,
-            `score` and whatever else reads cases reads it back as the same states.
-
-        Raises
-        ------
-        UnknownVariableError, InvalidValueError, InvalidEvidenceError
-            If an argument is wrong, or what is given is so rare that more than 200 million cases would
-            have to be drawn.
-        ImpossibleEvidenceError
-            If what is given has probability 0.
-
-        References
-        ----------
-        Henrion, Propagating uncertainty in Bayesian networks by probabilistic logic sampling (UAI 1986).
-
-        Examples
-        --------
-        >>> import twitchbayes
-        >>> cases = twitchbayes.load_model("twitch").simulate(3, seed=1, given={"twitching": True}, missing=0.2)
-        >>> len(cases), set(cases["twitching"])
-        (3, {'yes'})
-        """
-        from twitchbayes.simulation import simulate
-
-        return simulate(self, n, seed, missing=missing, given=given, parameters=parameters, causes=causes)
-
-    def evaluate(  # noqa: PLR0913 (each is an option of the command)
-        self,
-        cases: Any,
-        *,
-        labels: Labels = None,
-        columns: Columns = None,
-        ignore: Sequence[Any] = (),
-        on_error: OnBadCases = "raise",
-        bootstrap: int = 1000,
-        seed: int = 0,
-        bins: int = 10,
-        binning: Binning = "quantile",
-        specificity: float = 0.9,
-    ) -> Evaluation:
-        """Return how good the probabilities are in cases with known diagnoses.
-
-        The diagnoses are taken out of the evidence before the cases are answered.
-
-        Parameters
-        ----------
-        cases : path, pandas or polars DataFrame, or pyarrow Table
-            A case a row, in the words of `infer`.
-        labels : str or sequence of str, optional
-            Where the diagnoses stand: None, in all columns that are causes; names of causes, in those
-            columns; the name of another column, in it, as names of the causes that are present, joined
-            by ";", the others absent ("none": all of them). An empty cell is unknown: its case is left out of
-            the measures of that cause, and counted.
-        columns, ignore
-            As for `infer_frame`.
-        on_error : {"raise", "exclude", "unknown"}, default "raise"
-            What a case does that cannot be read, contradicts itself or has no answer: an error, or it is
-            left out and counted; "unknown" takes a cell that cannot be read as unknown.
-        bootstrap : int, default 1000
-            Resamples of the cases for 95% percentile intervals; 0 gives none.
-        seed : int, default 0
-            Of the resamples.
-        bins : int, default 10
-            Bins of the calibration curves, and of the parts of the Brier score, at most.
-        binning : {"quantile", "width"}, default "quantile"
-            Bins with about as many cases each, or of one width.
-        specificity : float, default 0.9
-            At which, or above, the sensitivity is given.
-
-        Returns
-        -------
-        Evaluation
-
-        Raises
-        ------
-        UnknownVariableError, InvalidValueError, InvalidEvidenceError
-            If columns or options are wrong, or no diagnosis is known.
-        CasesError, InvalidFrameError
-            With the first bad cells, by line or row.
-
-        Examples
-        --------
-        >>> import twitchbayes
-        >>> model = twitchbayes.load_model("twitch")
-        >>> cases = model.simulate(500, given={"twitching": True}, missing=0.2)
-        >>> evaluation = model.evaluate(cases, bootstrap=0)
-        >>> evaluation.used, evaluation.table.shape[0]
-        (500, 16)
-        """
-        from twitchbayes.evaluation import Options, evaluate
-
-        options = Options(bootstrap=bootstrap, seed=seed, bins=bins, binning=binning, specificity=specificity)
-        return evaluate(self, cases, options, labels=labels, columns=columns, ignore=ignore, on_error=on_error)
-
-    def cross_validate(  # noqa: PLR0913 (each is a choice of its own)
-        self,
-        cases: Any,
-        *,
-        folds: int = 5,
-        seed: int = 0,
-        labels: Labels = None,
-        columns: Columns = None,
-        ignore: Sequence[Any] = (),
-        on_error: OnBadCases = "raise",
-        bootstrap: int = 1000,
-        bins: int = 10,
-        binning: Binning = "quantile",
-        specificity: float = 0.9,
-        **tuning: Any,
-    ) -> Evaluation:
-        """Return how good the probabilities of this model are once it is tuned to cases, in other cases.
-
-        The cases are shuffled into folds. Each fold is answered by this model tuned (`tune`) to the
-        cases of the other folds; the answers of all folds are judged together, as by `evaluate`.
-
-        Parameters
-        ----------
-        cases, labels, columns, ignore, on_error, bootstrap, bins, binning, specificity
-            As for `evaluate`; with `on_error="exclude"` cases that are impossible are left out of tuning too.
-        folds : int, default 5
-            2 or more, and no more than there are cases.
-        seed : int, default 0
-            Of the folds, and of the resamples.
-        **tuning
-            `strength`, `learn`, `selected_by`, `max_iterations`, `tolerance` and `compiled` of `tune`.
-
-        Returns
-        -------
-        Evaluation
-            The intervals tell of the cases drawn, not of the folds or of what tuning might have learned
-            from other cases.
-
-        Raises
-        ------
-        InvalidValueError
-            If there are more folds than cases, and as for `evaluate` and `tune`.
-        """
-        from twitchbayes import evaluation
-        from twitchbayes.cohort import read_cohort
-
-        options = evaluation.Options(
-            bootstrap=bootstrap, seed=seed, bins=bins, binning=binning, specificity=specificity
-        )
-        fit = evaluation.tuner(self, on_error=on_error, **tuning)
-        cohort = read_cohort(self, cases, labels=labels, columns=columns, ignore=ignore, on_error=on_error)
-        return evaluation.cross_validate(self, cohort, fit, folds=folds, options=options, on_error=on_error)
-
-    def _runs(self, engine: str) -> Runs:
-        if engine == "numpy":
-            return self._engine
-        if engine == "pgmpy":
-            from twitchbayes.interop import PgmpyEngine
-
-            return PgmpyEngine(self.network)
-        message = f"engine={engine!r} is none of {', '.join(ENGINES)}"
-        raise InvalidValueError(message)
 
     def with_priors(self, priors: PriorsLike) -> Model:
         """Return the model with some of its priors replaced; this one stays as it is.
@@ -502,95 +77,6 @@ class Model:
         merged = knowledge_module.overlay(self.knowledge, table, citations=[citation], problems=problems)
         changes = priors_module.changes(self.knowledge, merged)
         return Model(merged, changes=priors_module.since(self.changes, changes))
-
-    def tune(  # noqa: PLR0913 (each is a choice of its own)
-        self,
-        cases: Any,
-        *,
-        labels: Labels = None,
-        strength: float = 1.0,
-        learn: str | Collection[str] = ("priors", "links", "leaks"),
-        selected_by: str | Collection[str] | None = None,
-        columns: Columns = None,
-        ignore: Sequence[Any] = (),
-        on_error: OnBadCases = "raise",
-        max_iterations: int = 500,
-        tolerance: float = 1e-4,
-        date: str | datetime.date | None = None,
-        compiled: bool | None = None,
-        progress: bool | Callable[[Any], object] | None = None,
-    ) -> Tuning:
-        """Return the model tuned to cases, gaps anywhere, with a report of every number.
-
-        The numbers are those that the cases and the tables' own intervals make most probable together
-        (MAP-EM over the hidden events of the noisy-ORs, see `twitchbayes.learning`); new intervals come
-        from the information in the cases. This model stays as it is.
-
-        Parameters
-        ----------
-        cases : path, pandas, polars or dask DataFrame, pyarrow Table, or Spark DataFrame
-            A case a row, a column a variable or group; see `infer_frame`. Columns of causes are known
-            diagnoses; each may be known, partly known or not there.
-        labels : str or sequence of str, optional
-            A column that names the causes present, or the columns of causes that are to be used; see
-            `twitchbayes.cohort.read_cohort`.
-        strength : float, default 1
-            What the tables' intervals count for: at 0.5 as half as many cases.
-        learn : str or collection of str
-            Any of "priors" (contexts and causes), "links" and "leaks" (of findings).
-        selected_by : str or collection of str, optional
-            Variables that every case had to have for being in the table. Where it is left out: those
-            that the model assumes (`twitching`), if all cases have them. () says that it is a sample of
-            the whole population.
-        columns, ignore
-            As for `infer_frame`.
-        on_error : {"raise", "exclude", "unknown"}
-            What a case does that cannot be read, contradicts itself or is impossible in the model: an
-            error, or left out and counted; "unknown" takes single cells that cannot be read as unknown.
-        max_iterations : int, default 500
-            Passes over the cases at most.
-        tolerance : float, default 1e-4
-            In nats: learning stops when a step would move no number's log odds by more.
-        date : str or datetime.date, optional
-            For the row in `sources.csv`.
-        compiled : bool, optional
-            Whether to use the compiled kernel; where it is left out, if that is worth its start.
-        progress : bool or callable, optional
-            True shows a bar; a callable is told each `twitchbayes.learning.Step`.
-
-        Returns
-        -------
-        Tuning
-            `model`, `report`, `history`, `notes`.
-
-        Raises
-        ------
-        UnknownVariableError, InvalidValueError, InvalidEvidenceError
-            If columns, labels or options are wrong, or there is no case.
-        CasesError, InvalidFrameError
-            With the first bad cases, by line or row.
-
-        Examples
-        --------
-        >>> import twitchbayes
-        >>> model = twitchbayes.load_model("twitch")
-        >>> cases = model.simulate(200, seed=1, given={"twitching": True}, missing=0.1)
-        >>> tuning = model.tune(cases)
-        >>> tuning.converged, tuning.model.name
-        (True, 'twitch')
-        """
-        from twitchbayes.tuning import Options
-
-        options = Options.of(
-            strength=strength,
-            learn=learn,
-            selected_by=selected_by,
-            max_iterations=max_iterations,
-            tolerance=tolerance,
-            date=date,
-        )
-        reading = {"labels": labels, "columns": columns, "ignore": ignore, "on_error": on_error}
-        return _tune_door(cases)(self, cases, options, reading=reading, compiled=compiled, progress=progress)
 
     def at_population(self, name: str | None) -> Model:
         """Return the model with the priors of one of its settings (`populations/<name>.csv`).
@@ -767,48 +253,6 @@ class Model:
         sizes = f"{len(self.contexts)} contexts, {len(self.causes)} causes, {len(self.findings)} findings"
         numbers = f"{len(self.knowledge.priors) + len(self.knowledge.links)} numbers"
         return f"<Model {self.describe()}: {sizes}, {numbers} from {len(self.knowledge.citations)} sources>"
-
-
-def _frame_door(frame: Any) -> Callable[..., Any]:
-    """Return the `infer_frame` for a kind of frame."""
-    package = type(frame).__module__.partition(".")[0]
-    if package in {"dask", "dask_expr"}:
-        from twitchbayes.adapters.dask import infer_frame as of_dask
-
-        return of_dask
-    if package == "pyspark":
-        from twitchbayes.adapters.spark import infer_frame as of_spark
-
-        return of_spark
-    from twitchbayes.frames import infer_frame
-
-    return infer_frame
-
-
-def _tune_door(cases: Any) -> Callable[..., Tuning]:
-    """Return the `tune` for a kind of table."""
-    package = type(cases).__module__.partition(".")[0]
-    if package in {"dask", "dask_expr"}:
-        from twitchbayes.adapters.dask import tune as of_dask
-
-        return of_dask
-    if package == "pyspark":
-        from twitchbayes.adapters.spark import tune as of_spark
-
-        return of_spark
-    from twitchbayes.tuning import tune_table
-
-    return tune_table
-
-
-def _items(given: Mapping[str, Any] | None, what: str) -> dict[str, Any]:
-    """Return the items of a mapping, or of anything like one (a row of a DataFrame)."""
-    if given is None:
-        return {}
-    if not hasattr(given, "items"):
-        message = f"{what}={given!r} is no mapping of variable to value"
-        raise InvalidValueError(message)
-    return dict(given.items())
 
 
 def _number_columns(number: knowledge_module.Number) -> dict[str, Any]:
