@@ -299,7 +299,7 @@ class _Asked:
         return log_no, np.where(sites, log_no_leak, 0.0).sum(axis=-1)
 
     def _share(self, rows: Ints, without: Codes, link: Floats, leak: Floats) -> tuple[Floats, float]:
-        """Return a part from the chances to fire, `link` (rows, causes) and `leak` (rows,), under the network's numbers."""
+        """Return a part from the chances to fire, `link` (rows, causes) and `leak` (rows,), under one parameter set."""
         if not len(rows):
             return np.zeros(len(self.engine.network.causes)), 0.0
         answer = self.engine.run(without)
