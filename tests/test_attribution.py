@@ -94,8 +94,19 @@ def attributed(draw: st.DrawFn) -> tuple[Model, dict[str, str], dict[str, tuple[
     return model, case, virtual, draw(st.sampled_from(asked))
 
 
-@settings(max_examples=80)
-@given(attributed())
+@st.composite
+def several_sites(draw: st.DrawFn) -> tuple[Model, dict[str, str], dict[str, tuple[float, ...]], str]:
+    """A model with a group, two or three of whose members are mostly present, and the group."""
+    model = draw(models(probabilities=ORDINARY, union=True))
+    assume(len(model.network.findings) > 1)
+    states = st.sampled_from(["present", "present", "present", "absent", None])
+    drawn = {name: draw(states) for name in model.network.findings}
+    virtual = {"any_g": (1.0, 3.0)} if draw(st.booleans()) else {}
+    return model, {name: state for name, state in drawn.items() if state}, virtual, draw(st.sampled_from(["g", "any_g"]))
+
+
+@settings(max_examples=100)
+@given(st.one_of(attributed(), several_sites()))
 def test_against_brute_force(drawn: tuple[Model, dict[str, str], dict[str, tuple[float, ...]], str]) -> None:
     """Every cause and the background: what the enumeration of all firings gives; together they cover the finding."""
     model, case, virtual, finding = drawn

@@ -258,41 +258,41 @@ def found_case() -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def nine(twitch: Model) -> Any:
-    """An answer to nine items."""
-    items = ["weakness", "cramps", "muscle_wasting", "slurred_speech", "fatigue", "pain", "tremor"]
+def seven(twitch: Model) -> Any:
+    """An answer to seven items, what is assumed among them."""
+    items = ["weakness", "cramps", "muscle_wasting", "slurred_speech", "fatigue"]
     return twitch.infer(dict.fromkeys(items, True), age=62)
 
 
-def test_sampled_within_their_standard_error(nine: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sampled_within_their_standard_error(seven: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Random orders give the exact shares but for a few standard errors, and the exact sum."""
-    exact = {r.item.name: r.shapley_nats for r in nine.explain("als").reasons}
+    exact = {r.item.name: r.shapley_nats for r in seven.explain("als").reasons}
     monkeypatch.setattr(explanation, "EXACT_ITEMS", 3)
-    found = nine.explain("als", pairs=30, seed=4)
+    found = seven.explain("als", pairs=20, seed=4)
     assert found.method == "sampled"
     assert all(0 < r.shapley_se_nats < 0.2 for r in found.reasons)
     for r in found.reasons:
         assert r.shapley_nats == pytest.approx(exact[r.item.name], abs=4 * r.shapley_se_nats)
     assert math.fsum(r.shapley_nats for r in found.reasons) == pytest.approx(found.change_nats, rel=1e-9)
     assert "(se " in repr(found)
-    again, other = (nine.explain("als", pairs=30, seed=seed).reasons for seed in (4, 5))
+    again, other = (seven.explain("als", pairs=20, seed=seed).reasons for seed in (4, 5))
     assert again == found.reasons
     assert other != found.reasons
 
 
-def test_too_many_rows_to_sample(nine: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_many_rows_to_sample(seven: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Above the bound there are weights and no shares, and the reason is said."""
-    monkeypatch.setattr(explanation, "EXACT_ROWS", 100)
+    monkeypatch.setattr(explanation, "EXACT_ROWS", 100)  # of 2^7 = 128
     monkeypatch.setattr(explanation, "SAMPLED_ROWS", 1000)
-    found = nine.explain("als")
-    assert (found.method, len(found.reasons)) == ("none", 9)
-    assert "they would take 4,000 rows of evidence, above 1,000" in repr(found)  # 2 * 200 * (9 + 1)
+    found = seven.explain("als")
+    assert (found.method, len(found.reasons)) == ("none", 7)
+    assert "they would take 3,200 rows of evidence, above 1,000" in repr(found)  # 2 * 200 * (7 + 1)
 
 
-def test_parts_are_answered_alike(nine: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_parts_are_answered_alike(seven: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """The subsets are the same in one part or in many."""
-    items = items_of(nine._evidence)
-    odds = LogOdds(nine.model.engine, nine._evidence, items, "als")
+    items = items_of(seven._evidence)
+    odds = LogOdds(seven.model.engine, seven._evidence, items, "als")
     kept = np.random.default_rng(0).random((20, len(items))) < 0.5
     whole = odds.of(kept)
     monkeypatch.setattr("twitchbayes.items.ROWS_AT_ONCE", 3)
