@@ -102,7 +102,12 @@ def several_sites(draw: st.DrawFn) -> tuple[Model, dict[str, str], dict[str, tup
     states = st.sampled_from(["present", "present", "present", "absent", None])
     drawn = {name: draw(states) for name in model.network.findings}
     virtual = {"any_g": (1.0, 3.0)} if draw(st.booleans()) else {}
-    return model, {name: state for name, state in drawn.items() if state}, virtual, draw(st.sampled_from(["g", "any_g"]))
+    return (
+        model,
+        {name: state for name, state in drawn.items() if state},
+        virtual,
+        draw(st.sampled_from(["g", "any_g"])),
+    )
 
 
 @settings(max_examples=100)

@@ -245,9 +245,10 @@ def test_numbers_between(sites: Model) -> None:
     assert not any(item == "lifting" for item, _ in rows)
     strain = sites.infer(lifting=True).explain("strain").numbers
     assert ("lifting", "P(strain | lifting)") in {(n.item, n.number) for n in strain}
-    assert found.provenance.rows["number"].tolist() == sites.infer(found_case()).provenance("palsy").rows[
-        "number"
-    ].tolist()
+    assert (
+        found.provenance.rows["number"].tolist()
+        == sites.infer(found_case()).provenance("palsy").rows["number"].tolist()
+    )
 
 
 def found_case() -> dict[str, Any]:

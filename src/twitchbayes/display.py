@@ -48,22 +48,26 @@ def as_text(posterior: Posterior) -> str:
 def as_html(posterior: Posterior) -> str:
     """Return an answer as a table in HTML, every text of the model escaped, nothing from outside."""
     escape = html.escape
+
+    def tds(cells: Cells) -> str:
+        return "".join(f"<td>{cell}</td>" for cell in cells)
+
     produced, note = _produced(posterior)
     head, rows = _rows(posterior, produced)
     body = "".join(
         f"<tr><th scope='row' style='text-align:left'>{escape(cells[0])}"
         f"{' <strong>(serious)</strong>' if serious else ''}</th>"
-        f"{''.join(f'<td>{cell}</td>' for cell in cells[1:])}"
-        f"<td style='text-align:left;min-width:100px'>{_bar(probability)}</td></tr>"
+        f"{tds(cells[1:3])}<td style='text-align:left;min-width:100px'>{_bar(probability)}</td>{tds(cells[3:])}</tr>"
         for (cells, serious), probability in zip(rows, (*posterior.values(), posterior.none), strict=True)
     )
     assumed = f"<br>assumed {escape(_items(posterior.assumed))}" if posterior.assumed else ""
-    heads = "".join(f"<th scope='col'>{escape(name)}</th>" for name in head)
+    heads = [f"<th scope='col'>{escape(name)}</th>" for name in head]
+    heads.insert(3, "<td></td>")
     return (
         "<div class='twitchbayes-posterior'><table>"
         f"<caption style='caption-side:top;text-align:left'>{escape(posterior.model.describe())}"
         f"<br>given {escape(_given(posterior))}{assumed}</caption>"
-        f"<thead><tr>{heads}<td></td></tr></thead><tbody>{body}</tbody></table>"
+        f"<thead><tr>{''.join(heads)}</tr></thead><tbody>{body}</tbody></table>"
         f"<p>P(at least one serious cause) = {percent(posterior.serious)}"
         f"{''.join(f'<br>{escape(line)}' for line in note)}</p>{_flags(posterior)}"
         f"<p><small>{DISCLAIMER}</small></p></div>"

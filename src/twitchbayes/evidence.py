@@ -61,7 +61,7 @@ class Evidence:
     virtual: Mapping[str, tuple[float, ...]]
     codes: NDArray[np.int8] = field(repr=False, compare=False)
     columns: tuple[str, ...] = field(repr=False, compare=False)
-    given_as: Mapping[str, str] = field(repr=False, compare=False)
+    given_as: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
 
     def rows(self) -> tuple[NDArray[np.int8], NDArray[np.float64]]:
         """Return the rows of hard evidence that this case is a mixture of, and their log weights.

@@ -55,7 +55,7 @@ def items_of(evidence: Evidence) -> tuple[Item, ...]:
     """
     together: dict[str, dict[str, str]] = {}
     for variable, state in evidence.observed.items():
-        together.setdefault(evidence.given_as[variable], {})[variable] = state
+        together.setdefault(evidence.given_as.get(variable, variable), {})[variable] = state
     observed = [Item(name, "observed", states) for name, states in together.items()]
     assumed = [Item(name, "assumed", {name: state}) for name, state in evidence.assumed.items()]
     virtual = [Item(name, "virtual", {}, likelihoods) for name, likelihoods in evidence.virtual.items()]

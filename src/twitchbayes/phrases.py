@@ -94,7 +94,7 @@ def listings(found: Explanation) -> list[Listing]:
         for side, title in sides.items()
     ]
     own = [_number_row(row, "; ".join(row.sources)) for row in found.numbers]
-    influential = [_number_row(row, str(row.source)) for row in found.provenance.rows.itertuples()]
+    influential = [_number_row(row, str(row.source).replace(";", "; ")) for row in found.provenance.rows.itertuples()]
     numbers = [
         Listing.of(title, NUMBERS, rows, right=NUMBERS[1:2])
         for title, rows in (
