@@ -139,6 +139,22 @@ def test_score_with_intervals(run: Run, tmp_path: Path) -> None:
     assert run("score", file, "--interval", "0").status == 2
 
 
+def test_explain(run: Run) -> None:
+    """`explain` prints what the library's explanation shows, as text and as strict JSON."""
+    found = twitchbayes.infer(EVIDENCE, virtual_evidence={"cramps": 4}).explain("als")
+    words = ("explain", *CASE, "--virtual", "cramps=4", "--cause", "als")
+    assert run(*words) == (0, f"{found!r}\n", "")
+    assert run(*words, "--json").json == found.to_dict()
+
+
+def test_explain_what_is_no_cause(run: Run) -> None:
+    """A cause must be named, and be one of the model."""
+    assert "the following arguments are required: --cause" in run("explain", *CASE).err
+    said = run("explain", *CASE, "--cause", "alss")
+    assert (said.status, said.out) == (2, "")
+    assert said.err == "twitchbayes: the model has no cause 'alss'. Did you mean 'als'?\n"
+
+
 def test_infer_with_another_model(run: Run) -> None:
     """`--model` takes a folder."""
     answer = run("infer", "finding=yes", "--model", SMALL, "--json").json

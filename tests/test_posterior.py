@@ -358,15 +358,17 @@ def test_repr(folder: Path) -> None:
     assert lines[0] == "Posterior of small 1.0 (everyone; window: the past four weeks)"
     assert lines[1] == "  given weak=present, sex seen with likelihoods (1.0, 2.0)"
     assert lines[2] == "  assumed twitching=present"
-    assert re.fullmatch(r"  cause +prior +posterior", lines[4])
+    assert re.fullmatch(r"  cause +prior +posterior +produced the twitching", lines[4])
+    assert p.produced is not None
     for line, cause in zip(lines[5:7], p, strict=True):
         mark = "  serious" if cause == "palsy" else ""
-        assert re.fullmatch(
-            rf"  {cause} +{re.escape(percent(p.prior[cause]))} +{re.escape(percent(p[cause]))}{mark}", line
-        )
+        shown = map(re.escape, (cause, percent(p.prior[cause]), percent(p[cause]), percent(p.produced[cause])))
+        assert re.fullmatch(rf"  {' +'.join(shown)}{mark}", line)
     assert lines[7].split() == ["no", "listed", "cause", percent(p.model.prior_none), percent(p.none)]
     assert lines[9] == f"  P(at least one serious cause) = {percent(p.serious)}"
-    assert lines[10:] == ["", f"  {DISCLAIMER}"]
+    background = percent(p.produced.background)
+    produced = f"  P(the background produced the twitching) = {background}; several can have produced it at once"
+    assert lines[10:] == [produced, "", f"  {DISCLAIMER}"]
 
 
 def test_repr_of_nothing(tiny: Model) -> None:

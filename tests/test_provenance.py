@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from models import load
 from twitchbayes import UnknownVariableError
 from twitchbayes.model import Model
 
@@ -45,6 +48,17 @@ def test_only_numbers_that_matter_are_named(tiny: Model) -> None:
     provenance = tiny.infer(flu=True, fever=True).provenance("flu")
     assert len(provenance.rows) == 0
     assert provenance.by_basis == {}
+
+
+def test_numbers_that_are_all_certain(folder: Path) -> None:
+    """Where every number is 0 or 1 an answer rests on none of them."""
+    model = load(
+        folder,
+        variables="variable,role\nc,cause\nf,finding",
+        priors="variable,probability\nc,1",
+        links="parent,child,probability\nleak,f,0\nc,f,1",
+    )
+    assert len(model.infer(f=True).provenance("c").rows) == 0
 
 
 def test_states_of_a_context_make_room(sites: Model) -> None:

@@ -7,7 +7,10 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from twitchbayes.errors import EngineLimitError
+
 if TYPE_CHECKING:
+    from twitchbayes.attribution import Attribution
     from twitchbayes.posterior import Posterior
     from twitchbayes.uncertainty import CredibleIntervals, Interval
 
@@ -27,25 +30,30 @@ DISCLAIMER = "For research and teaching. Not a medical device, not medical advic
 SHOWN = 8  # rows of a list in text and HTML; frames and JSON have all
 WIDEST = 60  # characters of a cell
 
+Cells = tuple[str, ...]
+
 
 def as_text(posterior: Posterior) -> str:
     """Return an answer as lines of text: what is known, the causes, the red flags."""
     model = posterior.model
-    rows = _rows(posterior)
-    width = max(len(label) for label, *_ in rows)
+    produced, note = _produced(posterior)
+    head, rows = _rows(posterior, produced)
+    widths = [max(map(len, column)) for column in zip(head, *(cells for cells, _ in rows), strict=True)]
+    # The columns of numbers are 9 wide at least, so that answers stand under each other alike.
+    widths[1:] = [max(width, 9) for width in widths[1:]]
     lines = [f"Posterior of {model.describe()}", f"  given {_given(posterior)}"]
     if posterior.assumed:
         lines.append(f"  assumed {_items(posterior.assumed)}")
-    spans = _spans(posterior)
-    head = f"  {_level(posterior.intervals) + ' interval':>20}" if posterior.intervals else ""
-    lines += ["", f"  {'cause':<{width}}  {'prior':>9}  {'posterior':>9}{head}"]
-    for (label, prior, probability, serious), span in zip(rows, spans, strict=False):
+    lines.append("")
+    for cells, serious in [(head, False), *rows]:
+        numbers = (cell.rjust(width) for cell, width in zip(cells[1:], widths[1:], strict=True))
         mark = "  serious" if serious else ""
-        lines.append(
-            f"  {label:<{width}}  {percent(prior):>9}  {percent(probability):>9}{span and f'  {span:>20}'}{mark}"
-        )
-    last = f" ({spans[-1]})" if spans[-1] else ""
-    lines += ["", f"  P(at least one serious cause) = {percent(posterior.serious)}{last}"]
+        lines.append(f"{'  '.join(['', cells[0].ljust(widths[0]), *numbers])}{mark}".rstrip())
+    lines += [
+        "",
+        f"  P(at least one serious cause) = {percent(posterior.serious)}{_span_of_serious(posterior)}",
+        *(f"  {line}" for line in note),
+    ]
     for flag in posterior.red_flags:
         lines += ["", f"  Red flag: {flag.label} ({_items(flag.met_by)})", f"    {flag.advice}"]
         lines += [f"    Source: {citation}" for citation in flag.citations]
@@ -55,43 +63,74 @@ def as_text(posterior: Posterior) -> str:
 def as_html(posterior: Posterior) -> str:
     """Return an answer as a table in HTML, every text of the model escaped, nothing from outside."""
     escape = html.escape
-    spans = _spans(posterior)
+
+    def tds(cells: Cells) -> str:
+        return "".join(f"<td>{cell}</td>" for cell in cells)
+
+    produced, note = _produced(posterior)
+    head, rows = _rows(posterior, produced)
     body = "".join(
-        f"<tr><th scope='row' style='text-align:left'>{escape(label)}"
+        f"<tr><th scope='row' style='text-align:left'>{escape(cells[0])}"
         f"{' <strong>(serious)</strong>' if serious else ''}</th>"
-        f"<td>{percent(prior)}</td><td>{percent(probability)}</td>{span and f'<td>{span}</td>'}"
-        f"<td style='text-align:left;min-width:100px'>{_bar(probability)}</td></tr>"
-        for (label, prior, probability, serious), span in zip(_rows(posterior), spans, strict=False)
+        f"{tds(cells[1:3])}<td style='text-align:left;min-width:100px'>{_bar(probability)}</td>{tds(cells[3:])}</tr>"
+        for (cells, serious), probability in zip(rows, (*posterior.values(), posterior.none), strict=True)
     )
     assumed = f"<br>assumed {escape(_items(posterior.assumed))}" if posterior.assumed else ""
-    asked = [f"{_level(posterior.intervals)} interval"] if posterior.intervals else []
-    head = "".join(f"<th scope='col'>{name}</th>" for name in ("cause", "prior", "posterior", *asked))
-    last = f" ({spans[-1]})" if spans[-1] else ""
+    heads = [f"<th scope='col'>{escape(name)}</th>" for name in head]
+    heads.insert(3, "<td></td>")
     return (
         "<div class='twitchbayes-posterior'><table>"
         f"<caption style='caption-side:top;text-align:left'>{escape(posterior.model.describe())}"
         f"<br>given {escape(_given(posterior))}{assumed}</caption>"
-        f"<thead><tr>{head}<td></td></tr></thead><tbody>{body}</tbody></table>"
-        f"<p>P(at least one serious cause) = {percent(posterior.serious)}{last}</p>{_flags(posterior)}"
+        f"<thead><tr>{''.join(heads)}</tr></thead><tbody>{body}</tbody></table>"
+        f"<p>P(at least one serious cause) = {percent(posterior.serious)}{_span_of_serious(posterior)}"
+        f"{''.join(f'<br>{escape(line)}' for line in note)}</p>{_flags(posterior)}"
         f"<p><small>{DISCLAIMER}</small></p></div>"
     )
 
 
-def _rows(posterior: Posterior) -> list[tuple[str, float, float, bool]]:
-    """Return label, prior, posterior and whether it is serious, of each cause and of none of them."""
+def _produced(posterior: Posterior) -> tuple[Attribution | None, tuple[str, ...]]:
+    """Return what produced the finding that every case is assumed to have, and a line about it."""
+    try:
+        produced = posterior.produced
+    except EngineLimitError as error:
+        return None, (f"What produced the finding that is assumed of every case cannot be told: {error}",)
+    if produced is None:
+        return None, ()
+    what = f"the background produced the {produced.finding}"
+    return produced, (f"P({what}) = {percent(produced.background)}; several can have produced it at once",)
+
+
+def _rows(posterior: Posterior, produced: Attribution | None) -> tuple[Cells, list[tuple[Cells, bool]]]:
+    """Return the head, and the cells of each cause and of none of them with whether it is serious."""
     variables = posterior.model.knowledge.variables
-    rows = [
-        (variables[cause].label, posterior.prior[cause], probability, variables[cause].serious)
+    head: Cells = ("cause", "prior", "posterior")
+    rows: list[tuple[Cells, bool]] = [
+        ((variables[cause].label, percent(posterior.prior[cause]), percent(probability)), variables[cause].serious)
         for cause, probability in posterior.items()
     ]
-    return [*rows, ("no listed cause", posterior.model.prior_none, posterior.none, False)]
+    if posterior.intervals:
+        head = (*head, f"{_level(posterior.intervals)} interval")
+        rows = [((*cells, span), serious) for (cells, serious), span in zip(rows, _spans(posterior), strict=False)]
+    if produced is not None:
+        head = (*head, f"produced the {produced.finding}")
+        rows = [
+            ((*cells, percent(produced[cause])), serious)
+            for (cells, serious), cause in zip(rows, posterior, strict=True)
+        ]
+    spans = _spans(posterior)[-2:-1]
+    none = "no listed cause", percent(posterior.model.prior_none), percent(posterior.none), *spans
+    return head, [*rows, ((*none, *[""] * (len(head) - len(none))), False)]
 
 
 def _spans(posterior: Posterior) -> list[str]:
-    """Return the interval of each cause, of none of them and of a serious one; "" where none was asked for."""
-    if not posterior.intervals:
-        return [""] * (len(posterior) + 2)
-    return [f"{percent(row.low)} to {percent(row.high)}" for row in posterior.intervals.rows.values()]
+    """Return the interval of each cause, of none of them and of a serious one; nothing where none was asked for."""
+    rows = posterior.intervals.rows.values() if posterior.intervals else ()
+    return [f"{percent(row.low)} to {percent(row.high)}" for row in rows]
+
+
+def _span_of_serious(posterior: Posterior) -> str:
+    return "".join(f" ({span})" for span in _spans(posterior)[-1:])
 
 
 def intervals_as_text(intervals: CredibleIntervals) -> str:

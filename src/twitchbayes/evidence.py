@@ -52,7 +52,8 @@ class Evidence:
     `observed` maps variable to state as the caller gave it, a group spelt out as its members;
     `assumed` the states that hold because the caller did not say otherwise; `virtual` maps a variable
     to the likelihood of what was seen under each of its states. `codes` (n_columns,) are the numbers
-    of all those states, -1 where unknown, in the order of `Network.columns`.
+    of all those states, -1 where unknown, in the order of `Network.columns`. `given_as` maps each observed
+    variable to the name that it was given under: its own, or that of its group.
     """
 
     observed: Mapping[str, str]
@@ -60,6 +61,7 @@ class Evidence:
     virtual: Mapping[str, tuple[float, ...]]
     codes: NDArray[np.int8] = field(repr=False, compare=False)
     columns: tuple[str, ...] = field(repr=False, compare=False)
+    given_as: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
 
     def rows(self) -> tuple[NDArray[np.int8], NDArray[np.float64]]:
         """Return the rows of hard evidence that this case is a mixture of, and their log weights.
@@ -222,8 +224,11 @@ class Words:
         faults: list[TwitchbayesError] = []
         observed: dict[str, str] = {}
         origin: dict[str, str] = {}
+        given_as: dict[str, str] = {}
         for name, value in given.items():
             for variable, state, said in self._read_again(name, value, faults):
+                if given_as.get(variable) not in self._members:
+                    given_as[variable] = name
                 if observed.get(variable, state) != state:
                     faults.append(InvalidValueError(f"{origin[variable]} contradicts {said}: give one of them"))
                 observed[variable], origin[variable] = state, said
@@ -238,7 +243,7 @@ class Words:
         for variable, state in (observed | assumed).items():
             codes[self._column_of[variable]] = self._variables[variable].states.index(state)
         codes.flags.writeable = False
-        return Evidence(observed, assumed, likelihoods, codes, self._columns)
+        return Evidence(observed, assumed, likelihoods, codes, self._columns, given_as)
 
     def _read_again(self, name: object, value: Any, faults: list[TwitchbayesError]) -> tuple[tuple[str, str, str], ...]:
         """Return what `_read_one` yields, remembered for plain values: people are asked the same questions."""

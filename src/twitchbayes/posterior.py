@@ -5,15 +5,18 @@ from __future__ import annotations
 import heapq
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from twitchbayes import display
+from twitchbayes import attribution, display, explanation
+from twitchbayes.attribution import Attribution
 from twitchbayes.draws import DRAWS, Asked
 from twitchbayes.engine import UNKNOWN, Answer, Runs, log_probability
 from twitchbayes.errors import UnknownVariableError
 from twitchbayes.evidence import Evidence
+from twitchbayes.explanation import Explanation
 from twitchbayes.provenance import Provenance, trace
 from twitchbayes.red_flags import RedFlag
 from twitchbayes.uncertainty import CredibleIntervals, intervals_of
@@ -221,16 +224,62 @@ class Posterior(Mapping[str, float]):
         """
         return intervals_of(self, self._evidence, Asked.of(level, draws, seed))
 
+    def explain(self, cause: str, *, pairs: int = 200, seed: int = 0) -> Explanation:
+        """Return how far each item of the evidence speaks for a cause, or against it.
+
+        See `twitchbayes.explanation.explain`. It needs the numpy engine: the answer of pgmpy is the same.
+
+        Parameters
+        ----------
+        cause : str
+        pairs : int, default 200
+            Pairs of random orders for Shapley values, where there are too many items for exact ones.
+        seed : int, default 0
+            Of those orders.
+
+        Raises
+        ------
+        UnknownVariableError
+            If there is no such cause.
+        EngineLimitError
+            If the exact answer to a part of the evidence would need more memory than the engine's bound.
+        """
+        return explanation.explain(self, self._evidence, cause, pairs=pairs, seed=seed)
+
+    def attribution(self, finding: str) -> Attribution:
+        """Return P(the link of a cause produced this finding | evidence) of every cause, and of the background.
+
+        A cause can be present without having produced the finding. For `twitching`, or for a group such as
+        `twitch_location`: that it produced the twitching at some site. Of a finding that was not observed:
+        that it is present and this cause produced it. See `twitchbayes.attribution`.
+
+        Raises
+        ------
+        UnknownVariableError
+            If there is no such finding or group.
+        """
+        return attribution.attribute(self, self._evidence, finding)
+
+    @cached_property
+    def produced(self) -> Attribution | None:
+        """`attribution` of what the model assumes of every case, as `twitching`; None where it is not present here.
+
+        Computed when first asked for, as by `print`.
+        """
+        finding = attribution.assumed_finding(self.model.knowledge, self._evidence)
+        return None if finding is None else self.attribution(finding)
+
     def to_frame(self) -> pd.DataFrame:
         """Return a table: cause, label, prior, posterior (fractions) and whether the cause is serious.
 
         With `intervals`, `low` and `high` stand behind the posterior.
+        Where there is one, also `produced`: P(the cause produced the finding that every case is assumed to have).
         """
         import pandas as pd
 
         variables = self.model.knowledge.variables
         bounds = self.intervals.rows if self.intervals else {}
-        return pd.DataFrame(
+        frame = pd.DataFrame(
             {
                 "cause": list(self),
                 "label": [variables[cause].label for cause in self],
@@ -240,6 +289,7 @@ class Posterior(Mapping[str, float]):
                 "serious": [variables[cause].serious for cause in self],
             }
         )
+        return frame if self.produced is None else frame.assign(produced=[self.produced[cause] for cause in self])
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything in plain types, with what identifies the model."""
@@ -260,6 +310,7 @@ class Posterior(Mapping[str, float]):
             "serious": self.serious,
             "log_evidence_nats": self.log_evidence,
             **({"credible_intervals": self.intervals.to_dict()} if self.intervals else {}),
+            "produced": None if self.produced is None else self.produced.to_dict(),
             "red_flags": [{**flag._asdict(), "citations": list(flag.citations)} for flag in self.red_flags],
             "disclaimer": display.DISCLAIMER,
         }

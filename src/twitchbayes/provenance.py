@@ -129,6 +129,8 @@ def _influence(knowledge: Knowledge, engine: Runs, evidence: Evidence, cause: in
     """Return d log odds(cause | evidence) / d log odds(number) of each row of the tables."""
     values = engine.network.numbers[0]
     free = np.flatnonzero((values > 0) & (values < 1))
+    if not len(free):  # numbers that are all 0 or 1 have no log odds to move
+        return np.zeros(len(values))
     sets = np.repeat(values[None, :], 2 * len(free), axis=0)
     for i, number in enumerate(free):
         for row, sign in ((2 * i, 1), (2 * i + 1, -1)):

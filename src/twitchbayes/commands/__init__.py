@@ -6,9 +6,45 @@ import argparse
 import json
 from typing import Any
 
+from twitchbayes.errors import InvalidValueError
+from twitchbayes.evidence import read_items
 from twitchbayes.model import Model, load_model
+from twitchbayes.posterior import Posterior
 
-__all__ = ["add_interval", "add_model", "chosen_model", "names", "print_json"]
+__all__ = ["add_evidence", "add_interval", "add_model", "answered", "chosen_model", "names", "print_json"]
+
+
+def add_evidence(command: argparse.ArgumentParser) -> None:
+    """Add what says one case: `name=value` words, and `--virtual`."""
+    command.add_argument(
+        "evidence", nargs="*", metavar="name=value", help="as weakness=yes twitch_location=arm_hand age=62"
+    )
+    command.add_argument(
+        "--virtual",
+        action="append",
+        default=[],
+        metavar="name=RATIO",
+        help="uncertain evidence: likelihood ratio present : absent",
+    )
+
+
+def answered(options: argparse.Namespace, *, engine: str = "numpy", interval: float | None = None) -> Posterior:
+    """Return the answer of the model of `add_model` to the case of `add_evidence`."""
+    ratios = read_items(options.virtual)
+    return chosen_model(options).infer(
+        read_items(options.evidence),
+        virtual_evidence={name: _ratio(name, text) for name, text in ratios.items()},
+        engine=engine,
+        interval=interval,
+    )
+
+
+def _ratio(name: str, text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        message = f"--virtual {name}={text!r} is not a number; give a likelihood ratio present : absent, as 4"
+        raise InvalidValueError(message) from None
 
 
 def add_model(command: argparse.ArgumentParser) -> None:

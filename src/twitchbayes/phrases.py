@@ -1,0 +1,133 @@
+"""An explanation in words: its items, a sentence for each, and the lists that show it."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from twitchbayes.display import Listing, percent
+from twitchbayes.items import Item
+from twitchbayes.knowledge import Knowledge
+
+if TYPE_CHECKING:
+    from twitchbayes.explanation import Explanation, Reason
+
+__all__ = ["DECIBANS", "head", "listings", "notes", "sentence", "words"]
+
+DECIBANS = 10 / math.log(10)  # in a nat
+HEAD = ("weight", "Shapley", "given all the other evidence")
+NUMBERS = ("number", "value", "95% interval", "basis", "source", "where")
+
+
+def words(knowledge: Knowledge, item: Item) -> str:
+    """Return an item in the words of the model, the first letter a capital.
+
+    Of a finding, cause or binary context its label, or that it is absent; of other contexts the state too; of
+    members that were given together which of them are present.
+    """
+    variable = knowledge.variables[item.name]
+    label = f"{variable.label[:1].upper()}{variable.label[1:]}"
+    if item.kind == "virtual":
+        pairs = zip(variable.states, item.likelihoods, strict=True)
+        seen = ", ".join(f"{state} {likelihood:g}" for state, likelihood in pairs)
+        return f"{label}, seen with likelihoods ({seen})"
+    assumed = ", which is assumed" if item.kind == "assumed" else ""
+    if variable.role == "group":
+        return f"{label} ({_members(knowledge, item)})"
+    state = item.states[item.name]
+    if variable.states == ("absent", "present"):
+        return f"{label}{assumed}" if state == "present" else f"Absence of {variable.label}{assumed}"
+    unit = f" {variable.unit}" if variable.unit else ""
+    return f"{label} {state}{unit}{assumed}"
+
+
+def _members(knowledge: Knowledge, item: Item) -> str:
+    present = [knowledge.variables[name].label for name, state in item.states.items() if state == "present"]
+    absent = [knowledge.variables[name].label for name, state in item.states.items() if state == "absent"]
+    parts = [", ".join(present)] if present else []
+    if absent:
+        whole = present and len(item.states) == len(knowledge.members(item.name))
+        parts.append("nowhere else" if whole else f"absent: {', '.join(absent)}")
+    return "; ".join(parts)
+
+
+def sentence(reason: Reason, label: str, probability: float) -> str:
+    """Return a sentence that says no more than the factor, in the past tense: a label may be a plural."""
+    said = reason.words if reason.item.kind == "observed" else f"{reason.words},"
+    if reason.decisive:
+        what = "certain" if reason.weight_nats > 0 else "impossible"
+        before = percent(reason.probability_without)
+        return f"{said} made {label} {what}; without it the probability is {before}."
+    if reason.side == "neutral":
+        if probability in {0.0, 1.0} and reason.weight_nats == 0:
+            what = "certain" if probability else "impossible"
+            return f"{reason.words}: {label} is {what} without it, too."
+        return f"{said} hardly moved the odds of {label} (times {reason.factor:.3g})."
+    by = math.exp(abs(reason.weight_nats))
+    verb = "multiplied" if reason.weight_nats > 0 else "divided"
+    return f"{said} {verb} the odds of {label} by {_number(by)}."
+
+
+def _number(factor: float) -> str:
+    return f"{factor:,.0f}" if 1000 <= factor < 1e6 else f"{factor:.3g}"
+
+
+def head(found: Explanation) -> list[str]:
+    """Return what is explained: the posterior, the model, the prior, and the change from one to the other."""
+    change = (
+        f"the evidence moves the log odds by {found.change_nats * DECIBANS:+.2f} decibans"
+        if math.isfinite(found.change_nats)
+        else f"the evidence makes it {'certain' if found.change_nats > 0 else 'impossible'}"
+    )
+    return [
+        f"Why P({found.label} | evidence) = {percent(found.probability)}",
+        f"  {found.model['description']}",
+        f"  prior {percent(found.prior)}, nothing known and nothing assumed; {change}",
+    ]
+
+
+def listings(found: Explanation) -> list[Listing]:
+    """Return the items of each side, the numbers between them and the cause, and the most influential numbers."""
+    sides = {"supporting": "Speaks for it", "opposing": "Speaks against it", "neutral": "Hardly speaks either way"}
+    items = [
+        Listing(f"{title} (decibans)", HEAD, [_shown(reason, found) for reason in found.of(side)], right=HEAD[:2])
+        for side, title in sides.items()
+    ]
+    own = [_number_row(row, "; ".join(row.sources)) for row in found.numbers]
+    influential = [_number_row(row, str(row.source).replace(";", "; ")) for row in found.provenance.rows.itertuples()]
+    numbers = [
+        Listing.of(title, NUMBERS, rows, right=NUMBERS[1:2])
+        for title, rows in (
+            ("Numbers between the items and the cause", own),
+            ("Numbers that the answer rests on most", influential),
+        )
+    ]
+    return [listing for listing in (*items, *numbers) if listing.rows]
+
+
+def _number_row(row: Any, source: str) -> tuple[str, ...]:
+    place = f"{row.file}, line {row.line}"
+    return row.number, f"{row.probability:.4g}", f"{row.low:.4g} to {row.high:.4g}", row.basis, source, place
+
+
+def _shown(reason: Reason, found: Explanation) -> tuple[str, str, str]:
+    weight = f"{reason.weight_decibans:+.2f}" if not reason.decisive else "infinite"
+    share = "" if reason.shapley_nats is None else f"{reason.shapley_nats * DECIBANS:+.2f}"
+    if reason.shapley_se_nats:
+        share += f" (se {reason.shapley_se_nats * DECIBANS:.2f})"
+    return weight, share, sentence(reason, found.label, found.probability)
+
+
+def notes(found: Explanation) -> list[str]:
+    """Return what the weights and the Shapley values are, and why there are none."""
+    factors = (
+        "A factor is what the item does to the odds beside all the other evidence; "
+        "the factors of all items need not multiply to the whole change."
+    )
+    if found.method == "none":
+        return [factors, f"No Shapley values: {found.why_no_shapley}."]
+    orders = "all orders" if found.method == "exact" else "random orders"
+    return [
+        factors,
+        f"Shapley values share out the whole change: what an item adds, on average over {orders} of the items.",
+    ]
