@@ -34,7 +34,9 @@ def brute_counts(
     """
     network = getattr(network, "network", network)
     net = network.to_net(network.numbers)[0] if net is None else net
-    counts = _Counts(network, [number(float(p)) for p in net], list(map(int, row)), number)
+    counts = _Counts(
+        network, [p if isinstance(p, Fraction) else number(float(p)) for p in net], list(map(int, row)), number
+    )
     total = counts.add_up()
     if total:
         for sums in (counts.successes, counts.trials):

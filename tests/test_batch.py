@@ -24,7 +24,7 @@ from twitchbayes.groups import Codes
 
 numba = pytest.importorskip("numba", reason="the compiled kernel needs numba; the extra `fast` installs it")
 
-from twitchbayes import compiled, kernel  # noqa: E402 (both need numba)
+from twitchbayes import compiled, kernel, layout  # noqa: E402 (all need numba)
 
 NUMPY, KERNEL = pytest.param(False, id="numpy"), pytest.param(True, id="kernel")
 
@@ -205,7 +205,7 @@ def test_a_read_only_installation_is_no_obstacle(monkeypatch: pytest.MonkeyPatch
         seen.append(options)
         return function
 
-    monkeypatch.setattr(kernel, "njit", njit)
+    monkeypatch.setattr(layout, "njit", njit)
     assert kernel._entry_point("source").__name__ == "answer_rows"
     assert len(seen) == 1
 

@@ -153,8 +153,11 @@ def _answer_in_numpy(
     return answer, refused
 
 
-def kernel_for(engine: Engine, n_rows: int, compiled: bool | None) -> Kernel | None:
-    """Return the compiled kernel of an engine if it is to be used for so many distinct rows."""
+def kernel_for(engine: Engine, n_rows: int, compiled: bool | None, *, counting: bool = False) -> Kernel | None:
+    """Return the compiled kernel of an engine if it is to be used for so many distinct rows.
+
+    `counting` says that their hidden events are to be counted, which is a part of it by itself.
+    """
     if compiled is False or (compiled is None and n_rows < LOADED_FROM):
         return None
     if compiled is None and importlib.util.find_spec("numba") is None:
@@ -162,8 +165,9 @@ def kernel_for(engine: Engine, n_rows: int, compiled: bool | None) -> Kernel | N
         return None
     from twitchbayes.compiled import Kernel, is_ready
 
-    if compiled is None and not is_ready():
-        waited = engine.kept("rows that a kernel would have answered", lambda: [0])
+    if compiled is None and not is_ready(counting=counting):
+        what = "counted" if counting else "answered"
+        waited = engine.kept(f"rows that a kernel would have {what}", lambda: [0])
         waited[0] += n_rows
         if waited[0] < COMPILED_FROM:
             return None

@@ -39,6 +39,7 @@ from twitchbayes.layout import (
     LAST,
     LEAK_AT,
     LEAVING_AT,
+    NEVER,
     NO,
     OLD_AXIS,
     PARENT_AT,
@@ -66,7 +67,7 @@ from twitchbayes.layout import (
     inlined,
 )
 
-__all__ = ["lay_chain", "read_contexts"]
+__all__ = ["entry", "entry_at", "find_tables", "lay_chain", "leak_at", "link", "read_contexts", "same_contexts"]
 
 
 @compiled
@@ -90,11 +91,22 @@ def read_contexts(shape: Shape, numbers: Numbers, x: Any, work: Work) -> tuple[i
             own = 1 << state[BIT, c] if state[BIT, c] >= 0 else 0
             state[SCOPE, c] = own | _parents_mask(contexts, parents, state, c)
         if state[ROLE, c] == KNOWN and not state[SCOPE, c]:
-            product *= _entry(contexts, parents, numbers.tables, state, c, state[STATE, c])
+            product *= entry(contexts, parents, numbers.tables, state, c, state[STATE, c])
             if product < 1e-200:
                 log_constant += np.log(product)
                 product = 1.0
     return carried, log_constant + np.log(product)
+
+
+@compiled
+def same_contexts(codes: Any, row: int, other: int, n_contexts: int) -> bool:
+    """Whether two rows agree in their contexts; none does with the row NEVER."""
+    if other == NEVER:
+        return False
+    for c in range(n_contexts):
+        if codes[row, c] != codes[other, c]:
+            return False
+    return True
 
 
 @compiled
@@ -178,7 +190,7 @@ def lay_chain(shape: Shape, numbers: Numbers, carried: int, chain: Chain, work: 
                     return False
         if at + cells > room:
             return False
-        n_tables = _find_tables(work.contexts, work.placed, t) if carried else 0
+        n_tables = find_tables(work.contexts, work.placed, t) if carried else 0
         steps[CELLS, t], steps[EACH, t], steps[SAME, t] = cells, cells // kept, not changed and not n_tables
         if t < n_steps:
             steps[ALONE, t] = work.causes[CONTEXTS, steps[CAUSE, t]] == 0
@@ -254,7 +266,7 @@ def _keep_axes(contexts: Any, bits: Any, leaving: Any, n_old: int, n_leaving: in
 
 
 @inlined
-def _find_tables(contexts: Any, placed: Any, t: int) -> int:
+def find_tables(contexts: Any, placed: Any, t: int) -> int:
     """Note the contexts whose tables are multiplied in at a step; returns how many they are."""
     count = 0
     for c in range(contexts.shape[1]):
@@ -279,7 +291,7 @@ def _fill_cells(shape: Shape, numbers: Numbers, chain: Chain, work: Work, n_axes
         cells[WEIGHT, at] = 1.0
         for i in range(n_tables):
             c = work.placed[i]
-            cells[WEIGHT, at] *= _entry(contexts, shape.parents, numbers.tables, state, c, state[STATE, c])
+            cells[WEIGHT, at] *= entry(contexts, shape.parents, numbers.tables, state, c, state[STATE, c])
         if alone and at > start:
             cells[ABSENT, at], cells[PRESENT, at] = cells[ABSENT, start], cells[PRESENT, start]
             continue
@@ -302,29 +314,35 @@ def _fixed_links(shape: Shape, numbers: Numbers, work: Work, k: int) -> tuple[fl
             work.links[count] = e
             count += 1
         else:
-            w, no_w = _link(shape, numbers, state, e)
+            w, no_w = link(shape, numbers, state, e)
             present += absent * w
             absent *= no_w
     return absent, present, count
 
 
 @inlined
-def _entry(contexts: Any, parents: Any, tables: Any, state: Any, c: int, own: int) -> float:
+def entry(contexts: Any, parents: Any, tables: Any, state: Any, c: int, own: int) -> float:
     """Return P(context c = own | the states of its parents)."""
-    at = contexts[TABLE_AT, c] + own
-    for e in range(contexts[PARENT_AT, c], contexts[PARENT_AT, c + 1]):
-        at += parents[STRIDE, e] * state[STATE, parents[CONTEXT, e]]
-    return tables[at]
+    return tables[entry_at(contexts, parents, state, c, own)]
 
 
 @inlined
-def _link(shape: Shape, numbers: Numbers, state: Any, e: int) -> tuple[float, float]:
+def entry_at(contexts: Any, parents: Any, state: Any, c: int, own: int) -> int:
+    """Return where P(context c = own | the states of its parents) stands in the tables."""
+    at = contexts[TABLE_AT, c] + own
+    for e in range(contexts[PARENT_AT, c], contexts[PARENT_AT, c + 1]):
+        at += parents[STRIDE, e] * state[STATE, parents[CONTEXT, e]]
+    return at
+
+
+@inlined
+def link(shape: Shape, numbers: Numbers, state: Any, e: int) -> tuple[float, float]:
     """Return the chance that a context produces a cause, averaged where it is absorbed, and 1 - chance."""
     c = shape.active[e]
     w, no_w = numbers.activation[YES, e], numbers.activation[NO, e]
     if state[ROLE, c] == ABSORBED:
-        present = _entry(shape.contexts, shape.parents, numbers.tables, state, c, 1)
-        absent = _entry(shape.contexts, shape.parents, numbers.tables, state, c, 0)
+        present = entry(shape.contexts, shape.parents, numbers.tables, state, c, 1)
+        absent = entry(shape.contexts, shape.parents, numbers.tables, state, c, 0)
         return w * present, no_w * present + absent
     if state[STATE, c] == 1:
         return w, no_w
@@ -332,14 +350,21 @@ def _link(shape: Shape, numbers: Numbers, state: Any, e: int) -> tuple[float, fl
 
 
 @inlined
-def _cause(shape: Shape, numbers: Numbers, state: Any, k: int, links: Any, n_links: int) -> tuple[float, float]:
-    """Return P(cause absent) and P(cause present) by its leak and some of its links, given the contexts' states."""
+def leak_at(shape: Shape, state: Any, k: int) -> int:
+    """Return where the leak of cause k, in the stratum of the contexts' states, stands among the leaks."""
     at = shape.causes[LEAK_AT, k]
     for e in range(shape.causes[STRATUM_AT, k], shape.causes[STRATUM_AT, k + 1]):
         at += shape.strata[STRIDE, e] * state[STATE, shape.strata[CONTEXT, e]]
+    return at
+
+
+@inlined
+def _cause(shape: Shape, numbers: Numbers, state: Any, k: int, links: Any, n_links: int) -> tuple[float, float]:
+    """Return P(cause absent) and P(cause present) by its leak and some of its links, given the contexts' states."""
+    at = leak_at(shape, state, k)
     absent, present = numbers.leaks[NO, at], numbers.leaks[YES, at]
     for i in range(n_links):
-        w, no_w = _link(shape, numbers, state, links[i])
+        w, no_w = link(shape, numbers, state, links[i])
         present += absent * w
         absent *= no_w
     return absent, present

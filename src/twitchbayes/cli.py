@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from twitchbayes import __version__
-from twitchbayes.commands import add_model, chosen_model, cohorts, names, print_json, tables
+from twitchbayes.commands import add_model, chosen_model, cohorts, names, print_json, tables, tune
 from twitchbayes.consistency import Implied
 from twitchbayes.display import DISCLAIMER
 from twitchbayes.errors import InvalidEvidenceError, InvalidValueError, ModelTableError, TwitchbayesError
@@ -109,6 +109,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_score(commands.add_parser("score", help="the posteriors of every case of a file, into another one"))
 
     cohorts.add(commands)
+    tune.add(commands)
 
     models = commands.add_parser("models", help="the models that ship with the library")
     models.add_argument("--json", action="store_true", help="print JSON")

@@ -7,6 +7,7 @@ import os
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -14,26 +15,31 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from twitchbayes.counting import count_rows
 from twitchbayes.engine import Answer, Codes
-from twitchbayes.kernel import DONE, answer_rows
+from twitchbayes.kernel import answer_rows
 from twitchbayes.layout import (
     ACTIVE_AT,
     CARD,
     CHILD_FIRST,
     CONTEXT,
+    DONE,
     LEAK_AT,
     PARENT_AT,
     SERIOUS,
     STRATIFIES,
     STRATUM_AT,
+    SUCCESSES,
     TABLE_AT,
+    TRIALS,
     USED,
     USER,
     Numbers,
     Shape,
+    new_gather,
     new_scratch,
 )
-from twitchbayes.network import Network, Parameters
+from twitchbayes.network import COMPLEMENT, Network, Parameters
 
 __all__ = ["Kernel", "is_ready", "numbers_of", "shape_of"]
 
@@ -59,6 +65,7 @@ class Kernel:
         self.threads = threads or _threads()
         self._shape = shape_of(network)
         self._numbers = numbers_of(network, network.parameters)
+        self._entries = _Entries.of(network)
         self._local = threading.local()
 
     def run(
@@ -102,30 +109,138 @@ class Kernel:
             answer_rows(self._shape, numbers, scratch, codes, open_members, task, causes, rest, status, OWN_ORDER_SLOTS)
             return len(task)
 
-        # The first call compiles, in this thread alone.
-        alone = 0 if getattr(answer_rows, "signatures", True) else 1
-        for count in itertools.chain(map(work, tasks[:alone]), _pool(self.threads).map(work, tasks[alone:])):
-            if advance is not None:
-                advance(count)
+        self._do(answer_rows, work, tasks, advance)
         # A row whose findings or contexts are impossible whatever the causes is the NumPy engine's to confirm.
         answered = (status == DONE) & np.isfinite(rest[:, 2])
         causes[~answered], rest[~answered] = 0.0, 0.0
         log_evidence = np.where(answered, rest[:, 2], -np.inf)
         return Answer(causes, rest[:, 0].copy(), rest[:, 1].copy(), log_evidence), answered
 
+    def count(
+        self,
+        codes: Codes,
+        open_members: NDArray[np.bool_],
+        rows: Ints,
+        weights: Floats,
+        *,
+        parameters: Parameters | None = None,
+        each: bool = False,
+        advance: Callable[[int], None] | None = None,
+    ) -> tuple[Floats, Floats, Floats, NDArray[np.bool_]]:
+        """Return the expected counts of hidden events, given the evidence of some rows.
+
+        Parameters
+        ----------
+        codes, open_members, rows, parameters, advance
+            As for `run`.
+        weights : ndarray, shape (n_rows,)
+            How often each row of `codes` counts; at least 0.
+        each : bool, optional
+            Whether the counts of each of `rows` are wanted, unweighted, and not those of all together.
+
+        Returns
+        -------
+        successes, trials : ndarray, shape (1 or len(rows), n_numbers)
+            For each row of `priors.csv`, then `links.csv`; links as net link probabilities. A number that no
+            part of the evidence has to do with has no trials.
+        log_evidence : ndarray, shape (n_rows,)
+            ln P(evidence), in nats; -inf where it was not computed.
+        answered : ndarray of bool, shape (n_rows,)
+            As for `run`. Rows that were not answered count nothing.
+        """
+        log_evidence, status = np.zeros(len(codes)), np.zeros(len(codes), dtype=np.int64)
+        numbers = self._numbers if parameters is None else numbers_of(self.network, parameters)
+        shares = np.ones(len(rows)) if each else np.asarray(weights, dtype=np.float64)[rows]
+        starts, entries = range(0, len(rows), ROWS_A_TASK), self._entries
+        counts = np.zeros((2, len(rows) if each else 1, entries.n_numbers))
+        tallies = np.zeros((0 if each else len(starts), 1, 2, len(entries.rows)))
+
+        def work(start: int) -> int:
+            task = slice(start, start + ROWS_A_TASK)
+            own, scratch = rows[task], (*self._scratch(), self._local.gather)
+            tally = np.zeros((len(own), *tallies.shape[2:])) if each else tallies[start // ROWS_A_TASK]
+            said = codes, open_members, own, shares[task]
+            count_rows(self._shape, numbers, scratch, *said, tally, log_evidence, status, OWN_ORDER_SLOTS)
+            if each:
+                counts[:, task] = entries.counts(tally)
+            return len(own)
+
+        self._do(count_rows, work, starts, advance)
+        if not each:
+            counts = entries.counts(tallies.sum(axis=0))
+        answered = (status == DONE) & np.isfinite(log_evidence)
+        return counts[0], counts[1], np.where(answered, log_evidence, -np.inf), answered
+
+    def _do(
+        self, compiled: Any, work: Callable[[Any], int], tasks: Sequence[Any], advance: Callable[[int], None] | None
+    ) -> None:
+        """Do each task in one of the threads; the first call of a function compiles, in this thread alone."""
+        alone = 0 if getattr(compiled, "signatures", True) else 1
+        for count in itertools.chain(map(work, tasks[:alone]), _pool(self.threads).map(work, tasks[alone:])):
+            if advance is not None:
+                advance(count)
+
     def _scratch(self) -> Any:
         """Return the scratch of this thread."""
         if not hasattr(self._local, "scratch"):
             self._local.scratch = new_scratch(len(self.network.contexts), len(self.network.causes))
+            self._local.gather = new_gather(len(self.network.causes))
         return self._local.scratch
 
 
-def is_ready() -> bool:
-    """Whether the kernel need not be compiled first: it has been in this process, or is kept on disk."""
-    if not hasattr(answer_rows, "signatures") or answer_rows.signatures:
+@dataclass(frozen=True, slots=True)
+class _Entries:
+    """Where the entries of a tally go: the row of the tables that each of them belongs to, COMPLEMENT if none.
+
+    The first `len(table)` entries are those of the contexts' tables; `table` says which distribution each belongs
+    to, and `starts` where these begin.
+    """
+
+    rows: Ints
+    table: Ints
+    starts: Ints
+    n_numbers: int
+
+    @classmethod
+    def of(cls, network: Network) -> _Entries:
+        """Return the entries in the order of `numbers_of`."""
+        index = network.index
+        sizes = [rows.shape[-1] for rows in index.context_rows for _ in range(rows.size // rows.shape[-1])]
+        parts = [
+            *(rows.ravel() for rows in (*index.context_rows, *index.cause_rows)),
+            index.activation_cells[0][np.argsort(index.activation_cells[1], kind="stable")],
+            index.leak_rows,
+            index.link_cells[0][np.argsort(index.link_cells[2], kind="stable")],
+        ]
+        return cls(
+            rows=np.concatenate(parts),
+            table=np.repeat(np.arange(len(sizes)), sizes),
+            starts=_starts(sizes)[:-1],
+            n_numbers=network.numbers.shape[1],
+        )
+
+    def counts(self, tally: Floats) -> Floats:
+        """Return successes and trials of the rows of the tables: (2, m, n_numbers) of a tally (m, 2, n)."""
+        successes, trials = tally[:, SUCCESSES], tally[:, TRIALS]
+        if len(self.table):
+            tables = successes[:, : len(self.table)]
+            trials[:, : len(self.table)] = np.add.reduceat(tables, self.starts, axis=1)[:, self.table]
+        own = self.rows != COMPLEMENT
+        counts = np.zeros((2, len(tally), self.n_numbers))
+        counts[0][:, self.rows[own]], counts[1][:, self.rows[own]] = successes[:, own], trials[:, own]
+        return counts
+
+
+def is_ready(*, counting: bool = False) -> bool:
+    """Whether the kernel need not be compiled first: it has been in this process, or is kept on disk.
+
+    `counting` asks for the part of it that counts hidden events.
+    """
+    entry_point, module = (count_rows, "counting") if counting else (answer_rows, "kernel")
+    if not hasattr(entry_point, "signatures") or entry_point.signatures:
         return True  # NUMBA_DISABLE_JIT leaves it a plain function
-    kept = Path(answer_rows.stats.cache_path) if answer_rows.stats.cache_path else None
-    return kept is not None and any(kept.glob("kernel.*.nbc"))
+    kept = Path(entry_point.stats.cache_path) if entry_point.stats.cache_path else None
+    return kept is not None and any(kept.glob(f"{module}.*.nbc"))
 
 
 @lru_cache(maxsize=8)

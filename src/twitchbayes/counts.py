@@ -90,7 +90,7 @@ def count_rows(
     weights = np.ones(len(codes)) if weights is None else weights
     parameters = parameters or engine.network.parameters
     resolved, open_members, possible = engine.groups.resolve(codes)
-    kernel = kernel_for(engine, len(codes), compiled)
+    kernel = kernel_for(engine, len(codes), compiled, counting=True)
     done = np.zeros(len(codes), dtype=bool)
     log_evidence = np.full(len(codes), -np.inf)
     n_out, n_numbers = len(codes) if each else 1, engine.network.numbers.shape[1]

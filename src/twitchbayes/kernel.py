@@ -11,14 +11,12 @@ the weight of "k is present" is the sum of v times P(k present) times the transp
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numba import njit
 
 from twitchbayes import chain, layout, moves, slots
-from twitchbayes.chain import lay_chain, read_contexts
+from twitchbayes.chain import lay_chain, read_contexts, same_contexts
 from twitchbayes.layout import (
     ABSENT,
     ALONE,
@@ -28,14 +26,18 @@ from twitchbayes.layout import (
     CELL_AT,
     CELLS,
     DEFAULT,
+    DIGITS,
+    DONE,
     ENTER,
     FREE,
     LEAVE,
+    LEFT,
+    LOST,
     NEVER,
     OPENED,
-    OPTIONS,
     PRESENT,
     SAME,
+    SCALE_EVERY,
     SCALED,
     SERIOUS,
     SLOTS,
@@ -52,7 +54,9 @@ from twitchbayes.layout import (
     Slots,
     Work,
     compiled,
+    entry_point,
     inlined,
+    sources_of,
 )
 from twitchbayes.moves import (
     copy_state,
@@ -71,12 +75,7 @@ from twitchbayes.moves import (
 )
 from twitchbayes.slots import is_left_out, lay_slots, order_by_contexts, order_for_row, read_findings
 
-__all__ = ["DONE", "LEFT", "answer_rows"]
-
-DONE, LEFT = 1, 0  # a row is answered, or left to the NumPy engine
-
-SCALE_EVERY = 16  # causes between two looks at the size of the state
-LOST, DIGITS = 1e-290, 1e-30  # what underflow may take of a number, and of an answer
+__all__ = ["answer_rows"]
 
 
 @compiled
@@ -276,7 +275,7 @@ def _answer_rows(
     before, carried, log_contexts, laid = NEVER, 0, 0.0, False
     for i in range(len(rows)):
         r = rows[i]
-        if not _same_contexts(codes, r, before, n_contexts):
+        if not same_contexts(codes, r, before, n_contexts):
             carried, log_contexts = read_contexts(shape, numbers, codes[r, :n_contexts], work)
             laid = False
             if carried <= BITS:
@@ -304,23 +303,8 @@ def _answer_rows(
             status[r] = _answer_row(chain, work, slots, serious, n_slots, log_constant, posteriors[r], rest[r])
 
 
-@compiled
-def _same_contexts(codes: Any, row: int, other: int, n_contexts: int) -> bool:
-    if other == NEVER:
-        return False
-    for c in range(n_contexts):
-        if codes[row, c] != codes[other, c]:
-            return False
-    return True
-
-
 def _entry_point(source: str) -> Any:
-    """Compile the one function that Python calls, and keep it on disk together with the source it is made from.
-
-    Numba looks for a newer version of the function's own file only; with the source in a closure it also
-    compiles again where another file has changed. Where there is no folder to keep it in (a read-only
-    installation), it is compiled in each process.
-    """
+    """Return the one function that Python calls; the source it is made from is in its closure."""
 
     def answer_rows(
         shape: Shape,
@@ -353,11 +337,7 @@ def _entry_point(source: str) -> Any:
         if len(source) > 0:
             _answer_rows(shape, numbers, scratch, codes, open_members, rows, posteriors, rest, status, own_order)
 
-    try:
-        return njit(answer_rows, cache=True, **OPTIONS)
-    except RuntimeError:
-        return njit(answer_rows, **OPTIONS)
+    return entry_point(answer_rows)
 
 
-SOURCES = [Path(str(module.__file__)) for module in (layout, chain, slots, moves)]
-answer_rows = _entry_point("".join(source.read_text(encoding="utf-8") for source in SOURCES))
+answer_rows = _entry_point(sources_of(layout, chain, slots, moves))

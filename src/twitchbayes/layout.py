@@ -6,13 +6,31 @@ arrays; the constants below name the rows.
 
 from __future__ import annotations
 
+from pathlib import Path
+from types import ModuleType
 from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-__all__ = ["Chain", "Numbers", "Shape", "Slots", "Work", "compiled", "inlined", "new_scratch", "summing"]
+__all__ = [
+    "DONE",
+    "LEFT",
+    "Chain",
+    "Gather",
+    "Numbers",
+    "Shape",
+    "Slots",
+    "Work",
+    "compiled",
+    "entry_point",
+    "inlined",
+    "new_gather",
+    "new_scratch",
+    "sources_of",
+    "summing",
+]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -48,7 +66,7 @@ CONTEXTS, SLOTS, CHOSEN, DEFAULT, STATED = range(5)
 # Rows of Work.bits: first and last step at which a carried context is open; the axes of a step and of the one before;
 # the context of a bit; how many causes yet need the context, and the slot, of a bit.
 FIRST, LAST, AXIS, OLD_AXIS, CONTEXT_OF, CONTEXT_LEFT, SLOT_LEFT = range(7)
-# Row of Numbers.findings behind YES and NO.
+# Row of Numbers.findings and Slots.leaks behind YES and NO.
 SCALE = 2
 # Rows of Slots.spans: first and last step with a cause of the slot; room for the slots that are open.
 OPENED, CLOSED, OPEN = range(3)
@@ -57,7 +75,15 @@ OPENED, CLOSED, OPEN = range(3)
 SPARED, SCALED = 0, 1
 # Rows of Slots.before: the state before each cause with every cause free; with no serious one so far.
 FREE, CALM = 0, 1
+# Rows of Gather.cells: what a cell's P(cause absent) and P(cause present) are multiplied by to be P(it and the cell |
+# evidence), of one row of evidence and added up over the rows that share the chain.
+OF_ABSENT, OF_PRESENT, SUM_ABSENT, SUM_PRESENT = range(4)
+# Rows of a tally.
+SUCCESSES, TRIALS = 0, 1
 
+DONE, LEFT = 1, 0  # a row is answered, or left to the NumPy engine
+SCALE_EVERY = 16  # causes between two looks at the size of the state
+LOST, DIGITS = 1e-290, 1e-30  # what underflow may take of a number, and of an answer
 NEVER = -1
 CONTRADICTED = 2  # what is known of a cause that is present, and of which a certain finding is absent
 ROOM = 1 << 21  # numbers that a row may keep of the states on its way: 16 MB, twice
@@ -82,6 +108,24 @@ def inlined(function: Any) -> Any:
 def summing(function: Any) -> Any:
     """Compile a function likewise, free to add up in another order: for sums of positive terms."""
     return njit(function, fastmath={"reassoc", "contract"}, **OPTIONS)
+
+
+def entry_point(function: Any) -> Any:
+    """Compile a function that Python calls, and keep it on disk together with what its closure holds.
+
+    Numba looks for a newer version of the function's own file only; with the source of the other files in a
+    closure (see `sources_of`) it also compiles again where one of them has changed. Where there is no folder to
+    keep it in (a read-only installation), it is compiled in each process.
+    """
+    try:
+        return njit(function, cache=True, **OPTIONS)
+    except RuntimeError:
+        return njit(function, **OPTIONS)
+
+
+def sources_of(*modules: ModuleType) -> str:
+    """Return the text of some modules, one after the other."""
+    return "".join(Path(str(module.__file__)).read_text(encoding="utf-8") for module in modules)
 
 
 class Shape(NamedTuple):
@@ -153,8 +197,8 @@ class Slots(NamedTuple):
     ----------
     links : ndarray, shape (2, BITS, n_causes)
         Link from each cause to each slot, in units of the slot's scale, and 1 - link.
-    leaks : ndarray, shape (2, BITS)
-        Leak of each slot, likewise.
+    leaks : ndarray, shape (3, BITS)
+        Leak of each slot, likewise, and the scale.
     causes : ndarray, shape (2, n_causes)
         Rows SPARED and SCALED.
     spans : ndarray, shape (3, BITS)
@@ -176,6 +220,29 @@ class Slots(NamedTuple):
     states: Floats
 
 
+class Gather(NamedTuple):
+    """What is known of the hidden events of one row, scratch of one thread beside that of the walk.
+
+    Attributes
+    ----------
+    cells : ndarray, shape (4, CHAIN_ROOM)
+        Rows named above.
+    present : ndarray, shape (n_causes,)
+        P(cause present | evidence).
+    fired : ndarray, shape (BITS, n_causes + 1)
+        P(the link from a cause to a slot fires | evidence), and last that the slot's leak does.
+    """
+
+    cells: Floats
+    present: Floats
+    fired: Floats
+
+
+def new_gather(n_causes: int) -> Gather:
+    """Return scratch for one thread that counts."""
+    return Gather(np.zeros((4, CHAIN_ROOM)), np.zeros(n_causes), np.zeros((BITS, n_causes + 1)))
+
+
 def new_scratch(n_contexts: int, n_causes: int) -> tuple[Chain, Work, Slots]:
     """Return scratch for one thread: some 100 MB of address space, of which a row touches what it needs."""
 
@@ -193,7 +260,7 @@ def new_scratch(n_contexts: int, n_causes: int) -> tuple[Chain, Work, Slots]:
     )
     slots = Slots(
         links=np.zeros((2, BITS, n_causes)),
-        leaks=np.zeros((2, BITS)),
+        leaks=np.zeros((3, BITS)),
         causes=np.zeros((2, n_causes)),
         spans=ints(3, BITS),
         axes=ints(n_causes, MAX_OPEN),

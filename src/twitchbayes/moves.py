@@ -28,6 +28,8 @@ __all__ = [
     "divide",
     "enter",
     "enter_back",
+    "explained",
+    "holding",
     "leave",
     "leave_back",
     "mix",
@@ -35,8 +37,10 @@ __all__ = [
     "move_back",
     "peak_of",
     "share",
+    "share_of_cells",
     "take_cells",
     "take_cells_back",
+    "weigh",
 ]
 
 
@@ -103,6 +107,60 @@ def share(before: Any, gradient: Any, size: int, presents: Any) -> float:
         here, there = before[base : base + cells], gradient[base : base + cells]
         for c in range(cells):
             total += here[c] * presents[c] * there[c]
+    return total
+
+
+@summing
+def share_of_cells(before: Any, gradient: Any, size: int, factor: float, out: Any) -> None:
+    """Fill `out` (cells,) with factor times the sum of before times gradient over the subsets."""
+    cells, total = len(out), 0.0
+    if cells == 1:
+        for a in range(size):
+            total += before[a] * gradient[a]
+        out[0] = factor * total
+        return
+    for c in range(cells):
+        out[c] = factor * before[c] * gradient[c]
+    for base in range(cells, size, cells):
+        here, there = before[base : base + cells], gradient[base : base + cells]
+        for c in range(cells):
+            out[c] += factor * here[c] * there[c]
+
+
+@inlined
+def weigh(out: Any, state: Any, size: int, weights: Any) -> None:
+    """Multiply a state (subsets x cells) by a number of each cell."""
+    cells = len(weights)
+    for base in range(0, size, cells):
+        here, there = out[base : base + cells], state[base : base + cells]
+        for c in range(cells):
+            here[c] = weights[c] * there[c]
+
+
+@summing
+def explained(before: Any, gradient: Any, size: int, run: int, newly: float, again: float) -> float:
+    """Return what a link does to an axis whose entries are `run` apart, before and gradient multiplied and summed.
+
+    `newly` is the link where the axis was not yet explained, `again` where it was.
+    """
+    total, held = 0.0, 0.0
+    for base in range(0, size, 2 * run):
+        without, having = before[base : base + run], before[base + run : base + 2 * run]
+        there = gradient[base + run : base + 2 * run]
+        for a in range(run):
+            total += without[a] * there[a]
+            held += having[a] * there[a]
+    return newly * total + again * held
+
+
+@summing
+def holding(before: Any, gradient: Any, size: int, run: int) -> float:
+    """Return the sum of before times gradient over the subsets that hold the axis whose entries are `run` apart."""
+    total = 0.0
+    for base in range(run, size, 2 * run):
+        here, there = before[base : base + run], gradient[base : base + run]
+        for a in range(run):
+            total += here[a] * there[a]
     return total
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from twitchbayes.knowledge import Knowledge, Link, Prior, Variable
 
-__all__ = ["Network", "Parameters", "compile_network"]
+__all__ = ["COMPLEMENT", "Network", "Parameters", "compile_network"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

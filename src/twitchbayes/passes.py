@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from twitchbayes.batch import answer_rows, distinct_rows
+from twitchbayes.batch import answer_rows, distinct_rows, kernel_for
 from twitchbayes.counts import count_rows
 from twitchbayes.engine import Engine
 from twitchbayes.groups import UNKNOWN, Codes
@@ -21,6 +21,7 @@ __all__ = ["Data", "LocalData", "Selection", "likely_products"]
 Floats = NDArray[np.float64]
 
 DRAWN, MOST_DRAWS, DRAWN_SEED = 10_000, 40, 0  # cases whose scores say how the numbers trade off
+LIKELY_PASSES = 30
 IMPOSSIBLE = "this case has probability 0 in the model"
 
 
@@ -55,6 +56,9 @@ class LocalData:
     def __init__(self, engine: Engine, codes: Codes, *, compiled: bool | None = None) -> None:
         self._order, first = distinct_rows(codes, len(engine.network.contexts))
         self._starts = np.flatnonzero(first)
+        if compiled is None:
+            # All of them are gone through again and again: the kernel is sooner worth its start.
+            compiled = kernel_for(engine, LIKELY_PASSES * len(self._starts), None, counting=True) is not None
         self._engine, self._compiled, self.n_cases = engine, compiled, len(codes)
         self._codes = codes[self._order[self._starts]]
         self._weights = np.diff(np.append(self._starts, len(codes))).astype(np.float64)

@@ -70,6 +70,7 @@ def read_findings(shape: Shape, numbers: Numbers, found: Any, open_members: Any,
                 return NEVER, 0.0
             scale = findings[SCALE, j]
             slots.leaks[YES, n_slots], slots.leaks[NO, n_slots] = findings[YES, j] / scale, findings[NO, j]
+            slots.leaks[SCALE, n_slots] = scale
             for e in range(shape.effect_at[j], shape.effect_at[j + 1]):
                 k = shape.effect[e]
                 causes[SLOTS, k] |= 1 << n_slots
@@ -124,7 +125,7 @@ def _union(shape: Shape, numbers: Numbers, open_members: Any, u: int, slot: int,
     for k in range(n_causes):
         scale = max(scale, links[YES, slot, k])
     scale = scale if scale > 0.0 else 1.0
-    slots.leaks[YES, slot], slots.leaks[NO, slot] = leak / scale, no_leak
+    slots.leaks[YES, slot], slots.leaks[NO, slot], slots.leaks[SCALE, slot] = leak / scale, no_leak, scale
     for k in range(n_causes):
         links[YES, slot, k] /= scale
     return scale
