@@ -33,19 +33,19 @@ LEVELS = (0.5, 0.8, 0.95)
 class Regime:
     """How the cases of a repetition come about.
 
-    `missing` is the share of unknown cells by role or variable, `given` what every case has and is tuned as selected by.
+    `missing` is the share of unknown cells by role or variable; `given` is what every case has, and what it is taken
+    to be selected by.
     """
 
     name: str
     missing: Mapping[str, float] = field(default_factory=dict)
     given: Mapping[str, Any] = field(default_factory=dict)
-    n_cases: int = 300
 
 
-def ranks_of(model: Model, regime: Regime, seed: int, *, compiled: bool | None = None) -> Floats:
+def ranks_of(model: Model, regime: Regime, n_cases: int, seed: int, *, compiled: bool | None = None) -> Floats:
     """Return the rank of each number of one draw in its distribution after the cases, (n_numbers,), in [0, 1]."""
     truth = model.beliefs.draw(1, seed)[0]
-    cases = model.simulate(regime.n_cases, seed, missing=regime.missing, given=regime.given, parameters="drawn")
+    cases = model.simulate(n_cases, seed, missing=regime.missing, given=regime.given, parameters="drawn")
     report = model.tune(cases, selected_by=tuple(regime.given), compiled=compiled).report
     return beta_ranks(truth, report["new"].to_numpy(), report["size_after"].to_numpy())
 
@@ -58,9 +58,11 @@ def beta_ranks(truth: Floats, means: Floats, sizes: Floats) -> Floats:
     return found
 
 
-def repeat(model: Model, regime: Regime, seeds: range, *, processes: int = 1, compiled: bool | None = None) -> Floats:
+def repeat(
+    model: Model, regime: Regime, seeds: range, *, n_cases: int = 300, processes: int = 1, compiled: bool | None = None
+) -> Floats:
     """Return the ranks of many draws, (n_seeds, n_numbers)."""
-    one = partial(ranks_of, model, regime, compiled=compiled)
+    one = partial(ranks_of, model, regime, n_cases, compiled=compiled)
     if processes == 1:
         return np.array(list(map(one, seeds)))
     with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
