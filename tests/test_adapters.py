@@ -146,6 +146,7 @@ OPTIONS = [
     pytest.param({"keep": True, "columns": ["age", "weakness"]}, id="all_kept"),
     pytest.param({"keep": ["patient"], "ignore": ["visits"], "on_error": "null"}, id="reasons"),
     pytest.param({"keep": "patient", "ignore": "visits", "columns": {"cramps": "pain"}}, id="renamed"),
+    pytest.param({"keep": "patient", "columns": ["age"], "interval": 0.9, "draws": 9, "seed": 3}, id="intervals"),
 ]
 
 
@@ -156,7 +157,7 @@ def test_dask_is_the_table_in_memory(twitch: Model, cohort: pd.DataFrame, option
     frame = dask_frame(cohort)
     answered = dask_infer(twitch, frame, **options)
     computed = answered.compute()
-    expected = frames.infer_frame(twitch, frame.compute(), **options)
+    expected = twitch.infer_frame(frame.compute(), **options)
     pd.testing.assert_frame_equal(computed, expected, rtol=1e-12, atol=0)
     assert answered.divisions == frame.divisions
     pd.testing.assert_frame_equal(answered._meta, computed.iloc[:0], check_column_type=True)
@@ -343,7 +344,7 @@ def test_spark_is_the_table_in_memory(
 
     answered = spark_infer(twitch, spark_frame(spark, cohort), **options)
     table = pa.Table.from_pandas(cohort, preserve_index=False)
-    expected = frames.infer_frame(twitch, table, **options)
+    expected = twitch.infer_frame(table, **options)
     assert answered.columns == expected.column_names
     computed = collected(answered)
     pd.testing.assert_frame_equal(computed, expected.replace_schema_metadata().to_pandas(), rtol=1e-12, atol=0)
@@ -471,7 +472,7 @@ def test_spark_batches_are_gathered(twitch: Model, cohort: pd.DataFrame, monkeyp
     back = list(spark_adapter.infer_batches(batches, sent=sent, names=names, options=options, named_by=[]))
     assert [len(gathered) for gathered in spark_adapter._gathered(batches)] == [42, 42, 6]
     assert max(map(len, back)) <= 25
-    expected = frames.infer_frame(twitch, table, **options).to_pandas()
+    expected = twitch.infer_frame(table, **options).to_pandas()
     pd.testing.assert_frame_equal(pa.Table.from_batches(back).to_pandas(), expected, rtol=1e-12, atol=0)
 
 

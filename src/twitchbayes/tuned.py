@@ -16,7 +16,7 @@ from twitchbayes.cohort import Cohort
 from twitchbayes.display import Listing
 from twitchbayes.groups import UNKNOWN
 from twitchbayes.learning import Fit, Pass, Priors, Step
-from twitchbayes.provenance import names
+from twitchbayes.provenance import number_names
 from twitchbayes.tables import Row, words
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def report_of(model: Model, priors: Priors, last: Pass, sizes: Floats) -> pd.Dat
         from_data = np.where(changed & np.isfinite(after), 1 - before / after, 0.0)
     return pd.DataFrame(
         {
-            "number": names(knowledge),
+            "number": number_names(knowledge),
             "kind": kinds_of(model),
             "file": [n.file for n in numbers],
             "line": [n.line for n in numbers],

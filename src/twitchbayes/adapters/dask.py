@@ -12,13 +12,14 @@ if TYPE_CHECKING:
     import dask.dataframe as dd
     import pandas as pd
 
+    from twitchbayes.draws import Asked
     from twitchbayes.frames import OnError, Progress
     from twitchbayes.model import Model
 
 __all__ = ["infer_frame", "infer_partition"]
 
 
-def infer_frame(
+def infer_frame(  # noqa: PLR0913 (the arguments of `Model.infer_frame`)
     model: Model,
     frame: dd.DataFrame,
     *,
@@ -27,6 +28,7 @@ def infer_frame(
     ignore: Sequence[Any] = (),
     on_error: OnError = "raise",
     progress: Progress = None,
+    interval: Asked | None = None,
 ) -> dd.DataFrame:
     """Return the posteriors of each row as a Dask DataFrame with the same partitions, divisions and index.
 
@@ -42,6 +44,7 @@ def infer_frame(
     from dask.delayed import delayed
 
     options: dict[str, Any] = {"columns": columns, "keep": keep, "ignore": ignore, "on_error": on_error}
+    options["interval"] = interval
     outputs = frames.output_columns(model, list(frame.columns), **options)
     names, options = needed(frame.columns, [name for name, kind in outputs if kind == "kept"], options)
     frame = frame[names]

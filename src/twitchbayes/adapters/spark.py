@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
     from pyspark.sql.types import StructType
 
+    from twitchbayes.draws import Asked
     from twitchbayes.frames import OnError, Progress
     from twitchbayes.model import Model
 
@@ -32,7 +33,7 @@ class Carried(NamedTuple):
     value: Shipment
 
 
-def infer_frame(
+def infer_frame(  # noqa: PLR0913 (the arguments of `Model.infer_frame`)
     model: Model,
     frame: DataFrame,
     *,
@@ -41,6 +42,7 @@ def infer_frame(
     ignore: Sequence[Any] = (),
     on_error: OnError = "raise",
     progress: Progress = None,
+    interval: Asked | None = None,
 ) -> DataFrame:
     """Return the posteriors of each row as a Spark DataFrame; kept columns have their own types.
 
@@ -60,6 +62,7 @@ def infer_frame(
         raise InvalidValueError(message)
     refuse_progress(progress, "Spark shows its stages in the console and in its UI")
     options: dict[str, Any] = {"columns": columns, "keep": keep, "ignore": ignore, "on_error": on_error}
+    options["interval"] = interval
     outputs = frames.output_columns(model, frame.columns, **options)
     kept = [name for name, kind in outputs if kind == "kept"]
     names, options = needed(frame.columns, kept, options)
