@@ -14,7 +14,7 @@ import numpy as np
 from benchmarks import learned, ranks, recovery, small
 from benchmarks.ranks import Floats, Regime
 from benchmarks.report import Cell, Table
-from twitchbayes.provenance import names
+from twitchbayes.provenance import number_names
 
 REGIMES = (
     Regime("every cause known", {"context": 0.1, "finding": 0.1}),
@@ -45,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def calibration(repetitions: int, n_cases: int, processes: int) -> tuple[Table, Table]:
     """Return the table of the regimes, and that of the numbers that fare worst in each."""
     model = small.model()
-    numbers = names(model.knowledge)
+    numbers = number_names(model.knowledge)
     lines: list[list[Cell]] = []
     worst: list[list[Cell]] = []
     for regime in REGIMES:
