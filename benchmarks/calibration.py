@@ -64,7 +64,9 @@ def calibration(repetitions: int, n_cases: int, processes: int) -> tuple[Table, 
     kinds = dict.fromkeys(columns, "text")
     table = Table("Coverage of the intervals after tuning", kinds, lines, how)
     heads = {"cases": "text", "number": "text", "mean rank": "text", "coverage of 95%": "text", "p": "text"}
-    return table, Table("The numbers whose ranks are least uniform", heads, worst, "p is not adjusted; a mean rank is 0.5")
+    return table, Table(
+        "The numbers whose ranks are least uniform", heads, worst, "p is not adjusted; a mean rank is 0.5"
+    )
 
 
 def _line(found: Floats) -> list[Cell]:

@@ -207,7 +207,9 @@ def _pgmpy_net(model: Model, latent: set[str]) -> tuple[Any, dict[str, Any]]:
     tables = {}
     for cpd in named.cpds:
         parents = cpd.variables[1:]
-        tables[cpd.variable] = TabularCPD(cpd.variable, 2, cpd.get_values(), parents or None, [2] * len(parents) or None)
+        tables[cpd.variable] = TabularCPD(
+            cpd.variable, 2, cpd.get_values(), parents or None, [2] * len(parents) or None
+        )
     return DiscreteBayesianNetwork(named.edges(), latents=latent), tables
 
 
@@ -215,7 +217,10 @@ def _net(model: Model, present: Callable[[str, Mapping[str, int]], float]) -> Fl
     """Return the net numbers of tables, given P(variable present | state of its parent)."""
     knowledge = model.knowledge
     parent = {link.child: link.parent for link in knowledge.links if link.parent != "leak"}
-    found = [present(p.variable, dict.fromkeys([parent[p.variable]], 0) if p.variable in parent else {}) for p in knowledge.priors]
+    found = [
+        present(p.variable, dict.fromkeys([parent[p.variable]], 0) if p.variable in parent else {})
+        for p in knowledge.priors
+    ]
     for link in knowledge.links:
         without = present(link.child, {parent[link.child]: 0})
         raised = present(link.child, {parent[link.child]: 1})

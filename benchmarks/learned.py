@@ -25,7 +25,8 @@ def publish(command: str, tables: Sequence[Table], *, page: bool) -> None:
 def placed(page: str, command: str, text: str) -> str:
     """Return the page with what a command printed in place of what it printed before."""
     shown = re.compile(
-        rf"(^python -m benchmarks\.{command} --page\n```\n.*?^It printed:\n\n```text\n).*?^```\n", re.MULTILINE | re.DOTALL
+        rf"(^python -m benchmarks\.{command} --page\n```\n.*?^It printed:\n\n```text\n).*?^```\n",
+        re.MULTILINE | re.DOTALL,
     )
     found, count = shown.subn(lambda match: f"{match[1]}{text}```\n", page)
     if count != 1:
