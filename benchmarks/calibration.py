@@ -54,8 +54,8 @@ def calibration(repetitions: int, n_cases: int, processes: int) -> tuple[Table, 
         lines.append([regime.name, *_line(found)])
         worst += [[regime.name, *line] for line in _worst(numbers, found)]
     how = (
-        f"{repetitions} repetitions of {n_cases} cases, {len(numbers)} numbers; the chi-square test of uniform ranks has "
-        f"{ranks.BINS} bins; p of each number by itself is adjusted by Holm's method, and that of all together is "
+        f"{repetitions} repetitions of {n_cases} cases, {len(numbers)} numbers; the chi-square test of uniform ranks "
+        f"has {ranks.BINS} bins; p of each number by itself is adjusted by Holm's method, and that of all together is "
         "Hotelling's test on the histograms of the repetitions, for the numbers of one depend on each other; ± is the "
         "standard error, from the variance between repetitions; of numbers least and greatest coverage of 95%"
     )

@@ -31,14 +31,15 @@ def table(sizes: Sequence[int] = SIZES, *, model: Model | None = None, compiled:
     earlier: tuple[int, float] | None = None
     for n, (seconds, tuning) in found.items():
         line = _measured(truth, tuning, well)
-        slope = "" if earlier is None else f"{np.log(line[0] / earlier[1]) / np.log(n / earlier[0]):.2f}"
-        earlier = (n, line[0])
+        slope = "" if earlier is None else f"{np.log(line[1] / earlier[1]) / np.log(n / earlier[0]):.2f}"
+        earlier = (n, line[1])
         lines.append([f"{n:,}", *(f"{value:.3f}" for value in line), slope, f"{len(tuning.history)}", seconds])
     kinds = dict.fromkeys(("cases", "error, well observed", "error, weighted", "within 95%", "slope", "passes"), "text")
     how = (
-        f"{model.name}, every cause known, a tenth of the other cells not; error: root mean square of the log odds against "
-        f"the truth, of the {int(well.sum())} numbers of which {WELL_OBSERVED:.0%} of the size is from the most cases, and of "
-        "all numbers weighted by their expected trials; slope: of its logarithm, -0.5 where it falls as 1/sqrt(cases)"
+        f"{model.name}, every cause known, a tenth of the other cells not; error: root mean square of the log odds "
+        f"against the truth, of the {int(well.sum())} numbers of which {WELL_OBSERVED:.0%} of the size is from the most "
+        "cases, and of all weighted by the information in complete cases, trials p (1 - p); slope: of the logarithm of "
+        "the latter, -0.5 where it falls as 1/sqrt(cases)"
     )
     return Table("Numbers learned from cases drawn under them", {**kinds, "took": "time"}, lines, how)
 
@@ -53,7 +54,7 @@ def _measured(truth: Floats, tuning: Tuning, well: np.ndarray) -> list[float]:
     report = tuning.report
     learned = report["changed"].to_numpy()
     error = _error(truth, report["new"].to_numpy())
-    weights = np.where(learned, report["trials"].to_numpy(), 0.0)
+    weights = np.where(learned, report["trials"].to_numpy() * truth * (1 - truth), 0.0)
     ranks = beta_ranks(truth, report["new"].to_numpy(), report["size_after"].to_numpy())[learned]
     weighted = float(np.sqrt(weights @ np.where(learned, error, 0.0) ** 2 / weights.sum()))
     return [_root_mean(error[well]), weighted, float((np.abs(ranks - 0.5) <= 0.475).mean())]

@@ -1,4 +1,4 @@
-"""A small network for learning: contexts, three causes, findings and their OR, each number with an interval of its own."""
+"""A small network for learning: contexts, causes, findings and their OR, each number with an interval of its own."""
 
 from __future__ import annotations
 

@@ -11,10 +11,10 @@ from scipy.stats import binom
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 
-from benchmarks import calibration, em, learned, ranks, recovery  # noqa: E402 (found by the line above)
-from random_models import make_model  # noqa: E402
+from benchmarks import calibration, em, learned, ranks, recovery
 
-from twitchbayes import Model  # noqa: E402
+from random_models import make_model
+from twitchbayes import Model
 
 REPETITIONS, CASES, BINS = 60, 60, 5
 
@@ -79,7 +79,7 @@ def test_pooled_ranks_of_numbers_that_agree() -> None:
     assert ranks.pooled(np.repeat(one, 5, axis=1)) == pytest.approx(ranks.pooled(one))
 
 
-def test_coverage_command_in_small(mini: Model) -> None:
+def test_coverage_command_in_small() -> None:
     """A few repetitions of each way to find cases make a line each, and a table of the worst numbers."""
     table, worst = calibration.calibration(2, 20, processes=1)
     assert [row[0] for row in table.rows] == [regime.name for regime in calibration.REGIMES]

@@ -89,10 +89,10 @@ class Information:
         bound = np.sqrt(np.minimum(self.shared, known))
         limit = np.outer(bound, bound)
         bounded = unhidden + np.clip(common - unhidden, -limit, limit)
-        for matrix in (bounded, common):
-            np.fill_diagonal(matrix, known)
-            matrix += added
-        return bounded if _is_positive(bounded) else common
+        np.fill_diagonal(bounded, known)
+        np.fill_diagonal(common, known)
+        together: Floats = added + (bounded if _is_positive(bounded + added) else common)
+        return together
 
 
 def _is_positive(matrix: Floats) -> bool:
