@@ -38,7 +38,7 @@ def table(sizes: Sequence[int] = SIZES, *, model: Model | None = None, compiled:
     how = (
         f"{model.name}, every cause known, a tenth of the other cells not; error: root mean square of the log odds "
         f"against the truth, of the {int(well.sum())} numbers of which {WELL_OBSERVED:.0%} of the size is from the "
-        "most cases, and of all weighted by the information in complete cases, trials p (1 - p); slope: of the logarithm "
+        "most cases, of all weighted by the information in complete cases, trials p (1 - p); slope: of the logarithm "
         "of the latter, -0.5 where it falls as 1/sqrt(cases)"
     )
     return Table("Numbers learned from cases drawn under them", {**kinds, "took": "time"}, lines, how)
