@@ -4,8 +4,8 @@ The score of a case, on the scale of a number's log odds, is successes - p trial
 trials p (1 - p) in it; cases with gaps have less, by the variance of the score over what is hidden (Louis). That
 variance is known exactly for each number by itself, since a case puts it to the test once at most. How the numbers
 trade off against each other is taken from the correlations of the scores between cases (Meilijson): cases drawn from
-the model with the gaps of the real ones, of which there can be as many as it takes. They are damped where little is
-hidden: two numbers cannot be confused with each other by more than what is hidden of both.
+the model with the gaps of the real ones, of which there can be as many as it takes. They are bounded where little is
+hidden of both.
 
 References
 ----------
@@ -15,6 +15,7 @@ improvement to the EM algorithm on its own terms (JRSS B 51, 1989), for the info
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,7 +30,9 @@ from twitchbayes.learning import Priors
 __all__ = ["Information", "information_of", "score_products", "sizes_after"]
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 
+ROUNDING = 1e-9  # of the eigenvalues of a matrix with ones on its diagonal
 CHUNK_ROWS = 1 << 12  # rows whose scores are in memory at a time: some 30 MB
 
 
@@ -57,24 +60,45 @@ class Information:
     def __sub__(self, other: Information) -> Information:
         """Take off the information in what was given, which all numbers have in common."""
         complete, hidden = self.complete - other.complete, self.hidden - other.hidden
-        return Information(complete, hidden, self.shared + other.complete)
+        return Information(complete, hidden, self.shared + other.hidden)
 
-    def matrix(self, products: Floats) -> Floats:
-        """Return the information about all numbers together, (n_numbers, n_numbers): positive semidefinite.
+    def of(self, rows: Ints) -> Information:
+        """Return the information about some numbers, as if the others were known."""
+        return Information(*(getattr(self, name)[rows] for name in self.__slots__))
+
+    def matrix(self, products: Floats, spread: Floats, before: Floats) -> Floats:
+        """Return the information about all numbers together, (n_numbers, n_numbers).
+
+        Two numbers cannot have more in common than is hidden of both (Cauchy and Schwarz), beyond what states of
+        one variable have. Such bounds of single entries may contradict each other; then there are none.
 
         Parameters
         ----------
         products : ndarray, shape (n_numbers, n_numbers)
             As `score_products` returns them, of whatever cases.
+        spread : ndarray, shape (n_numbers, n_numbers)
+            Covariance of the events of one trial: p (1 - p), and -p p' of two states of one variable.
+        before : ndarray, shape (n_numbers,)
+            Sizes of the distributions without the cases, above 0; what they say is added.
         """
         known = np.maximum(self.complete - self.hidden, 0.0)
-        scale = np.sqrt(np.where(np.diag(products) > 0, np.diag(products), 1.0))
-        damped = np.sqrt(np.divide(self.shared, known, out=np.ones_like(known), where=known > self.shared))
-        correlation = products / np.outer(scale, scale) * np.outer(damped, damped)
-        np.fill_diagonal(correlation, 1.0)
-        root = np.sqrt(known)
-        matrix: Floats = correlation * np.outer(root, root)
-        return matrix
+        root = np.sqrt(known / np.where(np.diag(products) > 0, np.diag(products), 1.0))
+        common = products * np.outer(root, root)
+        trials = self.complete / np.diag(spread)
+        unhidden, added = (spread * np.add.outer(sizes, sizes) / 2 for sizes in (trials, before))
+        bound = np.sqrt(np.minimum(self.shared, known))
+        limit = np.outer(bound, bound)
+        bounded = unhidden + np.clip(common - unhidden, -limit, limit)
+        np.fill_diagonal(bounded, known)
+        np.fill_diagonal(common, known)
+        together: Floats = added + (bounded if _is_positive(bounded + added) else common)
+        return together
+
+
+def _is_positive(matrix: Floats) -> bool:
+    """Return whether a symmetric matrix with a positive diagonal is positive semidefinite, up to rounding."""
+    scale = np.sqrt(np.diag(matrix))
+    return bool(np.linalg.eigvalsh(matrix / np.outer(scale, scale))[0] > -ROUNDING)
 
 
 def information_of(
@@ -157,15 +181,37 @@ def sizes_after(information: Information, products: Floats, priors: Priors, net:
     cases it is the exact one, a + b + trials. States of one variable share the smallest.
     """
     free = np.flatnonzero(priors.free & (net > 0) & (net < 1))
-    spread = (net * (1 - net))[free]
     before = (priors.a + np.where(priors.in_group, _rest(priors), priors.b))[free]
-    matrix = information.matrix(products)[np.ix_(free, free)] + np.diag(before * spread)
+    p, groups = net[free], [np.flatnonzero(np.isin(free, rows)) for rows in priors.groups]
+    spread = np.diag(p * (1 - p))
+    for rows in groups:
+        spread[np.ix_(rows, rows)] -= np.outer(p[rows], p[rows]) * (1 - np.eye(len(rows)))
+    matrix = information.of(free).matrix(products[np.ix_(free, free)], spread, before)
     sizes = np.full(len(net), np.inf)
-    sizes[free] = np.maximum(1 / (np.diag(np.linalg.inv(matrix)) * spread), before)
+    sizes[free] = np.maximum(1 / (_variances(matrix, p, groups) * np.diag(spread)), before)
     for rows in priors.groups:
         if priors.free[rows].all():
             sizes[rows] = sizes[rows].min()
     return sizes
+
+
+def _variances(matrix: Floats, p: Floats, groups: Sequence[Ints]) -> Floats:
+    """Return the variance of the log odds of each number.
+
+    The scores of the states of one variable add up to 0: what they inform of is the ratios of the states, and
+    nothing else is looked at. Log odds of one state depend on all of them.
+    """
+    basis, slopes = np.eye(len(p)), np.eye(len(p))
+    for rows in groups:
+        own = np.ix_(rows, rows)
+        basis[own] = np.linalg.qr(np.column_stack([np.ones(len(rows)), np.eye(len(rows))[:, 1:]]))[0]
+        others = 1 - np.eye(len(rows))
+        slopes[own] -= others * p[rows] / (1 - p[rows])[:, None]
+    kept = np.setdiff1d(np.arange(len(p)), [rows[0] for rows in groups if len(rows)])
+    within = basis[:, kept]
+    slopes = slopes @ within
+    variances: Floats = (slopes * np.linalg.solve(within.T @ matrix @ within, slopes.T).T).sum(axis=1)
+    return variances
 
 
 def _rest(priors: Priors) -> Floats:
