@@ -15,6 +15,7 @@ from twitchbayes.errors import UnknownVariableError
 from twitchbayes.evidence import Evidence
 from twitchbayes.provenance import Provenance, trace
 from twitchbayes.red_flags import RedFlag
+from twitchbayes.sensitivity import Sensitivity, analyse
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -184,6 +185,26 @@ class Posterior(Mapping[str, float]):
         See `twitchbayes.provenance.trace`. It needs the numpy engine: the answer of pgmpy is the same.
         """
         return trace(self.model.knowledge, self.model.engine, self._evidence, cause)
+
+    def sensitivity(self, cause: str) -> Sensitivity:
+        """Return what each number of the tables, moved by itself, would make of the posterior of a cause.
+
+        See `twitchbayes.sensitivity.analyse`. It takes two answers a number, of the numpy engine.
+
+        Raises
+        ------
+        UnknownVariableError
+            If there is no such cause.
+
+        Examples
+        --------
+        >>> import twitchbayes
+        >>> p = twitchbayes.infer(weakness=True, age=62)
+        >>> sensitivity = p.sensitivity("als")
+        >>> abs(sensitivity["P(weakness | als)"].at_value - p["als"]) < 1e-12
+        True
+        """
+        return analyse(self, self._evidence, cause)
 
     def to_frame(self) -> pd.DataFrame:
         """Return a table: cause, label, prior, posterior (fractions) and whether the cause is serious."""
