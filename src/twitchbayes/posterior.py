@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from twitchbayes import display
+from twitchbayes.comparison import Comparison, compare, revised, said_once
+from twitchbayes.disagreement import Conflict, measure
 from twitchbayes.engine import UNKNOWN, Answer, Runs, log_probability
 from twitchbayes.errors import UnknownVariableError
 from twitchbayes.evidence import Evidence
@@ -185,6 +187,68 @@ class Posterior(Mapping[str, float]):
         See `twitchbayes.provenance.trace`. It needs the numpy engine: the answer of pgmpy is the same.
         """
         return trace(self.model.knowledge, self.model.engine, self._evidence, cause)
+
+    def compare(self, other: Posterior) -> Comparison:
+        """Return this answer and another one, of the same model or of another, side by side.
+
+        Raises
+        ------
+        InvalidValueError
+            If `other` is no answer.
+        """
+        return compare(self, other)
+
+    def what_if(
+        self,
+        evidence: Mapping[str, Any] | None = None,
+        /,
+        *,
+        virtual_evidence: Mapping[str, Any] | None = None,
+        **named: Any,
+    ) -> Comparison:
+        """Return this answer beside that to the same case with some items said otherwise.
+
+        Parameters
+        ----------
+        evidence, virtual_evidence, **named
+            As for `Model.infer`. What is named replaces what was said of it, observed or virtual; None takes it
+            out. A group replaces all its members. The rest of the case stays, and what is assumed is what `infer`
+            assumes of the new case; what was said to be unknown stays so.
+
+        Returns
+        -------
+        Comparison
+            `other` is the new answer, by the same model and engine.
+
+        Raises
+        ------
+        UnknownVariableError, InvalidValueError, InvalidEvidenceError, ImpossibleEvidenceError, EngineLimitError
+            As by `Model.infer`.
+
+        Examples
+        --------
+        >>> import twitchbayes
+        >>> p = twitchbayes.infer(weakness=True, age=62)
+        >>> p.what_if(weakness=False, age=None).other.evidence
+        {'weakness': 'absent'}
+        """
+        said = said_once(evidence, named)
+        given, virtual = revised(self.model, self._evidence, said, virtual_evidence or {})
+        engine = "numpy" if self._engine is self.model.engine else "pgmpy"
+        return compare(self, self.model.infer(given, virtual_evidence=virtual, engine=engine))
+
+    def conflict(self) -> Conflict:
+        """Return how well the items of the evidence fit each other, and what would explain it if they do not.
+
+        See `twitchbayes.disagreement.measure`. It needs the numpy engine: the answer of pgmpy is the same.
+
+        Examples
+        --------
+        >>> import twitchbayes
+        >>> twitchbayes.infer(weakness=True, muscle_wasting=True).conflict().bits < 0
+        True
+        """
+        return measure(self, self._evidence)
 
     def sensitivity(self, cause: str) -> Sensitivity:
         """Return what each number of the tables, moved by itself, would make of the posterior of a cause.
