@@ -16,11 +16,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from twitchbayes import __version__
-from twitchbayes.commands import add_model, chosen_model, cohorts, names, print_json, tables, tune
+from twitchbayes.commands import (
+    add_evidence,
+    add_model,
+    answered,
+    chosen_model,
+    cohorts,
+    names,
+    print_json,
+    sensitivity,
+    tables,
+    tune,
+)
 from twitchbayes.consistency import Implied
 from twitchbayes.display import DISCLAIMER
 from twitchbayes.errors import InvalidEvidenceError, InvalidValueError, ModelTableError, TwitchbayesError
-from twitchbayes.evidence import read_items
 from twitchbayes.model import Model, list_models, load_model
 from twitchbayes.scenarios import Outcome, run
 
@@ -92,22 +102,14 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
 
     infer = commands.add_parser("infer", help="the posterior of every cause given what is known")
-    infer.add_argument(
-        "evidence", nargs="*", metavar="name=value", help="as weakness=yes twitch_location=arm_hand age=62"
-    )
-    infer.add_argument(
-        "--virtual",
-        action="append",
-        default=[],
-        metavar="name=RATIO",
-        help="uncertain evidence: likelihood ratio present : absent",
-    )
+    add_evidence(infer)
     infer.add_argument("--engine", choices=("numpy", "pgmpy"), default="numpy", help="pgmpy is slow, to check by")
     add_model(infer)
     infer.set_defaults(run=_infer)
 
     _add_score(commands.add_parser("score", help="the posteriors of every case of a file, into another one"))
 
+    sensitivity.add(commands)
     cohorts.add(commands)
     tune.add(commands)
 
@@ -158,22 +160,9 @@ def _add_score(score: argparse.ArgumentParser) -> None:
 
 
 def _infer(options: argparse.Namespace) -> int:
-    ratios = read_items(options.virtual)
-    posterior = chosen_model(options).infer(
-        read_items(options.evidence),
-        virtual_evidence={n: _ratio(n, r) for n, r in ratios.items()},
-        engine=options.engine,
-    )
+    posterior = answered(options, engine=options.engine)
     print(posterior.to_json() if options.json else posterior)
     return 0
-
-
-def _ratio(name: str, text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        message = f"--virtual {name}={text!r} is not a number; give a likelihood ratio present : absent, as 4"
-        raise InvalidValueError(message) from None
 
 
 def _score(options: argparse.Namespace) -> int:

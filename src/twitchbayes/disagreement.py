@@ -341,7 +341,7 @@ def _resolution(conflict: Conflict) -> str:
     if conflict.resolved_by:
         row = rows[conflict.resolved_by[0]]
         raised = f"from {percent(row.prior)} to {percent(row.posterior)}"
-        return f"It would be a rare case and no conflict with {row.cause} present, which the items raise {raised}."
+        return f"With {row.cause} present as one item more this measure is not above 0: the items raise it {raised}."
     return (
         "No single cause takes that away. An item may be wrong, several causes may be present, or it may be due to "
         "none that the model lists; the measure cannot tell which."
