@@ -148,7 +148,8 @@ def test_a_rare_case_resolves(folder: Path) -> None:
     row = next(row for row in conflict.causes if row.cause == "rare")
     assert row.with_it == pytest.approx(conflict.bits - math.log2(row.posterior / row.prior), abs=1e-9)
     assert (
-        "With rare present as one item more this measure is not above 0: the items raise it from 0.105% to" in conflict.summary
+        "With rare present as one item more this measure is not above 0: the items raise it from 0.105% to"
+        in conflict.summary
     )
 
 

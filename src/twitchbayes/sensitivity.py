@@ -33,6 +33,8 @@ __all__ = ["Change", "Sensitivity", "SensitivityFunction", "analyse"]
 
 Floats = NDArray[np.float64]
 
+ROUNDING = 1e-12  # a swing of less, as a share of the posterior, is not listed: rounding
+
 
 class Change(NamedTuple):
     """Where a number makes another cause the first: its value there, and that cause."""
@@ -350,7 +352,8 @@ def _title(sensitivity: Sensitivity) -> str:
 
 
 def _listings(sensitivity: Sensitivity) -> Iterator[Listing]:
-    moving = [function for function in sensitivity.functions if function.swing > 0]
+    negligible = ROUNDING * sensitivity.of[sensitivity.cause]
+    moving = [function for function in sensitivity.functions if function.swing > negligible]
     if not moving:
         yield Listing("It is the same wherever in its interval any single number of the tables lies.")
     else:
