@@ -614,3 +614,15 @@ def test_label_that_the_terminal_cannot_show(folder: Path) -> None:
     done = spawn("infer", "--model", folder, env={**os.environ, "PYTHONIOENCODING": "ascii"})
     assert (done.returncode, done.stderr) == (0, "")
     assert "M\\xe9ni\\xe8re" in done.stdout
+
+
+def test_sensitivity(run: Run) -> None:
+    """The sensitivity of an answer, as text and as JSON; a cause that is none is told."""
+    expected = twitchbayes.infer(EVIDENCE).sensitivity("als")
+    assert run("sensitivity", *CASE, "--cause", "als").out == f"{expected}\n"
+    said = run("sensitivity", *CASE, "--cause", "als", "--json").json
+    assert said == json.loads(expected.to_json())
+    virtual = run("sensitivity", "--virtual", "weakness=4", "--cause", "als", "--json").json
+    assert virtual["virtual_evidence"] == {"weakness": [1.0, 4.0]}
+    wrong = run("sensitivity", *CASE, "--cause", "asl")
+    assert (wrong.status, wrong.err) == (2, "twitchbayes: the model has no cause 'asl'. Did you mean 'als'?\n")

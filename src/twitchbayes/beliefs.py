@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from twitchbayes.knowledge import Knowledge, Number
 from twitchbayes.network import Network
 
-__all__ = ["Beliefs", "fit", "quantiles"]
+__all__ = ["Beliefs", "beside", "fit", "quantiles"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -63,7 +63,7 @@ class Beliefs:
         numbers = [p.number for p in knowledge.priors] + [link.number for link in knowledge.links]
         values, lows, highs = (network.to_net(_column(numbers, name))[0] for name in ("probability", "low", "high"))
         means, sizes = fit(values, np.maximum(lows, 0.0), highs)
-        groups = _groups(knowledge)
+        groups = beside(knowledge)
         for rows in groups:
             sizes[rows] = sizes[rows].min()
             means[rows] = values[rows]
@@ -187,10 +187,10 @@ def _column(numbers: Sequence[Number], name: str) -> Floats:
     return np.array([[getattr(number, name) for number in numbers]])
 
 
-def _groups(knowledge: Knowledge) -> tuple[Ints, ...]:
+def beside(knowledge: Knowledge) -> tuple[Ints, ...]:
     """Return the rows that stand beside each other: states of one context in one stratum, where each has a row."""
-    beside: dict[tuple[object, ...], list[int]] = {}
+    rows_of: dict[tuple[object, ...], list[int]] = {}
     for row, prior in enumerate(knowledge.priors):
         if knowledge.variables[prior.variable].role == "context":
-            beside.setdefault((prior.variable, prior.given), []).append(row)
-    return tuple(np.array(rows, dtype=np.int64) for rows in beside.values() if len(rows) > 1)
+            rows_of.setdefault((prior.variable, prior.given), []).append(row)
+    return tuple(np.array(rows, dtype=np.int64) for rows in rows_of.values() if len(rows) > 1)

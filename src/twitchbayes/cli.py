@@ -26,6 +26,7 @@ from twitchbayes.commands import (
     names,
     print_json,
     reasons,
+    sensitivity,
     tables,
     tune,
 )
@@ -113,6 +114,7 @@ def _parser() -> argparse.ArgumentParser:
 
     _add_score(commands.add_parser("score", help="the posteriors of every case of a file, into another one"))
 
+    sensitivity.add(commands)
     cohorts.add(commands)
     tune.add(commands)
 

@@ -19,6 +19,7 @@ __all__ = [
     "Listing",
     "as_html",
     "as_text",
+    "given",
     "intervals_as_html",
     "intervals_as_text",
     "labels",
@@ -41,7 +42,7 @@ def as_text(posterior: Posterior) -> str:
     widths = [max(map(len, column)) for column in zip(head, *(cells for cells, _ in rows), strict=True)]
     # The columns of numbers are 9 wide at least, so that answers stand under each other alike.
     widths[1:] = [max(width, 9) for width in widths[1:]]
-    lines = [f"Posterior of {model.describe()}", f"  given {_given(posterior)}"]
+    lines = [f"Posterior of {model.describe()}", f"  given {given(posterior)}"]
     if posterior.assumed:
         lines.append(f"  assumed {_items(posterior.assumed)}")
     lines.append("")
@@ -81,7 +82,7 @@ def as_html(posterior: Posterior) -> str:
     return (
         "<div class='twitchbayes-posterior'><table>"
         f"<caption style='caption-side:top;text-align:left'>{escape(posterior.model.describe())}"
-        f"<br>given {escape(_given(posterior))}{assumed}</caption>"
+        f"<br>given {escape(given(posterior))}{assumed}</caption>"
         f"<thead><tr>{''.join(heads)}</tr></thead><tbody>{body}</tbody></table>"
         f"<p>P(at least one serious cause) = {percent(posterior.serious)}{_span_of_serious(posterior)}"
         f"{''.join(f'<br>{escape(line)}' for line in note)}</p>{_flags(posterior)}"
@@ -142,7 +143,7 @@ def intervals_as_text(intervals: CredibleIntervals) -> str:
         f"  {names[name]:<{width}}{''.join(f'  {cell:>9}' for cell in _cells(row))}".rstrip()
         for name, row in intervals.rows.items()
     ]
-    lines = [f"{_title(intervals)} of {posterior.model.describe()}", f"  given {_given(posterior)}"]
+    lines = [f"{_title(intervals)} of {posterior.model.describe()}", f"  given {given(posterior)}"]
     if posterior.assumed:
         lines.append(f"  assumed {_items(posterior.assumed)}")
     lines += ["", f"  {'cause':<{width}}{head}", *rows, "", f"  {_evidence_line(intervals)}"]
@@ -162,7 +163,7 @@ def intervals_as_html(intervals: CredibleIntervals) -> str:
     return (
         "<div class='twitchbayes-intervals'><table>"
         f"<caption style='caption-side:top;text-align:left'>{_title(intervals)} of "
-        f"{escape(posterior.model.describe())}<br>given {escape(_given(posterior))}{assumed}</caption>"
+        f"{escape(posterior.model.describe())}<br>given {escape(given(posterior))}{assumed}</caption>"
         f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
         f"<p>{_evidence_line(intervals)}<br>{_draws_line(intervals)}</p><p><small>{DISCLAIMER}</small></p></div>"
     )
@@ -214,7 +215,8 @@ def _flags(posterior: Posterior) -> str:
     return f"<p>Red flags, which do not change the probabilities:</p><ul>{items}</ul>"
 
 
-def _given(posterior: Posterior) -> str:
+def given(posterior: Posterior) -> str:
+    """Return what an answer was given, in one line."""
     virtual = [f"{name} seen with likelihoods {values}" for name, values in posterior.virtual_evidence.items()]
     return ", ".join([_items(posterior.evidence)] * bool(posterior.evidence) + virtual) or "nothing observed"
 

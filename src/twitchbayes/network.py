@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -130,6 +130,22 @@ class Network:
         values : ndarray, shape (n_sets, n_priors + n_links)
         """
         return self.index.parameters(np.atleast_2d(np.asarray(values, dtype=np.float64)), net=True)
+
+    def with_held_links(self, values: Floats) -> Parameters:
+        """Return the parameters for other values, in which moving a leak moves no link that includes it.
+
+        A compound link is turned into a net one by the leak of the network's own numbers, whatever the leak
+        in `values` is. P(evidence) is then linear in each number by itself.
+
+        Parameters
+        ----------
+        values : ndarray, shape (n_sets, n_priors + n_links)
+            As for `with_values`; a compound link is not below the network's own leak.
+        """
+        held, (_, leaks) = values.copy(), self.index.compound_leaks
+        held[:, leaks] = self.numbers[0, leaks]
+        moved = self.with_values(values)
+        return replace(self.with_values(held), cause_leaks=moved.cause_leaks, finding_leaks=moved.finding_leaks)
 
     def to_net(self, values: Floats) -> Floats:
         """Return values with the compound links turned into net ones, by the leaks of the network's own numbers.

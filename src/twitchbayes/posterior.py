@@ -12,6 +12,8 @@ import numpy as np
 
 from twitchbayes import attribution, display, explanation
 from twitchbayes.attribution import Attribution
+from twitchbayes.comparison import Comparison, compare, revised, said_once
+from twitchbayes.disagreement import Conflict, measure
 from twitchbayes.draws import DRAWS, Asked
 from twitchbayes.engine import UNKNOWN, Answer, Runs, log_probability
 from twitchbayes.errors import UnknownVariableError
@@ -19,6 +21,7 @@ from twitchbayes.evidence import Evidence
 from twitchbayes.explanation import Explanation
 from twitchbayes.provenance import Provenance, trace
 from twitchbayes.red_flags import RedFlag
+from twitchbayes.sensitivity import Sensitivity, analyse
 from twitchbayes.uncertainty import CredibleIntervals, intervals_of
 
 if TYPE_CHECKING:
@@ -268,6 +271,88 @@ class Posterior(Mapping[str, float]):
         """
         finding = attribution.assumed_finding(self.model.knowledge, self._evidence)
         return None if finding is None else self.attribution(finding)
+
+    def compare(self, other: Posterior) -> Comparison:
+        """Return this answer and another one, of the same model or of another, side by side.
+
+        Raises
+        ------
+        InvalidValueError
+            If `other` is no answer.
+        """
+        return compare(self, other)
+
+    def what_if(
+        self,
+        evidence: Mapping[str, Any] | None = None,
+        /,
+        *,
+        virtual_evidence: Mapping[str, Any] | None = None,
+        **named: Any,
+    ) -> Comparison:
+        """Return this answer beside that to the same case with some items said otherwise.
+
+        Parameters
+        ----------
+        evidence, virtual_evidence, **named
+            As for `Model.infer`. What is named replaces what was said of it, observed or virtual; None takes it
+            out. A group replaces all its members. The rest of the case stays, and what is assumed is what `infer`
+            assumes of the new case; what was said to be unknown stays so.
+
+        Returns
+        -------
+        Comparison
+            `other` is the new answer, by the same model and engine.
+
+        Raises
+        ------
+        UnknownVariableError, InvalidValueError, InvalidEvidenceError, ImpossibleEvidenceError, EngineLimitError
+            As by `Model.infer`.
+
+        Examples
+        --------
+        >>> import twitchbayes
+        >>> p = twitchbayes.infer(weakness=True, age=62)
+        >>> p.what_if(weakness=False, age=None).other.evidence
+        {'weakness': 'absent'}
+        """
+        said = said_once(evidence, named)
+        given, virtual = revised(self.model, self._evidence, said, virtual_evidence or {})
+        engine = "numpy" if self._engine is self.model.engine else "pgmpy"
+        return compare(self, self.model.infer(given, virtual_evidence=virtual, engine=engine))
+
+    def conflict(self) -> Conflict:
+        """Return how well the items of the evidence fit each other, and what would explain it if they do not.
+
+        See `twitchbayes.disagreement.measure`. It needs the numpy engine: the answer of pgmpy is the same.
+
+        Examples
+        --------
+        >>> import twitchbayes
+        >>> twitchbayes.infer(weakness=True, muscle_wasting=True).conflict().bits < 0
+        True
+        """
+        return measure(self, self._evidence)
+
+    def sensitivity(self, cause: str) -> Sensitivity:
+        """Return what each number of the tables, moved by itself, would make of the posterior of a cause.
+
+        See `twitchbayes.sensitivity.analyse`. It takes two answers a number, of the numpy engine.
+
+        Raises
+        ------
+        UnknownVariableError
+            If there is no such cause.
+
+        Examples
+        --------
+        >>> import twitchbayes
+        >>> p = twitchbayes.infer(weakness=True, age=62)
+        >>> sensitivity = p.sensitivity("als")
+        >>> abs(sensitivity["P(weakness | als)"].at_value - p["als"]) < 1e-12
+        True
+        """
+        return analyse(self, self._evidence, cause)
 
     def to_frame(self) -> pd.DataFrame:
         """Return a table: cause, label, prior, posterior (fractions) and whether the cause is serious.

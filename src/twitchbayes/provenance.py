@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from twitchbayes.beliefs import beside
 from twitchbayes.engine import Runs, answer
 from twitchbayes.errors import UnknownVariableError
 from twitchbayes.evidence import Evidence
@@ -135,7 +137,7 @@ def _influence(knowledge: Knowledge, engine: Runs, evidence: Evidence, cause: in
     for i, number in enumerate(free):
         for row, sign in ((2 * i, 1), (2 * i + 1, -1)):
             sets[row, number] = _moved(values[number], sign * STEP_NATS)
-    _renormalise(knowledge, values, sets)
+    _renormalise(values, sets, beside(knowledge))
     present = answer(engine, evidence, engine.network.with_values(sets)).causes[:, cause]
     with np.errstate(divide="ignore"):
         log_odds = np.log(present) - np.log1p(-present)
@@ -149,15 +151,9 @@ def _moved(p: float, nats: float) -> float:
     return float(1 / (1 + (1 - p) / p * np.exp(-nats)))
 
 
-def _renormalise(knowledge: Knowledge, values: Floats, sets: Floats) -> None:
+def _renormalise(values: Floats, sets: Floats, groups: Iterable[NDArray[np.int64]]) -> None:
     """Where one state of a variable was moved, let the states beside it make room in proportion."""
-    beside: dict[tuple[object, ...], list[int]] = {}
-    for row, prior in enumerate(knowledge.priors):
-        if knowledge.variables[prior.variable].role == "context":
-            beside.setdefault((prior.variable, prior.given), []).append(row)
-    for rows in beside.values():
-        if len(rows) == 1:
-            continue
+    for rows in groups:
         moved = sets[:, rows] != values[rows]
         if not moved.any():
             continue

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from twitchbayes.asking import Asking
+from twitchbayes.answering import Answering
 
 if TYPE_CHECKING:
     import datetime
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["Studies"]
 
 
-class Studies(Asking):
+class Studies(Answering):
     """A model, and the cases that it is held against."""
 
     def simulate(

@@ -23,12 +23,12 @@ if TYPE_CHECKING:
     from twitchbayes.model import Model
     from twitchbayes.priors import Change
 
-__all__ = ["Asking"]
+__all__ = ["Answering"]
 
 ENGINES = ("numpy", "pgmpy")
 
 
-class Asking:
+class Answering:
     """A compiled model: what it is made of, and what may be asked of it.
 
     Parameters
