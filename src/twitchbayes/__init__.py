@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         UnknownVariableError,
     )
     from twitchbayes.interchange import CodedEvidence, InterchangeError, from_fhir, from_phenopacket
+    from twitchbayes.interview import Interview
     from twitchbayes.model import Model, ModelInfo, infer, list_models, load_model
     from twitchbayes.posterior import Posterior
 
@@ -40,6 +41,7 @@ _HOME = {
     "InterchangeError": "interchange",
     "from_fhir": "interchange",
     "from_phenopacket": "interchange",
+    "Interview": "interview",
     "Model": "model",
     "ModelInfo": "model",
     "infer": "model",
@@ -53,6 +55,7 @@ __all__ = [
     "EngineLimitError",
     "ImpossibleEvidenceError",
     "InterchangeError",
+    "Interview",
     "InvalidEvidenceError",
     "InvalidFrameError",
     "InvalidValueError",

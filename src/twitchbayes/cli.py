@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from twitchbayes import __version__
-from twitchbayes.commands import add_model, chosen_model, cohorts, names, print_json, tables, tune
+from twitchbayes.commands import add_model, chosen_model, cohorts, interviews, names, print_json, tables, tune
 from twitchbayes.consistency import Implied
 from twitchbayes.display import DISCLAIMER
 from twitchbayes.errors import InvalidEvidenceError, InvalidValueError, ModelTableError, TwitchbayesError
@@ -108,6 +108,7 @@ def _parser() -> argparse.ArgumentParser:
 
     _add_score(commands.add_parser("score", help="the posteriors of every case of a file, into another one"))
 
+    interviews.add(commands)
     cohorts.add(commands)
     tune.add(commands)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from twitchbayes.posterior import Posterior
 
-__all__ = ["DISCLAIMER", "Listing", "as_html", "as_text", "percent", "shortened"]
+__all__ = ["DISCLAIMER", "Listing", "as_html", "as_text", "given", "percent", "shortened"]
 
 DISCLAIMER = "For research and teaching. Not a medical device, not medical advice."
 SHOWN = 8  # rows of a list in text and HTML; frames and JSON have all
@@ -22,7 +22,7 @@ def as_text(posterior: Posterior) -> str:
     model = posterior.model
     rows = _rows(posterior)
     width = max(len(label) for label, *_ in rows)
-    lines = [f"Posterior of {model.describe()}", f"  given {_given(posterior)}"]
+    lines = [f"Posterior of {model.describe()}", f"  given {given(posterior)}"]
     if posterior.assumed:
         lines.append(f"  assumed {_items(posterior.assumed)}")
     lines += ["", f"  {'cause':<{width}}  {'prior':>9}  {'posterior':>9}"]
@@ -51,7 +51,7 @@ def as_html(posterior: Posterior) -> str:
     return (
         "<div class='twitchbayes-posterior'><table>"
         f"<caption style='caption-side:top;text-align:left'>{escape(posterior.model.describe())}"
-        f"<br>given {escape(_given(posterior))}{assumed}</caption>"
+        f"<br>given {escape(given(posterior))}{assumed}</caption>"
         f"<thead><tr>{head}<td></td></tr></thead><tbody>{body}</tbody></table>"
         f"<p>P(at least one serious cause) = {percent(posterior.serious)}</p>{_flags(posterior)}"
         f"<p><small>{DISCLAIMER}</small></p></div>"
@@ -80,7 +80,8 @@ def _flags(posterior: Posterior) -> str:
     return f"<p>Red flags, which do not change the probabilities:</p><ul>{items}</ul>"
 
 
-def _given(posterior: Posterior) -> str:
+def given(posterior: Posterior) -> str:
+    """Return what an answer was reached from, in one line, without what is assumed."""
     virtual = [f"{name} seen with likelihoods {values}" for name, values in posterior.virtual_evidence.items()]
     return ", ".join([_items(posterior.evidence)] * bool(posterior.evidence) + virtual) or "nothing observed"
 

@@ -11,12 +11,13 @@ from twitchbayes.model import Model, load_model
 __all__ = ["add_model", "chosen_model", "names", "print_json"]
 
 
-def add_model(command: argparse.ArgumentParser) -> None:
+def add_model(command: argparse.ArgumentParser, *, with_json: bool = True) -> None:
     """Add the options that choose a model, and `--json`."""
     command.add_argument("--model", default="twitch", help="a shipped model or a folder of tables (default: twitch)")
     command.add_argument("--population", help="a setting of the model, whose priors are laid over its own")
     command.add_argument("--priors", metavar="CSV", help="priors laid over the model's own")
-    command.add_argument("--json", action="store_true", help="print JSON")
+    if with_json:
+        command.add_argument("--json", action="store_true", help="print JSON")
 
 
 def chosen_model(options: argparse.Namespace) -> Model:
