@@ -340,13 +340,13 @@ def _faults(data: Any) -> Iterator[str]:
         yield f"does not say that it is one (format {FORMAT!r})"
         return
     for name, kind in PARTS.items():
-        if not _is(data.get(name), kind):
+        if not _has(data, name, kind):
             yield f"lacks {name!r}, or it is of the wrong type: {data.get(name)!r}"
     for place, step in enumerate(data["steps"] if isinstance(data.get("steps"), list) else ()):
-        lacks = [name for name, kind in STEP.items() if not isinstance(step, dict) or not _is(step.get(name), kind)]
+        lacks = [name for name, kind in STEP.items() if not isinstance(step, dict) or not _has(step, name, kind)]
         if lacks:
             yield f"has a step {place + 1} without {', '.join(lacks)}, or of the wrong type"
 
 
-def _is(value: Any, kind: type | tuple[type, ...]) -> bool:
-    return isinstance(value, kind) and not isinstance(value, bool)
+def _has(part: Mapping[str, Any], name: str, kind: type | tuple[type, ...]) -> bool:
+    return name in part and isinstance(part[name], kind) and not isinstance(part[name], bool)

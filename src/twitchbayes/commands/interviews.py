@@ -95,6 +95,7 @@ def _ask(options: argparse.Namespace) -> int:
             message = f"interrupted; {file} has the transcript; twitchbayes ask --resume {file} goes on"
             print(f"\ntwitchbayes: {message}", file=sys.stderr)
         raise
+    _write(interview, file)
     if printed:
         print(interview.to_json())
     return 0
