@@ -29,7 +29,7 @@ from twitchbayes import Model, load_model
 from twitchbayes.asking import Ask, Target, asks_of, column_of, effects, open_asks, uncertainty
 from twitchbayes.batch import answer_rows
 from twitchbayes.engine import UNKNOWN, Engine
-from twitchbayes.questions import THRESHOLD_BITS
+from twitchbayes.posterior import THRESHOLD_BITS
 
 Codes = NDArray[np.int8]
 Floats = NDArray[np.float64]

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import pytest
 
 import twitchbayes
@@ -177,6 +178,13 @@ def test_transcript_there_and_back(sites: Model) -> None:
     assert again.known == {"age": "40-120", "twitching": None}
     assert again.undo() == interview.undo()
     assert again.to_json() == interview.to_json()
+
+
+def test_transcript_has_plain_numbers(tiny: Model) -> None:
+    """Numbers of NumPy, or as text, are numbers in a transcript."""
+    interview = Interview(tiny, threshold_bits=np.float32(0), costs={"fever": np.int64(2), "cough": "3"})
+    found = json.loads(interview.to_json())
+    assert (found["threshold_bits"], found["costs"]) == (0.0, {"fever": 2.0, "cough": 3.0})
 
 
 def test_transcript_of_another_model(tiny: Model, folder: Path) -> None:

@@ -12,9 +12,10 @@ from typing import Any, NamedTuple
 from twitchbayes.display import DISCLAIMER
 from twitchbayes.errors import InvalidEvidenceError, InvalidValueError
 from twitchbayes.model import Model, load_model
-from twitchbayes.posterior import Posterior
-from twitchbayes.questions import LEADERS, NONE, THRESHOLD_BITS, Question, Questions
+from twitchbayes.posterior import THRESHOLD_BITS, Posterior
+from twitchbayes.questions import LEADERS, NONE, Question, Questions
 from twitchbayes.red_flags import RedFlag
+from twitchbayes.values import as_number
 
 __all__ = ["Interview", "Step"]
 
@@ -241,8 +242,8 @@ class Interview:
                 "fingerprint": model.fingerprint,
             },
             "target": self.target,
-            "threshold_bits": self.threshold_bits,
-            "costs": dict(self.costs),
+            "threshold_bits": as_number(self.threshold_bits),
+            "costs": {name: as_number(cost) for name, cost in self.costs.items()},
             "known": dict(self.known),
             "steps": [asdict(step) for step in self.history],
             "finished": self.finished,

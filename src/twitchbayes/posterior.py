@@ -22,10 +22,11 @@ if TYPE_CHECKING:
     from twitchbayes.model import Model
     from twitchbayes.questions import Questions
 
-__all__ = ["ExplanatorySet", "Posterior"]
+__all__ = ["THRESHOLD_BITS", "ExplanatorySet", "Posterior"]
 
 # Partial assignments that are opened at once in the search for the most probable explanations.
 SEARCH_BATCH = 32
+THRESHOLD_BITS = 0.01  # a question that is expected to settle no more is not worth asking
 
 
 class ExplanatorySet(NamedTuple):
@@ -239,13 +240,13 @@ class Posterior(Mapping[str, float]):
         >>> best.variable, [reply.text for reply in best.replies]
         ('wasting_on_exam', ['no', 'yes'])
         """
-        from twitchbayes.questions import Ranking, Wanted
+        from twitchbayes.ranking import Ranking, Wanted
 
         return Ranking.of(self, self._evidence, Wanted(target, costs or {}, skip), compiled=compiled).first(n)
 
     def worth_asking(
         self,
-        threshold_bits: float = 0.01,
+        threshold_bits: float = THRESHOLD_BITS,
         *,
         target: str = "causes",
         costs: Mapping[str, float] | None = None,
@@ -268,7 +269,7 @@ class Posterior(Mapping[str, float]):
         >>> bool(p.worth_asking()), bool(p.worth_asking(2.0))
         (True, False)
         """
-        from twitchbayes.questions import Ranking, Wanted
+        from twitchbayes.ranking import Ranking, Wanted
 
         ranking = Ranking.of(self, self._evidence, Wanted(target, costs or {}, skip), compiled=compiled)
         return ranking.first(above=threshold_bits)

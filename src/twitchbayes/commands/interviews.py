@@ -13,7 +13,7 @@ from twitchbayes.commands.dialogue import converse
 from twitchbayes.errors import InvalidEvidenceError, InvalidValueError, TwitchbayesError
 from twitchbayes.evidence import read_items
 from twitchbayes.interview import Interview
-from twitchbayes.questions import THRESHOLD_BITS
+from twitchbayes.posterior import THRESHOLD_BITS
 
 __all__ = ["add"]
 
