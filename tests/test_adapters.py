@@ -19,8 +19,10 @@ import pytest
 from twitchbayes import adapters, frames
 from twitchbayes.adapters import Shipment
 from twitchbayes.adapters import spark as spark_adapter
+from twitchbayes.cohort import content_of, read_part
 from twitchbayes.errors import InvalidFrameError, InvalidValueError, TwitchbayesError, UnknownVariableError
 from twitchbayes.model import Model
+from twitchbayes.tuning import Tuning
 
 if TYPE_CHECKING:
     import dask.dataframe as dd
@@ -125,7 +127,7 @@ def client() -> Iterator[Client]:
     """Return the client of two worker processes."""
     distributed = pytest.importorskip("distributed", reason="needs the extra dask")
     with (
-        distributed.LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None) as cluster,
+        distributed.LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0") as cluster,
         distributed.Client(cluster) as client,
     ):
         yield client
@@ -146,6 +148,7 @@ OPTIONS = [
     pytest.param({"keep": True, "columns": ["age", "weakness"]}, id="all_kept"),
     pytest.param({"keep": ["patient"], "ignore": ["visits"], "on_error": "null"}, id="reasons"),
     pytest.param({"keep": "patient", "ignore": "visits", "columns": {"cramps": "pain"}}, id="renamed"),
+    pytest.param({"keep": "patient", "columns": ["age"], "interval": 0.9, "draws": 9, "seed": 3}, id="intervals"),
 ]
 
 
@@ -156,7 +159,7 @@ def test_dask_is_the_table_in_memory(twitch: Model, cohort: pd.DataFrame, option
     frame = dask_frame(cohort)
     answered = dask_infer(twitch, frame, **options)
     computed = answered.compute()
-    expected = frames.infer_frame(twitch, frame.compute(), **options)
+    expected = twitch.infer_frame(frame.compute(), **options)
     pd.testing.assert_frame_equal(computed, expected, rtol=1e-12, atol=0)
     assert answered.divisions == frame.divisions
     pd.testing.assert_frame_equal(answered._meta, computed.iloc[:0], check_column_type=True)
@@ -288,6 +291,104 @@ def test_dask_in_threads(twitch: Model, cohort: pd.DataFrame) -> None:
     pd.testing.assert_frame_equal(computed, expected, rtol=1e-12, atol=0)
 
 
+# Tuning
+
+
+@pytest.fixture(scope="session")
+def learned(sites: Model) -> pd.DataFrame:
+    """Cases with gaps and known causes, many of them equal, one column that the model does not know."""
+    cases = sites.simulate(300, seed=2, missing=0.3).astype(object)
+    cases = cases.where(cases.notna(), None)
+    return cases.assign(patient=[f"p{i:03}" for i in range(300)], palsy=None).set_index("patient", drop=False)
+
+
+def same_tuning(one: Tuning, other: Tuning, digits: float = 1e-9) -> None:
+    """Every number of the reports, the steps, the notes and the hash of the cases are the same."""
+    pd.testing.assert_frame_equal(one.report, other.report, rtol=digits, atol=digits)
+    pd.testing.assert_frame_equal(one.history, other.history, rtol=digits, atol=digits)
+    assert one.notes == other.notes
+    sources = {"source": "any"}
+    assert {**one.cases, **sources} == {**other.cases, **sources}
+
+
+TUNED = {"ignore": ["patient"], "compiled": False, "max_iterations": 6, "selected_by": ()}
+
+
+@pytest.mark.usefixtures("client")
+@pytest.mark.parametrize("parts", [1, 20])
+def test_dask_tunes_as_in_memory(sites: Model, learned: pd.DataFrame, parts: int) -> None:
+    """Numbers, sizes, notes and hash are those in memory, however the rows lie, with empty partitions too."""
+    frame = dask_frame(learned.sample(frac=1, random_state=parts), parts, sort=False)
+    if parts > 1:
+        frame = frame.repartition(npartitions=parts)
+        dataframe = pytest.importorskip("dask.dataframe", reason="needs the extra dask")
+        frame = dataframe.concat([frame, frame[frame["patient"] == "nobody"]])
+    same_tuning(sites.tune(frame, **TUNED), sites.tune(learned, **TUNED))
+
+
+def test_dask_tunes_with_labels_and_exclusions(certain: Model) -> None:
+    """A column of labels, bad cells and impossible cases are what they are in memory: left out and counted."""
+    frame = pd.DataFrame(
+        {
+            "mark": ["yes", "no", "maybe", "no", "yes", "no"],
+            "ache": [None] * 6,
+            "said": ["gene;fate", "gene; fate", "fate", "fate", None, "fat"],
+            "more": 1,
+        }
+    )
+    options = {"labels": "said", "ignore": ["more"], "on_error": "exclude", "compiled": False, "max_iterations": 3}
+    local = certain.tune(frame, **options)
+    assert sum(local.cases["excluded"].values()) == 3
+    same_tuning(certain.tune(dask_frame(frame, 3), **options), local)
+
+
+def test_dask_names_all_bad_cases_at_once(certain: Model) -> None:
+    """Bad cells of one partition and impossible cases of another are one error, by the labels of the index."""
+    frame = pd.DataFrame(
+        {"mark": ["maybe", "no", "no", "no"], "gene": ["yes", "no", "no", "yes"], "ache": [None] * 4},
+        index=["ann", "bob", "cem", "dan"],
+    )
+    expected = r"(?s)2 rows of 4 cannot be used.*row 'ann', column 'mark'.*row 'dan': .*probability 0"
+    with pytest.raises(InvalidFrameError, match=expected):
+        certain.tune(dask_frame(frame, 4))
+
+
+@pytest.mark.parametrize(
+    ("options", "kind", "said"),
+    [
+        ({}, UnknownVariableError, "patient"),
+        ({"ignore": ["patient"], "labels": "diagnosis"}, InvalidValueError, "labels='diagnosis' is no column"),
+        ({"ignore": ["patient"], "on_error": "skip"}, InvalidValueError, "on_error='skip' is none of"),
+        ({"ignore": ["patient"], "strength": -1}, InvalidValueError, "strength=-1 must be"),
+    ],
+)
+def test_dask_tuning_refuses_at_the_call(
+    sites: Model, learned: pd.DataFrame, tmp_path: Path, options: dict[str, Any], kind: type[Exception], said: str
+) -> None:
+    """Columns and options that are wrong are told before any partition is read."""
+    file, frame = tmp_path / "read", dask_frame(learned)
+    source = frame.map_partitions(touched, str(file), meta=frame._meta)
+    with pytest.raises(kind, match=said):
+        sites.tune(source, **options)
+    assert not file.exists()
+
+
+def test_dask_tuning_needs_cases(sites: Model, learned: pd.DataFrame) -> None:
+    """A table without a row is an error."""
+    frame = dask_frame(learned)
+    with pytest.raises(InvalidValueError, match=r"dask.* DataFrame has no case"):
+        sites.tune(frame[frame["patient"] == "nobody"], ignore=["patient"])
+
+
+def test_dask_reads_a_table_once(sites: Model, learned: pd.DataFrame, tmp_path: Path) -> None:
+    """Each partition is read once, whatever the number of passes."""
+    file, frame = tmp_path / "read", dask_frame(learned, 3)
+    source = frame.map_partitions(touched, str(file), meta=frame._meta)
+    tuning = sites.tune(source, **TUNED)
+    assert len(tuning.history) > 3
+    assert file.read_text(encoding="utf-8") == "read\n" * 3
+
+
 # Spark
 
 
@@ -343,7 +444,7 @@ def test_spark_is_the_table_in_memory(
 
     answered = spark_infer(twitch, spark_frame(spark, cohort), **options)
     table = pa.Table.from_pandas(cohort, preserve_index=False)
-    expected = frames.infer_frame(twitch, table, **options)
+    expected = twitch.infer_frame(table, **options)
     assert answered.columns == expected.column_names
     computed = collected(answered)
     pd.testing.assert_frame_equal(computed, expected.replace_schema_metadata().to_pandas(), rtol=1e-12, atol=0)
@@ -471,7 +572,7 @@ def test_spark_batches_are_gathered(twitch: Model, cohort: pd.DataFrame, monkeyp
     back = list(spark_adapter.infer_batches(batches, sent=sent, names=names, options=options, named_by=[]))
     assert [len(gathered) for gathered in spark_adapter._gathered(batches)] == [42, 42, 6]
     assert max(map(len, back)) <= 25
-    expected = frames.infer_frame(twitch, table, **options).to_pandas()
+    expected = twitch.infer_frame(table, **options).to_pandas()
     pd.testing.assert_frame_equal(pa.Table.from_batches(back).to_pandas(), expected, rtol=1e-12, atol=0)
 
 
@@ -480,6 +581,54 @@ def test_spark_needs_pyarrow(twitch: Model, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(spark_adapter, "find_spec", lambda _: None)
     with pytest.raises(InvalidValueError, match=r'pip install "twitchbayes\[spark\]"'):
         spark_adapter.infer_frame(twitch, None)
+
+
+def test_spark_tunes_as_in_memory(spark: SparkSession, sites: Model, learned: pd.DataFrame) -> None:
+    """Numbers, sizes, notes and hash are those in memory, however the rows lie; nothing stays cached."""
+    rows, options = learned.drop(columns="palsy"), {**TUNED, "max_iterations": 2}
+    same_tuning(sites.tune(spark_frame(spark, rows, 3), **options), sites.tune(rows, **options))
+    assert spark.sparkContext._jsc.getPersistentRDDs().size() == 0
+
+
+def test_spark_portions_of_a_partition(sites: Model, learned: pd.DataFrame, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was gathered is a portion each, whose reports and answers add up; a row keeps its place in the partition."""
+    pa = pytest.importorskip("pyarrow", reason="needs the extra spark")
+    monkeypatch.setattr(spark_adapter, "ROWS_AT_ONCE", 100)
+    table = pa.Table.from_pandas(learned.drop(columns=["palsy", "patient"]), preserve_index=False)
+    reading = {"labels": None, "columns": None, "ignore": (), "on_error": "raise"}
+    sent: Any = spark_adapter.Carried(Shipment(sites))
+
+    def reported(whole: Any) -> list[Any]:
+        batches = whole.to_batches(max_chunksize=60)
+        read = spark_adapter.read_batches(batches, sent=sent, names=whole.column_names, reading=reading)
+        (answered,) = spark_adapter.answer_portions(list(read), sent=sent, question=None)
+        return [pickle.loads(cell) for cell in answered.column(0).to_pylist()]
+
+    (report,) = reported(table)
+    assert (report.size, report.used, report.n_faults) == (300, 300, 0)
+    assert report.content == content_of(read_part(sites, table).codes)
+    cells = table.column("weak").to_pylist()
+    cells[277] = "perhaps"
+    spoilt = table.set_column(table.column_names.index("weak"), "weak", pa.array(cells))
+    (report,) = reported(spoilt)
+    assert (report.n_faults, report.faults[0][:3]) == (1, ({"partition": None, "row": 277}, "weak", "perhaps"))
+
+
+def test_spark_tuning_names_bad_cases(spark: SparkSession, certain: Model) -> None:
+    """Bad cells and impossible cases are one error of our own, by their places; without a row there is an error."""
+    frame = pd.DataFrame(
+        {"mark": ["maybe", "no", "no"], "gene": ["yes", "no", "yes"], "ache": pd.Series([None] * 3, dtype="string")}
+    )
+    whole = spark_frame(spark, frame, parts=1)
+    # What is unreadable is told first of what was gathered together.
+    with pytest.raises(InvalidFrameError, match=r"row \{'partition': 0, 'row': 0\}, column 'mark'"):
+        certain.tune(whole)
+    with pytest.raises(InvalidFrameError, match=r"row \{'partition': 0, 'row': \d\}: .*probability 0"):
+        certain.tune(whole.where("mark = 'no'"))
+    with pytest.raises(InvalidValueError, match="pyspark DataFrame has no case"):
+        certain.tune(whole.where("mark = 'yes'"))
+    with pytest.raises(UnknownVariableError, match="mark2"):
+        certain.tune(whole.withColumnRenamed("mark", "mark2"))
 
 
 def held_by_workers(frame: DataFrame) -> set[tuple[int, str, int]]:

@@ -18,7 +18,7 @@ import agrum
 from oracle import BruteForce, relative_error
 from random_models import ORDINARY, cases, make_model, models, number_cells
 from twitchbayes import EngineLimitError, Model, Posterior, batch, frames, groups, load_model
-from twitchbayes.batch import answer_rows
+from twitchbayes.batch import answer_rows, answer_sets
 from twitchbayes.engine import Answer
 from twitchbayes.groups import Codes
 
@@ -409,22 +409,22 @@ def test_kernel_is_used_where_it_is_worth_its_start(
     rows: int, ready: bool, expected: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Few rows never load it, more do if it need not be compiled first, many do in any case."""
-    monkeypatch.setattr(compiled, "is_ready", lambda: ready)
+    monkeypatch.setattr(compiled, "is_ready", lambda **_: ready)
     engine = pickle.loads(pickle.dumps(load_model("twitch").engine))
-    assert (batch._kernel(engine, rows, None) is not None) == expected
+    assert (batch.kernel_for(engine, rows, None) is not None) == expected
 
 
 def test_rows_count_towards_the_kernel_from_one_batch_to_the_next(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A table that comes in chunks is worth compiling for as one that comes whole; a message says what takes so long."""
-    monkeypatch.setattr(compiled, "is_ready", lambda: False)
+    monkeypatch.setattr(compiled, "is_ready", lambda **_: False)
     engine = pickle.loads(pickle.dumps(load_model("twitch").engine))
     chunk = batch.COMPILED_FROM // 2
-    assert batch._kernel(engine, chunk, None) is None
-    assert batch._kernel(engine, batch.LOADED_FROM - 1, None) is None
+    assert batch.kernel_for(engine, chunk, None) is None
+    assert batch.kernel_for(engine, batch.LOADED_FROM - 1, None) is None
     assert caplog.messages == []
-    assert batch._kernel(engine, chunk, None) is not None
+    assert batch.kernel_for(engine, chunk, None) is not None
     assert [message.split(",")[0] for message in caplog.messages] == ["compiling the kernel for tables"]
 
 
@@ -436,7 +436,7 @@ def test_without_numba_a_message_says_once_what_is_faster(
     batch._tell_of_numba.cache_clear()
     engine = load_model("twitch").engine
     with caplog.at_level(logging.WARNING, logger="twitchbayes"):
-        assert [batch._kernel(engine, n, None) for n in (10, 10**6, 10**6)] == [None, None, None]
+        assert [batch.kernel_for(engine, n, None) for n in (10, 10**6, 10**6)] == [None, None, None]
     assert [record.message for record in caplog.records] == [
         'tables are answered in NumPy; pip install "twitchbayes[fast]" makes them many times faster'
     ]
@@ -479,3 +479,86 @@ def test_frame_equals_infer_row_by_row(
     )
     assert list(result.columns) == [*model.causes, "none", "serious", "log_evidence"]
     np.testing.assert_allclose(result, expected[result.columns], rtol=1e-12, atol=0)
+
+
+# Under many parameter sets
+
+
+@pytest.mark.parametrize("use_kernel", [NUMPY, KERNEL])
+def test_rows_under_sets_equal_one_by_one(twitch: Model, use_kernel: bool) -> None:
+    """Every row under every set is what the engine gives for that row and that set, in the order of the sets."""
+    codes = random_rows(twitch, 5, known=0.5, seed=3)
+    sets = twitch.network.with_net(twitch.beliefs.draw(4, 0))
+    found = answer_sets(twitch.engine, codes, sets, compiled=use_kernel)
+    assert not found.refused
+    parts = [answer_rows(twitch.engine, codes, parameters=sets.take([i]), compiled=False).answer for i in range(4)]
+    expected = Answer(*(np.concatenate([getattr(p, name) for p in parts]) for name in Answer.__slots__))
+    assert_equal(found.answer, expected)
+    # Each set differs from the next, or the order would not be looked at.
+    by_set = found.answer.log_evidence.reshape(4, 5)
+    assert (by_set[1:] != by_set[:-1]).all()
+
+
+@pytest.mark.parametrize("use_kernel", [NUMPY, KERNEL])
+@settings(max_examples=20, deadline=None)
+@given(data=st.data())
+def test_sets_on_random_networks(data: st.DataObject, use_kernel: bool) -> None:
+    """On random networks, 0 and 1 among the numbers, rows under drawn sets are those of the engine, set by set."""
+    model = data.draw(models())
+    codes = np.array([codes_of(model, e) for e in data.draw(st.lists(cases(model), min_size=1, max_size=3))])
+    sets = model.network.with_net(model.beliefs.draw(6, data.draw(st.integers(0, 99))))
+    found = answer_sets(model.engine, codes, sets, compiled=use_kernel)
+    for number in range(6):
+        answer, refused = model.engine.run_rows(codes, sets.take([number]))
+        rows = slice(number * len(codes), (number + 1) * len(codes))
+        part = found.answer.take(rows)
+        np.testing.assert_allclose(part.causes, answer.causes, rtol=1e-9)
+        np.testing.assert_allclose(np.c_[part.none, part.serious], np.c_[answer.none, answer.serious], rtol=1e-9)
+        # The logarithm of what is nearly 1 has few digits.
+        np.testing.assert_allclose(np.exp(part.log_evidence), np.exp(answer.log_evidence), rtol=1e-9)
+        assert {r - rows.start: t for r, t in found.refused.items() if rows.start <= r < rows.stop} == refused
+
+
+@pytest.mark.parametrize("use_kernel", [NUMPY, KERNEL])
+def test_sets_in_place_of_an_engine(twitch: Model, use_kernel: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`SetRuns` answers as the engine does, and tells which sets a row was refused under."""
+    monkeypatch.setattr(batch, "answer_sets", partial(answer_sets, compiled=use_kernel))
+    sets = twitch.network.with_net(twitch.beliefs.draw(3, 0))
+    runs, codes = batch.SetRuns(twitch.engine), random_rows(twitch, 1, known=0.7)
+    assert_equal(runs.run(codes, sets), twitch.engine.run(codes, sets))
+    assert runs.refused == {}
+    assert_equal(runs.run(codes), twitch.engine.run(codes))
+
+
+def test_sets_that_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A row beyond the bound is refused under every set, with the reason, and blank."""
+    model = Model(load_model("twitch").knowledge)
+    model.engine.max_bytes = 10
+    runs = batch.SetRuns(model.engine)
+    monkeypatch.setattr(batch, "answer_sets", partial(answer_sets, compiled=False))
+    answer = runs.run(random_rows(model, 1, known=0.0), model.network.with_net(model.beliefs.draw(3, 0)))
+    assert not answer.possible.any()
+    assert list(runs.refused) == [0, 1, 2]
+    assert "above the bound" in runs.refused[2]
+
+
+def test_many_sets_are_worth_the_kernel(twitch: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A row under 1,000 sets counts as 10,000 rows, for which the kernel is loaded where it is ready."""
+    asked = []
+    monkeypatch.setattr(batch, "kernel_for", lambda _engine, n_rows, _compiled: asked.append(n_rows))
+    sets = twitch.network.with_net(twitch.beliefs.draw(20, 0))
+    answer_sets(twitch.engine, random_rows(twitch, 2, known=1.0), sets)
+    assert asked == [20 * 2 * 10]
+
+
+@pytest.mark.skipif(not hasattr(kernel.answer_rows, "signatures"), reason="nothing is compiled")
+def test_kernel_is_compiled_once(twitch: Model, tiny: Model, sites: Model) -> None:
+    """One set or many, one row or many, arrays that are read-only or in another order: all are one type to Numba."""
+    for model in (twitch, tiny, sites):
+        for sets, count in itertools.product((1, 2, 50), (1, 3)):
+            parameters = model.network.with_net(model.beliefs.draw(sets, 0))
+            codes = np.full((count, len(model.network.columns)), -1, dtype=np.int8, order="F")
+            codes.flags.writeable = False
+            answer_sets(model.engine, codes, parameters, compiled=True)
+            answer_rows(model.engine, codes, compiled=True)
+    assert len(kernel.answer_rows.signatures) == 1

@@ -116,6 +116,29 @@ def test_infer_with_virtual_evidence(run: Run) -> None:
     assert said.json == twitchbayes.infer(virtual_evidence={"weakness": 4, "cramps": 0.5}).to_dict()
 
 
+def test_infer_with_intervals(run: Run) -> None:
+    """`--interval` shows the credible intervals of the library, and refuses what is no level."""
+    assert run("infer", *CASE, "--interval", "0.9").out == f"{twitchbayes.infer(EVIDENCE, interval=0.9)!r}\n"
+    said = run("infer", *CASE, "--interval", "0.9", "--json").json
+    assert said["credible_intervals"] == twitchbayes.infer(EVIDENCE, interval=0.9).intervals.to_dict()
+    assert run("infer", *CASE, "--interval", "95") == (
+        2,
+        "",
+        "twitchbayes: 95.0 is no level of an interval; give a number between 0 and 1, as 0.95\n",
+    )
+
+
+def test_score_with_intervals(run: Run, tmp_path: Path) -> None:
+    """`score --interval` writes the bounds of each posterior, and the draws without an answer."""
+    file = put(tmp_path / "cases.csv", "weakness,age", "yes,62")
+    said = run("score", file, "--interval", "0.9")
+    (row,) = csv.DictReader(said.out.splitlines())
+    expected = twitchbayes.infer(weakness=True, age=62, interval=0.9).intervals["als"]
+    assert (float(row["als_low"]), float(row["als_high"])) == pytest.approx((expected.low, expected.high), rel=1e-12)
+    assert float(row["draws_lost"]) == 0
+    assert run("score", file, "--interval", "0").status == 2
+
+
 def test_infer_with_another_model(run: Run) -> None:
     """`--model` takes a folder."""
     answer = run("infer", "finding=yes", "--model", SMALL, "--json").json

@@ -34,7 +34,7 @@ LANGUAGES = {"python", "console", "sh", "text", "csv", "toml"}
 
 COMMANDS = (
     "python -m pip install . && twitchbayes infer weakness=yes twitch_location=arm_hand age=62",
-    'python -m pip install -e ".[dev]" && python -m pytest',
+    'python -m pip install -e ".[dev]" && python -m pytest -n auto',
 )
 
 

@@ -337,7 +337,7 @@ def raises(model: Model, row: dict[str, str]) -> bool:
     return False
 
 
-PACKED = gzip.compress(b"fever\n" + b"yes\nno\n" * 1000)
+PACKED = gzip.compress(b"fever\n" + b"yes\nno\n" * 1000, mtime=0)
 
 
 @pytest.mark.parametrize(
@@ -672,7 +672,7 @@ def test_killed_process_loses_nothing(tmp_path: Path, suffix: str) -> None:
 @pytest.mark.parametrize(("how", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_stopped_process_leaves_no_half_file(tmp_path: Path, how: int, status: int) -> None:
     """Without `--resume` a process that is told to stop removes what it has begun."""
-    folder, source = write_model(tmp_path / "model"), write(cases(4000), tmp_path / "in.csv")
+    folder, source = write_model(tmp_path / "model"), write(cases(40_000), tmp_path / "in.csv")
     arguments = [source, "-o", tmp_path / "out.csv", "--ignore", "id", "--chunk-rows", 5, "--model", folder]
 
     def begun() -> bool:

@@ -190,7 +190,7 @@ def test_impossible_cases(certain: Model) -> None:
     tuning = certain.tune(frame, on_error="exclude")
     assert tuning.cases["used"] == 2
     assert tuning.cases["excluded"] == {"cases that are impossible in the model, or beyond the engine's bound": 1}
-    with pytest.raises(InvalidValueError, match="has no case that is possible in the model"):
+    with pytest.raises(InvalidValueError, match="has no case that can be used: 1 cases that are impossible"):
         certain.tune(frame[:1], on_error="exclude")
 
 

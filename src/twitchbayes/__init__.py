@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     )
     from twitchbayes.interchange import CodedEvidence, InterchangeError, from_fhir, from_phenopacket
     from twitchbayes.interview import Interview
+    from twitchbayes.learner import TwitchClassifier as TwitchClassifier
     from twitchbayes.model import Model, ModelInfo, infer, list_models, load_model
     from twitchbayes.posterior import Posterior
 
@@ -42,6 +43,7 @@ _HOME = {
     "from_fhir": "interchange",
     "from_phenopacket": "interchange",
     "Interview": "interview",
+    "TwitchClassifier": "learner",
     "Model": "model",
     "ModelInfo": "model",
     "infer": "model",
@@ -50,6 +52,7 @@ _HOME = {
     "Posterior": "posterior",
 }
 
+# Without TwitchClassifier, which needs scikit-learn: `from twitchbayes import *` stays light.
 __all__ = [
     "CodedEvidence",
     "EngineLimitError",
@@ -86,4 +89,4 @@ def __getattr__(name: str) -> object:
 
 
 def __dir__() -> list[str]:
-    return sorted(__all__)
+    return sorted({*__all__, *_HOME})

@@ -19,7 +19,7 @@ from twitchbayes.network import Parameters
 if TYPE_CHECKING:
     from twitchbayes.compiled import Kernel
 
-__all__ = ["Batch", "answer_rows", "distinct_rows", "kernel_for"]
+__all__ = ["Batch", "SetRuns", "answer_rows", "answer_sets", "distinct_rows", "hash_rows", "kernel_for"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -32,6 +32,8 @@ LOADED_FROM = 3_000
 # Compiling it costs about what so many rows take in NumPy. So it is compiled once that much has been spent: then all
 # together never takes more than twice what it had to.
 COMPILED_FROM = 100_000
+# An answer under a parameter set of its own takes NumPy some ten times as long as a row of a table.
+ROWS_A_SET = 10
 PRIME = np.uint64(0x9E3779B97F4A7C15)  # 2^64 over the golden ratio: spreads bits in multiplicative hashing
 
 log = logging.getLogger("twitchbayes")
@@ -102,6 +104,63 @@ def answer_rows(
             start = starts[i + row]
             refused.update(dict.fromkeys(order[start : start + copies[row]].tolist(), reason))
     return Batch(answer.frozen(), dict(sorted(refused.items())))
+
+
+def answer_sets(engine: Engine, codes: Codes, parameters: Parameters, *, compiled: bool | None = None) -> Batch:
+    """Return the answer to each row under each parameter set.
+
+    Parameters
+    ----------
+    codes : ndarray of int8, shape (n_rows, n_columns)
+        As for `answer_rows`, best with rows of equal contexts next to each other.
+    parameters : Parameters
+        Of `n_sets` parameter sets.
+    compiled : bool, optional
+        As for `answer_rows`.
+
+    Returns
+    -------
+    Batch
+        The answers of all rows under the first set, then under the second: `set * n_rows + row`.
+    """
+    n_rows, n_sets = len(codes), parameters.n_sets
+    kernel = kernel_for(engine, n_rows * n_sets * ROWS_A_SET, compiled)
+    answer = Answer.blank(n_rows * n_sets, len(engine.network.causes))
+    refused: dict[int, str] = {}
+    todo = np.ones((n_sets, n_rows), dtype=bool)
+    if kernel is not None:
+        resolved, open_members, possible = engine.groups.resolve(codes)
+        answer, answered = kernel.run(resolved, open_members, np.flatnonzero(possible), parameters=parameters)
+        todo = ~answered.reshape(n_sets, n_rows)
+    for row in np.flatnonzero(todo.any(axis=0)).tolist():
+        sets_left = np.flatnonzero(todo[:, row])
+        left = parameters if len(sets_left) == n_sets else parameters.take(sets_left)
+        part, reasons = engine.run_rows(codes[row : row + 1], left)
+        places = sets_left * n_rows + row
+        answer.put(places, part)
+        refused |= {int(places[i]): reason for i, reason in reasons.items()}
+    return Batch(answer.frozen(), dict(sorted(refused.items())))
+
+
+class SetRuns:
+    """`answer_sets` in the place of an engine, for one row under many parameter sets.
+
+    Attributes
+    ----------
+    refused : dict of int to str
+        Sets under which a row was refused, with the reason; its `log_evidence` there is -inf.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self.network = engine.network
+        self.refused: dict[int, str] = {}
+        self._engine = engine
+
+    def run(self, codes: Codes, parameters: Parameters | None = None) -> Answer:
+        """Return the answer to a row under each set."""
+        batch = answer_sets(self._engine, codes, parameters or self.network.parameters)
+        self.refused |= {place // len(codes): reason for place, reason in batch.refused.items()}
+        return batch.answer
 
 
 def _in_rows(advance: Advance | None, copies: Ints) -> Advance | None:
@@ -190,7 +249,7 @@ def distinct_rows(codes: Codes, n_contexts: int) -> tuple[Ints, NDArray[np.bool_
     keys = np.empty(len(codes), dtype=np.uint64)
     for start in range(0, len(codes), CHUNK_ROWS):
         part = codes[start : start + CHUNK_ROWS]
-        contexts, rest = _hash(part[:, :n_contexts]), _hash(part[:, n_contexts:])
+        contexts, rest = hash_rows(part[:, :n_contexts]), hash_rows(part[:, n_contexts:])
         keys[start : start + CHUNK_ROWS] = contexts << np.uint64(32) | rest & np.uint64(0xFFFFFFFF)
     order = np.argsort(keys, kind="stable").astype(np.int64)
     keys = keys[order]
@@ -202,7 +261,7 @@ def distinct_rows(codes: Codes, n_contexts: int) -> tuple[Ints, NDArray[np.bool_
     return order, first
 
 
-def _hash(codes: Codes) -> NDArray[np.uint64]:
+def hash_rows(codes: Codes) -> NDArray[np.uint64]:
     """Return a hash of each row, eight columns at a time."""
     words = -(-codes.shape[1] // 8)
     padded = np.zeros((len(codes), words * 8), dtype=np.int8)

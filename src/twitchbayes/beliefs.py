@@ -128,10 +128,10 @@ def fit(values: Floats, lows: Floats, highs: Floats) -> tuple[Floats, Floats]:
     """
     means, sizes = values.copy(), np.full(len(values), np.inf)
     wide = highs > lows
-    with np.errstate(divide="ignore"):
+    with np.errstate(divide="ignore", over="ignore"):
         for edge, far in ((wide & (values <= 0), highs), (wide & (values >= 1), 1 - lows)):
             b = np.log(TAIL) / np.log1p(-far[edge])  # 0 where the interval is all of [0, 1]: uniform then
-            b = np.maximum(b, 1.0)
+            b = np.clip(b, 1.0, LARGEST)
             means[edge] = np.where(values[edge] <= 0, 1 / (1 + b), b / (1 + b))
             sizes[edge] = 1 + b
     inside = np.flatnonzero(wide & (values > 0) & (values < 1))

@@ -44,6 +44,7 @@ RESERVED = (
     "priors",
     "virtual_evidence",
     "engine",
+    "interval",
     "log_evidence",
     "probability",
 )

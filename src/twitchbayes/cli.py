@@ -16,7 +16,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from twitchbayes import __version__
-from twitchbayes.commands import add_model, chosen_model, cohorts, interviews, names, print_json, tables, tune
+from twitchbayes.commands import (
+    add_interval,
+    add_model,
+    chosen_model,
+    cohorts,
+    interviews,
+    names,
+    print_json,
+    tables,
+    tune,
+)
 from twitchbayes.consistency import Implied
 from twitchbayes.display import DISCLAIMER
 from twitchbayes.errors import InvalidEvidenceError, InvalidValueError, ModelTableError, TwitchbayesError
@@ -103,6 +113,7 @@ def _parser() -> argparse.ArgumentParser:
         help="uncertain evidence: likelihood ratio present : absent",
     )
     infer.add_argument("--engine", choices=("numpy", "pgmpy"), default="numpy", help="pgmpy is slow, to check by")
+    add_interval(infer)
     add_model(infer)
     infer.set_defaults(run=_infer)
 
@@ -154,6 +165,7 @@ def _add_score(score: argparse.ArgumentParser) -> None:
     score.add_argument("--resume", action="store_true", help="keep what is done if interrupted, and go on from there")
     score.add_argument("--force", action="store_true", help="replace the output if it is there already")
     score.add_argument("--progress", action=argparse.BooleanOptionalAction, help="a bar (default: on a terminal)")
+    add_interval(score)
     add_model(score)
     score.set_defaults(run=_score)
 
@@ -164,6 +176,7 @@ def _infer(options: argparse.Namespace) -> int:
         read_items(options.evidence),
         virtual_evidence={n: _ratio(n, r) for n, r in ratios.items()},
         engine=options.engine,
+        interval=options.interval,
     )
     print(posterior.to_json() if options.json else posterior)
     return 0
@@ -197,6 +210,7 @@ def _score(options: argparse.Namespace) -> int:
                 resume=options.resume,
                 force=options.force,
                 progress=options.progress,
+                interval=options.interval,
             )
         except KeyboardInterrupt:
             if options.resume:

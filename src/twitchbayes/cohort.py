@@ -6,9 +6,9 @@ import hashlib
 import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,17 +24,53 @@ if TYPE_CHECKING:
     from twitchbayes.cases import Cases
     from twitchbayes.frames import Columns
     from twitchbayes.model import Model
+    from twitchbayes.network import Network
 
-__all__ = ["Cohort", "Labels", "OnBadCases", "read_cohort"]
+__all__ = [
+    "ADVICE",
+    "Cohort",
+    "Labels",
+    "OnBadCases",
+    "Totals",
+    "check_usable",
+    "content_of",
+    "count_states",
+    "kind_of",
+    "read_cohort",
+    "read_part",
+    "sha256_of",
+]
 
 Labels: TypeAlias = str | Sequence[str] | None
 OnBadCases: TypeAlias = Literal["raise", "exclude", "unknown"]
 
 CHUNK_ROWS = 200_000
 SHOWN_FAULTS = 10
+ADVICE = 'on_error="exclude" leaves such cases out and counts them.'
 ON_ERROR = ("raise", "exclude", "unknown")
 NO_CAUSE = "none"
 SEPARATORS = str.maketrans({",": ";", "|": ";"})
+
+
+class Totals(NamedTuple):
+    """What is known of some cases as a whole, wherever they are.
+
+    Attributes
+    ----------
+    states : ndarray of int64, shape (n_columns, n_states)
+        How many usable cases have each state of each of `Network.columns`; 0 beyond its last state.
+    used, size : int
+        Cases that can be used, and cases in the table.
+    excluded, source, sha256
+        As of `Cohort`.
+    """
+
+    states: NDArray[np.int64]
+    used: int
+    size: int
+    excluded: Mapping[str, int]
+    source: str
+    sha256: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +93,7 @@ class Cohort:
     source : str
         Name of the file, or what kind of frame it was.
     sha256 : str
-        Of the bytes of the file, or of the columns and codes of a frame.
+        Of the bytes of the file, or of what the cases of a frame say, in whatever order (`sha256_of`).
     """
 
     codes: Codes
@@ -76,6 +112,19 @@ class Cohort:
         return Cohort(
             self.codes[rows], self.rows[rows], self.labels, len(rows), {}, f"part of {self.source}", self.sha256
         )
+
+    def totals(self, network: Network) -> Totals:
+        """Return what is known of the cases as a whole."""
+        states = count_states(network, self.codes)
+        excluded = dict(sorted(self.excluded.items()))
+        return Totals(states, len(self), self.size, excluded, self.source, self.sha256)
+
+    def with_states(self, columns: Sequence[int], states: Codes) -> Cohort:
+        """Return the cohort with other states in some of the columns of its codes: (n_used, len(columns))."""
+        codes = self.codes.copy()
+        codes[:, columns] = states
+        digest = hashlib.sha256(self.sha256.encode() + repr(columns).encode() + states.tobytes())
+        return replace(self, codes=codes, sha256=digest.hexdigest())
 
     def without(self, rows: NDArray[np.int64], reason: str) -> Cohort:
         """Return the cohort without some of its usable cases, which are counted under a reason."""
@@ -119,13 +168,65 @@ def read_cohort(
     CasesError, InvalidFrameError
         With the first bad cells, by line or row.
     """
-    if on_error not in ON_ERROR:
-        message = f"on_error={on_error!r} is none of {', '.join(map(repr, ON_ERROR))}"
-        raise InvalidValueError(message)
     reading = _Reading(model, labels, columns, ignore, on_error)
-    if isinstance(cases, str | os.PathLike):
-        return reading.of_file(Path(cases))
-    return reading.of_frame(cases)
+    is_file = isinstance(cases, str | os.PathLike)
+    cohort = reading.of_file(Path(cases)) if is_file else reading.of_frame(cases)
+    check_usable(cohort.source, size=cohort.size, used=len(cohort), excluded=cohort.excluded)
+    return cohort
+
+
+def read_part(
+    model: Model,
+    frame: Any,
+    *,
+    labels: Labels = None,
+    columns: Columns = None,
+    ignore: Sequence[Any] = (),
+    on_error: OnBadCases = "raise",
+) -> Cohort:
+    """Read a part of a table as `read_cohort` reads a frame; there may be no case in it."""
+    return _Reading(model, labels, columns, ignore, on_error).of_frame(frame)
+
+
+def check_usable(source: str, *, size: int, used: int, excluded: Mapping[str, int]) -> None:
+    """Check that a table has cases that can be used.
+
+    Raises
+    ------
+    InvalidValueError
+        If it has none, with what became of those that it has.
+    """
+    if not size:
+        message = f"{source} has no case: a header and no row under it"
+        raise InvalidValueError(message)
+    if not used:
+        told = "; ".join(f"{count:,} {reason}" for reason, count in excluded.items())
+        message = f"{source} has no case that can be used: {told}"
+        raise InvalidValueError(message)
+
+
+def count_states(network: Network, codes: Codes) -> NDArray[np.int64]:
+    """Return how many cases have each state of each column: (n_columns, n_states); parts add up."""
+    most = max(len(states) for states in network.states.values())
+    return np.stack([(codes == state).sum(axis=0) for state in range(most)], axis=1).astype(np.int64)
+
+
+def content_of(codes: Codes) -> int:
+    """Return a number that stands for what some cases say, in whatever order; parts add up.
+
+    The sum of the SHA-256 of the codes of each case.
+    """
+    return sum(int.from_bytes(hashlib.sha256(row).digest(), "big") for row in map(bytes, codes))
+
+
+def sha256_of(network: Network, content: int) -> str:
+    """Return the SHA-256 of the names of the columns and the sum that `content_of` gives, modulo 2^256."""
+    return hashlib.sha256(repr(network.columns).encode() + (content % (1 << 256)).to_bytes(32, "big")).hexdigest()
+
+
+def kind_of(frame: Any) -> str:
+    """Return what kind of frame it is, as "pandas DataFrame"."""
+    return f"{type(frame).__module__.partition('.')[0]} {type(frame).__name__}"
 
 
 class _Reading:
@@ -134,6 +235,9 @@ class _Reading:
     def __init__(
         self, model: Model, labels: Labels, columns: Columns, ignore: Sequence[Any], on_error: OnBadCases
     ) -> None:
+        if on_error not in ON_ERROR:
+            message = f"on_error={on_error!r} is none of {', '.join(map(repr, ON_ERROR))}"
+            raise InvalidValueError(message)
         self._model, self._columns, self._ignore, self._on_error = model, columns, ignore, on_error
         is_column = isinstance(labels, str) and labels not in model.causes
         self._label_column = labels if isinstance(labels, str) and is_column else None
@@ -168,21 +272,13 @@ class _Reading:
 
     def of_frame(self, frame: Any) -> Cohort:
         self._add(frame)
-        kind = f"{type(frame).__module__.partition('.')[0]} {type(frame).__name__}"
-        digest = hashlib.sha256(repr(self._model.network.columns).encode())
-        for codes in self._codes:
-            digest.update(codes.tobytes())
-        return self._cohort(kind, digest.hexdigest())
+        digest = sha256_of(self._model.network, sum(map(content_of, self._codes)))
+        return self._cohort(kind_of(frame), digest)
 
     def _cohort(self, source: str, sha256: str) -> Cohort:
-        if not self._size:
-            message = f"{source} has no case: a header and no row under it"
-            raise InvalidValueError(message)
-        if not sum(map(len, self._codes)):
-            told = "; ".join(f"{count:,} {reason}" for reason, count in self._excluded.items())
-            message = f"{source} has no case that can be used: {told}"
-            raise InvalidValueError(message)
-        codes, rows = np.concatenate(self._codes), np.concatenate(self._rows)
+        none = np.empty((0, len(self._model.network.columns)), dtype=np.int8)
+        codes = np.concatenate([none, *self._codes])
+        rows = np.concatenate([np.empty(0, dtype=np.int64), *self._rows])
         return Cohort(codes, rows, self._labels, self._size, dict(self._excluded), source, sha256)
 
     def _add(self, frame: Any) -> None:
@@ -205,7 +301,7 @@ class _Reading:
                 n_rows=len(np.unique(bad)),
                 of_rows=len(cases),
                 wanted="used",
-                advice='on_error="exclude" leaves such cases out and counts them.',
+                advice=ADVICE,
             )
         self._keep(cases, {row for row, _ in faults})
         said = {name for name in cases.names if name in causes}

@@ -46,7 +46,7 @@ __all__ = ["Kernel", "is_ready", "numbers_of", "shape_of"]
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
-ROWS_A_TASK = 4096
+ROWS_A_TASK, FEWEST_A_TASK = 4096, 128
 OWN_ORDER_SLOTS = 8  # with fewer an order of the row's own costs more than it saves
 
 
@@ -74,10 +74,10 @@ class Kernel:
         open_members: NDArray[np.bool_],
         rows: Ints,
         *,
-        parameters: Parameters | None = None,
+        parameters: Parameters | Numbers | None = None,
         advance: Callable[[int], None] | None = None,
     ) -> tuple[Answer, NDArray[np.bool_]]:
-        """Answer some rows of a batch.
+        """Answer some rows of a batch, under each of some parameter sets.
 
         Parameters
         ----------
@@ -85,24 +85,32 @@ class Kernel:
             As `Groups.resolve` returns them.
         rows : ndarray of int64
             Numbers of the rows to answer, those with equal contexts next to each other.
-        parameters : Parameters, optional
-            One parameter set; the network's own otherwise.
+        parameters : Parameters or Numbers, optional
+            The parameter sets, or what `numbers_of` makes of them; the network's own otherwise.
         advance : callable, optional
             Is told how many more rows are done.
 
         Returns
         -------
         Answer
-            A row for each row of `codes`, blank where none was computed.
-        ndarray of bool, shape (n_rows,)
+            A row for each row of `codes`, blank where none was computed; those of the first set, then those
+            of the second, and so on.
+        ndarray of bool, shape (n_sets * n_rows,)
             Which rows were answered. The others of `rows` are left to the NumPy engine: impossible ones,
             and those that need more room or more range than the kernel has.
         """
-        n_rows, n_causes = len(codes), len(self.network.causes)
-        causes, rest = np.zeros((n_rows, n_causes)), np.zeros((n_rows, 3))
-        status = np.zeros(n_rows, dtype=np.int64)
-        numbers = self._numbers if parameters is None else numbers_of(self.network, parameters)
-        tasks = [rows[i : i + ROWS_A_TASK] for i in range(0, len(rows), ROWS_A_TASK)]
+        # Another kind of array is another type, for which the kernel would be compiled anew.
+        codes = np.require(codes, np.int8, ["C", "W"])
+        numbers = self._numbers if parameters is None else parameters
+        if isinstance(numbers, Parameters):
+            numbers = numbers_of(self.network, numbers)
+        n_sets, n_causes = len(numbers.tables), len(self.network.causes)
+        n_answers = n_sets * len(codes)
+        causes, rest = np.zeros((n_answers, n_causes)), np.zeros((n_answers, 3))
+        status = np.zeros(n_answers, dtype=np.int64)
+        rows = (np.arange(n_sets)[:, None] * len(codes) + rows).ravel()
+        step = min(max(-(-len(rows) // self.threads), FEWEST_A_TASK), ROWS_A_TASK)
+        tasks = [rows[i : i + step] for i in range(0, len(rows), step)]
 
         def work(task: Ints) -> int:
             scratch = self._scratch()
@@ -149,7 +157,10 @@ class Kernel:
             As for `run`. Rows that were not answered count nothing.
         """
         log_evidence, status = np.zeros(len(codes)), np.zeros(len(codes), dtype=np.int64)
-        numbers = self._numbers if parameters is None else numbers_of(self.network, parameters)
+        # Another kind of array is another type, for which the kernel would be compiled anew.
+        codes = np.require(codes, np.int8, ["C", "W"])
+        sets = self._numbers if parameters is None else numbers_of(self.network, parameters)
+        numbers = Numbers(*(array[0] for array in sets))
         shares = np.ones(len(rows)) if each else np.asarray(weights, dtype=np.float64)[rows]
         starts, entries = range(0, len(rows), ROWS_A_TASK), self._entries
         counts = np.zeros((2, len(rows) if each else 1, entries.n_numbers))
@@ -302,22 +313,28 @@ def shape_of(network: Network) -> Shape:
 
 
 def numbers_of(network: Network, parameters: Parameters) -> Numbers:
-    """Return the numbers of one parameter set, the first, in the order of `shape_of`."""
+    """Return the numbers of parameter sets, (n_sets, ...) each, in the order of `shape_of`."""
     index = network.index
     _, users, active = index.activation_cells
     _, effects, found = index.link_cells
     by_cause, by_finding = np.argsort(users, kind="stable"), np.argsort(found, kind="stable")
-    used, effected = (users[by_cause], active[by_cause]), (effects[by_finding], found[by_finding])
-    cause_leaks = _flat(parameters.cause_leaks)
-    leaks, links = parameters.finding_leaks[0], parameters.links[0]
-    scales = np.maximum(leaks, links.max(axis=0, initial=0.0))
+    users, active, effects, found = users[by_cause], active[by_cause], effects[by_finding], found[by_finding]
+    cause_leaks = _flat(parameters.cause_leaks, parameters.n_sets)
+    leaks, links = parameters.finding_leaks, parameters.links
+    scales = np.maximum(leaks, links.max(axis=1, initial=0.0))
+    no_activation, no_links = parameters.log_no_activation[:, users, active], parameters.log_no_links[:, effects, found]
     return Numbers(
-        tables=_flat(parameters.context_tables),
-        leaks=np.stack([cause_leaks, 1 - cause_leaks]),
-        activation=np.stack([parameters.activation[0][used], np.exp(parameters.log_no_activation[0][used])]),
-        links=np.stack([links[effected], np.exp(parameters.log_no_links[0][effected])]),
-        findings=np.stack([leaks, 1 - leaks, np.where(scales > 0, scales, 1.0)]),
+        tables=np.ascontiguousarray(_flat(parameters.context_tables, parameters.n_sets)),
+        leaks=_pairs(cause_leaks, 1 - cause_leaks),
+        activation=_pairs(parameters.activation[:, users, active], np.exp(no_activation)),
+        links=_pairs(links[:, effects, found], np.exp(no_links)),
+        findings=_pairs(leaks, 1 - leaks, np.where(scales > 0, scales, 1.0)),
     )
+
+
+def _pairs(*rows: Floats) -> Floats:
+    # Indexing leaves an order in memory that would be another type to the kernel.
+    return np.ascontiguousarray(np.stack(rows, axis=1))
 
 
 def _own(network: Network) -> list[tuple[int, ...]]:
@@ -339,8 +356,8 @@ def _starts(sizes: Sequence[int]) -> Ints:
     return np.cumsum([0, *sizes], dtype=np.int64)
 
 
-def _flat(arrays: Sequence[Any]) -> Floats:
-    return np.concatenate([np.ravel(a[0]) for a in arrays] or [np.zeros(0)])
+def _flat(arrays: Sequence[Floats], n_sets: int) -> Floats:
+    return np.concatenate([a.reshape(n_sets, -1) for a in arrays] or [np.zeros((n_sets, 0))], axis=1)
 
 
 def _children_first(parents: Sequence[Sequence[int]]) -> Ints:

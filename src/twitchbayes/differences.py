@@ -21,7 +21,7 @@ from twitchbayes.display import Listing, percent, shortened
 from twitchbayes.errors import TwitchbayesError
 from twitchbayes.knowledge import Knowledge, Number, Variable
 from twitchbayes.priors import paired, stratum
-from twitchbayes.provenance import names
+from twitchbayes.provenance import number_names
 from twitchbayes.tables import Row, Table
 
 if TYPE_CHECKING:
@@ -179,7 +179,7 @@ def _entries(knowledge: Knowledge) -> dict[_Place, _Entry]:
         (("leak" if k.parent == "leak" else "link", k.parent, k.child, "", "present"), k.form, k.number)
         for k in knowledge.links
     ]
-    named = zip(names(knowledge), [*priors, *links], strict=True)
+    named = zip(number_names(knowledge), [*priors, *links], strict=True)
     return {place: _Entry(name, form, number) for name, (place, form, number) in named}
 
 

@@ -9,8 +9,20 @@ from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from twitchbayes.posterior import Posterior
+    from twitchbayes.uncertainty import CredibleIntervals, Interval
 
-__all__ = ["DISCLAIMER", "Listing", "as_html", "as_text", "given", "percent", "shortened"]
+__all__ = [
+    "DISCLAIMER",
+    "Listing",
+    "as_html",
+    "as_text",
+    "given",
+    "intervals_as_html",
+    "intervals_as_text",
+    "labels",
+    "percent",
+    "shortened",
+]
 
 DISCLAIMER = "For research and teaching. Not a medical device, not medical advice."
 SHOWN = 8  # rows of a list in text and HTML; frames and JSON have all
@@ -25,11 +37,16 @@ def as_text(posterior: Posterior) -> str:
     lines = [f"Posterior of {model.describe()}", f"  given {given(posterior)}"]
     if posterior.assumed:
         lines.append(f"  assumed {_items(posterior.assumed)}")
-    lines += ["", f"  {'cause':<{width}}  {'prior':>9}  {'posterior':>9}"]
-    for label, prior, probability, serious in rows:
+    spans = _spans(posterior)
+    head = f"  {_level(posterior.intervals) + ' interval':>20}" if posterior.intervals else ""
+    lines += ["", f"  {'cause':<{width}}  {'prior':>9}  {'posterior':>9}{head}"]
+    for (label, prior, probability, serious), span in zip(rows, spans, strict=False):
         mark = "  serious" if serious else ""
-        lines.append(f"  {label:<{width}}  {percent(prior):>9}  {percent(probability):>9}{mark}")
-    lines += ["", f"  P(at least one serious cause) = {percent(posterior.serious)}"]
+        lines.append(
+            f"  {label:<{width}}  {percent(prior):>9}  {percent(probability):>9}{span and f'  {span:>20}'}{mark}"
+        )
+    last = f" ({spans[-1]})" if spans[-1] else ""
+    lines += ["", f"  P(at least one serious cause) = {percent(posterior.serious)}{last}"]
     for flag in posterior.red_flags:
         lines += ["", f"  Red flag: {flag.label} ({_items(flag.met_by)})", f"    {flag.advice}"]
         lines += [f"    Source: {citation}" for citation in flag.citations]
@@ -39,21 +56,24 @@ def as_text(posterior: Posterior) -> str:
 def as_html(posterior: Posterior) -> str:
     """Return an answer as a table in HTML, every text of the model escaped, nothing from outside."""
     escape = html.escape
+    spans = _spans(posterior)
     body = "".join(
         f"<tr><th scope='row' style='text-align:left'>{escape(label)}"
         f"{' <strong>(serious)</strong>' if serious else ''}</th>"
-        f"<td>{percent(prior)}</td><td>{percent(probability)}</td>"
+        f"<td>{percent(prior)}</td><td>{percent(probability)}</td>{span and f'<td>{span}</td>'}"
         f"<td style='text-align:left;min-width:100px'>{_bar(probability)}</td></tr>"
-        for label, prior, probability, serious in _rows(posterior)
+        for (label, prior, probability, serious), span in zip(_rows(posterior), spans, strict=False)
     )
     assumed = f"<br>assumed {escape(_items(posterior.assumed))}" if posterior.assumed else ""
-    head = "".join(f"<th scope='col'>{name}</th>" for name in ("cause", "prior", "posterior"))
+    asked = [f"{_level(posterior.intervals)} interval"] if posterior.intervals else []
+    head = "".join(f"<th scope='col'>{name}</th>" for name in ("cause", "prior", "posterior", *asked))
+    last = f" ({spans[-1]})" if spans[-1] else ""
     return (
         "<div class='twitchbayes-posterior'><table>"
         f"<caption style='caption-side:top;text-align:left'>{escape(posterior.model.describe())}"
         f"<br>given {escape(given(posterior))}{assumed}</caption>"
         f"<thead><tr>{head}<td></td></tr></thead><tbody>{body}</tbody></table>"
-        f"<p>P(at least one serious cause) = {percent(posterior.serious)}</p>{_flags(posterior)}"
+        f"<p>P(at least one serious cause) = {percent(posterior.serious)}{last}</p>{_flags(posterior)}"
         f"<p><small>{DISCLAIMER}</small></p></div>"
     )
 
@@ -66,6 +86,82 @@ def _rows(posterior: Posterior) -> list[tuple[str, float, float, bool]]:
         for cause, probability in posterior.items()
     ]
     return [*rows, ("no listed cause", posterior.model.prior_none, posterior.none, False)]
+
+
+def _spans(posterior: Posterior) -> list[str]:
+    """Return the interval of each cause, of none of them and of a serious one; "" where none was asked for."""
+    if not posterior.intervals:
+        return [""] * (len(posterior) + 2)
+    return [f"{percent(row.low)} to {percent(row.high)}" for row in posterior.intervals.rows.values()]
+
+
+def intervals_as_text(intervals: CredibleIntervals) -> str:
+    """Return credible intervals as lines of text."""
+    posterior, names = intervals.of, labels(intervals.of)
+    width = max(map(len, names.values()))
+    head = "".join(f"  {name:>9}" for name in _INTERVAL_COLUMNS)
+    rows = [
+        f"  {names[name]:<{width}}{''.join(f'  {cell:>9}' for cell in _cells(row))}".rstrip()
+        for name, row in intervals.rows.items()
+    ]
+    lines = [f"{_title(intervals)} of {posterior.model.describe()}", f"  given {given(posterior)}"]
+    if posterior.assumed:
+        lines.append(f"  assumed {_items(posterior.assumed)}")
+    lines += ["", f"  {'cause':<{width}}{head}", *rows, "", f"  {_evidence_line(intervals)}"]
+    return "\n".join([*lines, f"  {_draws_line(intervals)}", "", f"  {DISCLAIMER}"])
+
+
+def intervals_as_html(intervals: CredibleIntervals) -> str:
+    """Return credible intervals as a table in HTML, every text of the model escaped."""
+    escape, posterior, names = html.escape, intervals.of, labels(intervals.of)
+    head = "".join(f"<th scope='col'>{name}</th>" for name in ("cause", *_INTERVAL_COLUMNS))
+    body = "".join(
+        f"<tr><th scope='row' style='text-align:left'>{escape(names[name])}</th>"
+        f"{''.join(f'<td>{cell}</td>' for cell in _cells(row))}</tr>"
+        for name, row in intervals.rows.items()
+    )
+    assumed = f"<br>assumed {escape(_items(posterior.assumed))}" if posterior.assumed else ""
+    return (
+        "<div class='twitchbayes-intervals'><table>"
+        f"<caption style='caption-side:top;text-align:left'>{_title(intervals)} of "
+        f"{escape(posterior.model.describe())}<br>given {escape(given(posterior))}{assumed}</caption>"
+        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+        f"<p>{_evidence_line(intervals)}<br>{_draws_line(intervals)}</p><p><small>{DISCLAIMER}</small></p></div>"
+    )
+
+
+_INTERVAL_COLUMNS = ("posterior", "mean", "low", "high", "first")
+
+
+def labels(posterior: Posterior) -> dict[str, str]:
+    """Return the label of each cause, of none of them and of a serious one."""
+    variables = posterior.model.knowledge.variables
+    causes = {cause: variables[cause].label for cause in posterior}
+    return {**causes, "none": "no listed cause", "serious": "at least one serious cause"}
+
+
+def _title(intervals: CredibleIntervals) -> str:
+    return f"{_level(intervals)} credible intervals"
+
+
+def _level(intervals: CredibleIntervals) -> str:
+    return f"{100 * intervals.level:.6g}%"
+
+
+def _cells(row: Interval) -> list[str]:
+    return ["" if value is None else percent(value) for value in row]
+
+
+def _evidence_line(intervals: CredibleIntervals) -> str:
+    row = intervals.log_evidence
+    return f"ln P(evidence) = {row.posterior:.4g} ({row.low:.4g} to {row.high:.4g}) nats"
+
+
+def _draws_line(intervals: CredibleIntervals) -> str:
+    lost = [f"{intervals.impossible:,} impossible"] * bool(intervals.impossible)
+    lost += [f"{intervals.refused:,} refused"] * bool(intervals.refused)
+    without = f"; left out: {', '.join(lost)}" if lost else ""
+    return f"{intervals.draws:,} draws of the tables' numbers (seed {intervals.seed}){without}"
 
 
 def _flags(posterior: Posterior) -> str:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from twitchbayes.batch import answer_rows
 from twitchbayes.cases import Cases
 from twitchbayes.conflict import impossible
+from twitchbayes.draws import Asked, intervals_of_rows
 from twitchbayes.errors import (
     Fault,
     InvalidEvidenceError,
@@ -38,7 +39,9 @@ Floats = NDArray[np.float64]
 
 SUMMARY = ("none", "serious", "log_evidence")
 REASON = "reason"
+DRAWS_LOST = "draws_lost"
 IMPOSSIBLE = "this evidence has probability 0 in the model"
+IMPOSSIBLE_DRAWS = "this evidence has probability 0 in every draw of the model's numbers"
 SHOWN_FAULTS = 10
 EXPLAINED_ROWS = 3  # impossible rows for which the smallest conflict is looked for
 SECONDS_BEFORE_A_BAR = 2.0
@@ -53,7 +56,7 @@ class Layout(NamedTuple):
     with_reason: bool
 
 
-def infer_frame(
+def infer_frame(  # noqa: PLR0913 (the arguments of `Model.infer_frame`)
     model: Model,
     frame: Any,
     *,
@@ -62,18 +65,23 @@ def infer_frame(
     ignore: Sequence[Any] = (),
     on_error: OnError = "raise",
     progress: Progress = None,
+    interval: Asked | None = None,
 ) -> Any:
     """Return the posteriors of every row of a pandas, polars or pyarrow table; see `Model.infer_frame`."""
     import narwhals as nw
 
-    layout = _layout(model, _names(frame), columns=columns, keep=keep, ignore=ignore, on_error=on_error)
+    options: dict[str, Any] = {"columns": columns, "keep": keep, "ignore": ignore, "on_error": on_error}
+    layout = _layout(model, _names(frame), with_intervals=interval is not None, **options)
     eager = _as_table(frame)
     cases = Cases(model.words, nw.from_native(eager, eager_only=True), layout.evidence)
     if cases.faulty.any() and not layout.with_reason:
         raise _unreadable(cases)
     with _shown(progress, len(cases)) as advance:
-        numbers, refused = _answered(model, cases, advance)
-    lost = np.flatnonzero(np.isneginf(numbers[-1]))
+        numbers, refused = _answered(model, cases, advance if interval is None else None)
+        if interval is not None:
+            numbers, more = _with_intervals(model, cases, numbers, interval, advance)
+            refused = more | refused
+    lost = np.flatnonzero(np.isneginf(numbers[len(model.causes) + 2]))
     if lost.size and not layout.with_reason:
         raise _unanswered(model, cases, lost, refused)
     reasons = {row: refused.get(row, IMPOSSIBLE) for row in lost.tolist()} | _reasons(cases)
@@ -123,6 +131,7 @@ def output_columns(
     keep: bool | Sequence[Any] = False,
     ignore: Sequence[Any] = (),
     on_error: OnError = "raise",
+    interval: object = None,
 ) -> list[tuple[Any, str]]:
     """Return name and kind of each column that `infer_frame` gives for a frame with these columns.
 
@@ -131,8 +140,8 @@ def output_columns(
     model : Model
     frame_columns : sequence of str
         Names of the columns of the frame, in order.
-    columns, keep, ignore, on_error
-        As for `infer_frame`.
+    columns, keep, ignore, on_error, interval
+        As for `infer_frame`; of the interval it only matters whether there is one.
 
     Returns
     -------
@@ -144,7 +153,8 @@ def output_columns(
     UnknownVariableError, InvalidValueError, InvalidEvidenceError
         If the columns are not those of evidence, clash with each other or with those of the result.
     """
-    layout = _layout(model, list(frame_columns), columns=columns, keep=keep, ignore=ignore, on_error=on_error)
+    options: dict[str, Any] = {"columns": columns, "keep": keep, "ignore": ignore, "on_error": on_error}
+    layout = _layout(model, list(frame_columns), with_intervals=interval is not None, **options)
     kept = [(name, "kept") for name in layout.kept]
     text = [(REASON, "text")] if layout.with_reason else []
     return [*kept, *((name, "float") for name in layout.numbers), *text]
@@ -161,6 +171,7 @@ def _layout(
     keep: bool | Sequence[Any],
     ignore: Sequence[Any],
     on_error: str,
+    with_intervals: bool,
 ) -> Layout:
     if on_error not in {"raise", "null"}:
         message = f"on_error={on_error!r} is neither 'raise' nor 'null'"
@@ -168,7 +179,12 @@ def _layout(
     faults = _repeated(names)
     kept = list(names) if keep is True else _listed(keep or (), names, "keep", faults)
     ignored = _listed(ignore, names, "ignore", faults)
-    numbers = [*model.causes, *SUMMARY]
+    bounds = [f"{name}_{bound}" for name in (*model.causes, *SUMMARY[:2]) for bound in ("low", "high")]
+    numbers = [*model.causes, *SUMMARY, *([*bounds, DRAWS_LOST] if with_intervals else [])]
+    twice = [name for name, count in Counter(numbers).items() if count > 1]
+    faults += [
+        InvalidValueError(f"with intervals, two columns of the result would be named {name!r}") for name in twice
+    ]
     evidence = _evidence(model.words.names, names, columns, kept, ignored, faults)
     taken = {*numbers, REASON} if on_error == "null" else set(numbers)
     faults += [_clash(name, evidence) for name in kept if name in taken]
@@ -251,6 +267,21 @@ def _answered(model: Model, cases: Cases, advance: Callable[[int], None] | None)
     numbers = np.empty((len(model.causes) + len(SUMMARY), len(cases)))
     batch = answer_rows(model.engine, cases.codes, advance=advance, into=numbers)
     return numbers, dict(batch.refused)
+
+
+def _with_intervals(
+    model: Model, cases: Cases, numbers: Floats, asked: Asked, advance: Callable[[int], None] | None
+) -> tuple[Floats, dict[int, str]]:
+    """Return the columns of results with those of the intervals, and the rows that have none, with the reason.
+
+    Such a row is left without evidence (-inf), as one that is impossible.
+    """
+    found = intervals_of_rows(model.engine, model.beliefs, cases.codes, asked, advance=advance)
+    bounds = np.stack([found.low, found.high], axis=1).reshape(2 * len(found.low), len(cases))
+    without = np.flatnonzero(np.isnan(found.low[0]) & np.isfinite(numbers[-1])).tolist()
+    reasons = dict.fromkeys(without, IMPOSSIBLE_DRAWS) | found.refused
+    numbers[-1, list(reasons)] = -np.inf
+    return np.concatenate([numbers, bounds, found.lost[None, :]]), reasons
 
 
 def _unreadable(cases: Cases) -> InvalidFrameError:

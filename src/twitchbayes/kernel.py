@@ -259,7 +259,7 @@ def _answer_row(
 @compiled
 def _answer_rows(
     shape: Shape,
-    numbers: Numbers,
+    sets: Numbers,
     scratch: tuple[Chain, Work, Slots],
     codes: Any,
     open_members: Any,
@@ -272,16 +272,21 @@ def _answer_rows(
     chain, work, slots = scratch
     serious = shape.causes[SERIOUS]
     n_contexts, n_causes = work.contexts.shape[1], work.causes.shape[1]
-    before, carried, log_contexts, laid = NEVER, 0, 0.0, False
+    before, of_set, carried, log_contexts, laid = NEVER, NEVER, 0, 0.0, False
+    numbers = _numbers_of_set(sets, 0)
     for i in range(len(rows)):
-        r = rows[i]
+        answer = rows[i]
+        r = answer % len(codes)
+        if answer // len(codes) != of_set:
+            of_set, before = answer // len(codes), NEVER
+            numbers = _numbers_of_set(sets, of_set)
         if not same_contexts(codes, r, before, n_contexts):
             carried, log_contexts = read_contexts(shape, numbers, codes[r, :n_contexts], work)
             laid = False
             if carried <= BITS:
                 order_by_contexts(work, serious, carried)
         before = r
-        status[r] = LEFT
+        status[answer] = LEFT
         for k in range(n_causes):
             work.causes[STATED, k] = codes[r, n_contexts + k]
         found = codes[r, n_contexts + n_causes : n_contexts + n_causes + numbers.findings.shape[1]]
@@ -300,7 +305,16 @@ def _answer_rows(
         unexplained = lay_slots(chain, work.causes, slots, n_slots)
         if unexplained > 0.0:
             log_constant += log_contexts + np.log(unexplained)
-            status[r] = _answer_row(chain, work, slots, serious, n_slots, log_constant, posteriors[r], rest[r])
+            status[answer] = _answer_row(
+                chain, work, slots, serious, n_slots, log_constant, posteriors[answer], rest[answer]
+            )
+
+
+@inlined
+def _numbers_of_set(sets: Numbers, number: int) -> Numbers:
+    return Numbers(
+        sets.tables[number], sets.leaks[number], sets.activation[number], sets.links[number], sets.findings[number]
+    )
 
 
 def _entry_point(source: str) -> Any:
@@ -308,7 +322,7 @@ def _entry_point(source: str) -> Any:
 
     def answer_rows(
         shape: Shape,
-        numbers: Numbers,
+        sets: Numbers,
         scratch: tuple[Chain, Work, Slots],
         codes: Any,
         open_members: Any,
@@ -318,24 +332,27 @@ def _entry_point(source: str) -> Any:
         status: Any,
         own_order: int,
     ) -> None:
-        """Answer some rows of a batch.
+        """Answer some rows of a batch, each under some parameter sets.
 
         Parameters
         ----------
+        sets : Numbers
+            Of `n_sets` parameter sets, on the first axis of each array.
         scratch : tuple
             Of one thread; see `new_scratch`.
         codes : ndarray of int8, shape (n_rows, at least n_contexts + n_causes + n_findings)
             With the unions resolved; see `Groups.resolve`.
         open_members : ndarray of bool, shape (n_rows, n_members)
         rows : ndarray of int64
-            Numbers of the rows to answer; rows with equal contexts should stand together.
-        posteriors, rest, status : ndarray, shapes (n_rows, n_causes), (n_rows, 3), (n_rows,)
+            Numbers of the answers to find: `set * n_rows + row`. Those of one set, and in it rows with
+            equal contexts, should stand together.
+        posteriors, rest, status : ndarray, shapes (n_sets * n_rows, n_causes), (n_sets * n_rows, 3), (n_sets * n_rows,)
             Filled: P(cause | evidence); P(none), P(serious) and ln P(evidence) in nats; DONE or LEFT.
         own_order : int
             From so many slots on, the causes are put in an order of the row's own.
         """
         if len(source) > 0:
-            _answer_rows(shape, numbers, scratch, codes, open_members, rows, posteriors, rest, status, own_order)
+            _answer_rows(shape, sets, scratch, codes, open_members, rows, posteriors, rest, status, own_order)
 
     return entry_point(answer_rows)
 

@@ -153,7 +153,8 @@ class Numbers(NamedTuple):
 
     `tables` (n,) are those of the contexts; `leaks` (2, n) of the causes, `activation` (2, n) and `links`
     (2, n) have p and 1 - p; `findings` (3, n_findings) has leak, 1 - leak, and the largest leak or link,
-    the unit in which the explanation of a finding is counted.
+    the unit in which the explanation of a finding is counted. Where there are many parameter sets, each
+    array has them on an axis before these.
     """
 
     tables: Floats

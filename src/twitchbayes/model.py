@@ -18,6 +18,7 @@ from twitchbayes import priors as priors_module
 from twitchbayes.beliefs import Beliefs
 from twitchbayes.cases import header
 from twitchbayes.conflict import impossible
+from twitchbayes.draws import DRAWS, Asked
 from twitchbayes.engine import Engine, Runs, answer
 from twitchbayes.errors import InvalidValueError, ModelNotFoundError, did_you_mean
 from twitchbayes.evidence import Words
@@ -155,6 +156,7 @@ class Model:
         *,
         virtual_evidence: Mapping[str, Any] | None = None,
         engine: str = "numpy",
+        interval: float | None = None,
         **named: Any,
     ) -> Posterior:
         """Return the posterior of every cause given what is known.
@@ -169,6 +171,9 @@ class Model:
             Variable to a likelihood ratio present : absent, or to a likelihood for each of its states.
         engine : {"numpy", "pgmpy"}, default "numpy"
             "pgmpy" answers by variable elimination on `to_pgmpy()`: slow, to check the other by.
+        interval : float, optional
+            Level of credible intervals, as 0.95: the answer then has `intervals`, those of
+            `Posterior.credible_intervals(interval)`, and shows them.
         **named
             Evidence by keyword, as `weakness=True`.
 
@@ -179,7 +184,8 @@ class Model:
         Raises
         ------
         UnknownVariableError, InvalidValueError, InvalidEvidenceError
-            If a name or a value is not one of the model, or two contradict each other.
+            If a name or a value is not one of the model, two contradict each other, or `interval` is not
+            between 0 and 1.
         ImpossibleEvidenceError
             If P(evidence) is 0 in this model.
         EngineLimitError
@@ -191,14 +197,18 @@ class Model:
             pairs = ", ".join(f"{n}={given[n]!r} and {n}={named[n]!r}" for n in twice)
             message = f"given twice: {pairs}; give each variable once"
             raise InvalidValueError(message)
+        asked = None if interval is None else Asked.of(interval)
         case = self._words.read({**given, **named}, _items(virtual_evidence, "virtual_evidence"))
         runs = self._runs(engine)
         found = answer(runs, case)
         if not found.possible[0]:
             raise impossible(runs, case)
-        return Posterior(self, case, found, runs, red_flags=red_flags.met(self._rules, case))
+        posterior = Posterior(self, case, found, runs, red_flags=red_flags.met(self._rules, case))
+        if asked:
+            posterior.intervals = posterior.credible_intervals(asked.level)
+        return posterior
 
-    def infer_frame(
+    def infer_frame(  # noqa: PLR0913 (one door for every kind of frame)
         self,
         frame: Any,
         *,
@@ -207,6 +217,9 @@ class Model:
         ignore: Sequence[Any] = (),
         on_error: OnError = "raise",
         progress: Progress = None,
+        interval: float | None = None,
+        draws: int = DRAWS,
+        seed: int = 0,
     ) -> Any:
         """Return the posterior of every cause for each row of a table.
 
@@ -231,14 +244,20 @@ class Model:
         progress : bool or callable, optional
             True shows a bar (tqdm), False none; a callable is told (rows done, rows). Where it is left
             out, long work shows a bar in a terminal or a notebook that has tqdm.
+        interval : float, optional
+            Level of credible intervals, as 0.95. They take about as long as `draws` such tables.
+        draws, seed : int, default 1,000 and 0
+            As of `Posterior.credible_intervals`.
 
         Returns
         -------
         frame
             Of the kind, and with the rows and the index, of `frame`: the kept columns; one column of
             float64 a cause, fractions, in the order of `causes`; `none`, `serious` (fractions) and
-            `log_evidence` (nats), as in `Posterior`; with `on_error="null"`, `reason` (text, null in
-            answered rows). Those of Dask and Spark are lazy.
+            `log_evidence` (nats), as in `Posterior`; with `interval`, `<name>_low` and `<name>_high` of each
+            cause, `none` and `serious`, and `draws_lost`, the number of draws in which the row is
+            impossible, which are left out; with `on_error="null"`, `reason` (text, null in answered rows).
+            Those of Dask and Spark are lazy.
 
         Raises
         ------
@@ -246,8 +265,9 @@ class Model:
             If the columns are not those of evidence, two of them are one variable, a kept column has
             the name of a column of the result, or an argument is wrong.
         InvalidFrameError
-            If cells cannot be read or contradict each other, or else if rows are impossible or too
-            large for the engine's bound. `faults` holds the first of them, with row, column and value.
+            If cells cannot be read or contradict each other, or else if rows are impossible, if only in
+            every draw, or too large for the engine's bound, if only in some draw. `faults` holds the
+            first of them, with row, column and value.
 
         Examples
         --------
@@ -259,7 +279,9 @@ class Model:
         (['ann', 'bob'], ['age', 'exercise'], ['none', 'serious', 'log_evidence'])
         """
         infer = _frame_door(frame)
-        return infer(self, frame, columns=columns, keep=keep, ignore=ignore, on_error=on_error, progress=progress)
+        asked = None if interval is None else Asked.of(interval, draws, seed)
+        options: dict[str, Any] = {"columns": columns, "keep": keep, "ignore": ignore, "on_error": on_error}
+        return infer(self, frame, **options, interval=asked, progress=progress)
 
     def simulate(
         self,
@@ -392,6 +414,59 @@ class Model:
         options = Options(bootstrap=bootstrap, seed=seed, bins=bins, binning=binning, specificity=specificity)
         return evaluate(self, cases, options, labels=labels, columns=columns, ignore=ignore, on_error=on_error)
 
+    def cross_validate(  # noqa: PLR0913 (each is a choice of its own)
+        self,
+        cases: Any,
+        *,
+        folds: int = 5,
+        seed: int = 0,
+        labels: Labels = None,
+        columns: Columns = None,
+        ignore: Sequence[Any] = (),
+        on_error: OnBadCases = "raise",
+        bootstrap: int = 1000,
+        bins: int = 10,
+        binning: Binning = "quantile",
+        specificity: float = 0.9,
+        **tuning: Any,
+    ) -> Evaluation:
+        """Return how good the probabilities of this model are once it is tuned to cases, in other cases.
+
+        The cases are shuffled into folds. Each fold is answered by this model tuned (`tune`) to the
+        cases of the other folds; the answers of all folds are judged together, as by `evaluate`.
+
+        Parameters
+        ----------
+        cases, labels, columns, ignore, on_error, bootstrap, bins, binning, specificity
+            As for `evaluate`; with `on_error="exclude"` cases that are impossible are left out of tuning too.
+        folds : int, default 5
+            2 or more, and no more than there are cases.
+        seed : int, default 0
+            Of the folds, and of the resamples.
+        **tuning
+            `strength`, `learn`, `selected_by`, `max_iterations`, `tolerance` and `compiled` of `tune`.
+
+        Returns
+        -------
+        Evaluation
+            The intervals tell of the cases drawn, not of the folds or of what tuning might have learned
+            from other cases.
+
+        Raises
+        ------
+        InvalidValueError
+            If there are more folds than cases, and as for `evaluate` and `tune`.
+        """
+        from twitchbayes import evaluation
+        from twitchbayes.cohort import read_cohort
+
+        options = evaluation.Options(
+            bootstrap=bootstrap, seed=seed, bins=bins, binning=binning, specificity=specificity
+        )
+        fit = evaluation.tuner(self, on_error=on_error, **tuning)
+        cohort = read_cohort(self, cases, labels=labels, columns=columns, ignore=ignore, on_error=on_error)
+        return evaluation.cross_validate(self, cohort, fit, folds=folds, options=options, on_error=on_error)
+
     def _runs(self, engine: str) -> Runs:
         if engine == "numpy":
             return self._engine
@@ -504,9 +579,9 @@ class Model:
         >>> tuning.converged, tuning.model.name
         (True, 'twitch')
         """
-        from twitchbayes import cohort, tuning
+        from twitchbayes.tuning import Options
 
-        options = tuning.Options.of(
+        options = Options.of(
             strength=strength,
             learn=learn,
             selected_by=selected_by,
@@ -514,8 +589,8 @@ class Model:
             tolerance=tolerance,
             date=date,
         )
-        read = cohort.read_cohort(self, cases, labels=labels, columns=columns, ignore=ignore, on_error=on_error)
-        return tuning.tune(self, read, options, on_error=on_error, compiled=compiled, progress=progress)
+        reading = {"labels": labels, "columns": columns, "ignore": ignore, "on_error": on_error}
+        return _tune_door(cases)(self, cases, options, reading=reading, compiled=compiled, progress=progress)
 
     def at_population(self, name: str | None) -> Model:
         """Return the model with the priors of one of its settings (`populations/<name>.csv`).
@@ -710,6 +785,22 @@ def _frame_door(frame: Any) -> Callable[..., Any]:
     return infer_frame
 
 
+def _tune_door(cases: Any) -> Callable[..., Tuning]:
+    """Return the `tune` for a kind of table."""
+    package = type(cases).__module__.partition(".")[0]
+    if package in {"dask", "dask_expr"}:
+        from twitchbayes.adapters.dask import tune as of_dask
+
+        return of_dask
+    if package == "pyspark":
+        from twitchbayes.adapters.spark import tune as of_spark
+
+        return of_spark
+    from twitchbayes.tuning import tune_table
+
+    return tune_table
+
+
 def _items(given: Mapping[str, Any] | None, what: str) -> dict[str, Any]:
     """Return the items of a mapping, or of anything like one (a row of a DataFrame)."""
     if given is None:
@@ -781,6 +872,7 @@ def infer(
     priors: PriorsLike | None = None,
     virtual_evidence: Mapping[str, Any] | None = None,
     engine: str = "numpy",
+    interval: float | None = None,
     **named: Any,
 ) -> Posterior:
     """Return the posterior of every cause given what is known.
@@ -800,7 +892,7 @@ def infer(
     chosen = load_model(model, population=population)
     if priors is not None:
         chosen = chosen.with_priors(priors)
-    return chosen.infer(evidence, virtual_evidence=virtual_evidence, engine=engine, **named)
+    return chosen.infer(evidence, virtual_evidence=virtual_evidence, engine=engine, interval=interval, **named)
 
 
 @lru_cache(maxsize=32)

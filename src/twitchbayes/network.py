@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,6 +53,12 @@ class Parameters:
     def n_sets(self) -> int:
         """Number of parameter sets."""
         return int(self.links.shape[0])
+
+    def take(self, sets: Any) -> Parameters:
+        """Return some of the parameter sets."""
+        tables, leaks = (tuple(a[sets] for a in arrays) for arrays in (self.context_tables, self.cause_leaks))
+        rest = (self.activation, self.finding_leaks, self.links, self.log_no_activation, self.log_no_links)
+        return Parameters(tables, leaks, *(array[sets] for array in rest))
 
     def support(self) -> Parameters:
         """Return what is possible and what is certain: every number strictly between 0 and 1 becomes 1/2.

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from functools import partial
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from twitchbayes.batch import answer_rows, distinct_rows, kernel_for
+from twitchbayes.batch import answer_rows, distinct_rows, hash_rows, kernel_for
 from twitchbayes.counts import count_rows
 from twitchbayes.engine import Engine
 from twitchbayes.groups import UNKNOWN, Codes
@@ -16,12 +18,17 @@ from twitchbayes.information import Information, information_of, score_products
 from twitchbayes.learning import Sums
 from twitchbayes.simulation import draw_codes
 
-__all__ = ["Data", "LocalData", "Selection", "likely_products"]
+__all__ = ["Data", "LocalData", "Part", "PartedData", "Question", "Rows", "Selection", "cases_at", "likely_products"]
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Keys = NDArray[np.uint64]
+Question: TypeAlias = Callable[..., Any]
 
 DRAWN, MOST_DRAWS, DRAWN_SEED = 10_000, 40, 0  # cases whose scores say how the numbers trade off
 LIKELY_PASSES = 30
+# Bins of the hash: at first, and how much finer those that are needed become; rows that may be fetched from them.
+HASH_BITS, BIN_BITS, FINER_BITS, MOST_FETCHED = 64, 12, 4, 1 << 19
 IMPOSSIBLE = "this case has probability 0 in the model"
 
 
@@ -42,7 +49,47 @@ class Data(Protocol):
         """Return the codes of n cases drawn with replacement, (n, n_columns)."""
 
 
-class LocalData:
+class Part(NamedTuple):
+    """Cases that lie in one place, each distinct one once (n_distinct, n_columns), and its number of copies."""
+
+    codes: Codes
+    weights: Floats
+
+
+class PartedData:
+    """Cases in one or more parts, of which only what adds up over the parts is asked.
+
+    Parameters
+    ----------
+    n_cases : int
+    ask : callable
+        Puts a question, a callable of an engine and a `Part`, to every part, and returns the sum of the
+        answers.
+    compiled : bool, optional
+        As for `answer_rows`.
+    """
+
+    def __init__(self, n_cases: int, ask: Callable[[Question], Any], *, compiled: bool | None = None) -> None:
+        self.n_cases, self._ask, self._compiled = n_cases, ask, compiled
+
+    def sums(self, net: Floats) -> Sums:
+        """Return the expected counts over all cases under these net numbers."""
+        sums: Sums = self._ask(partial(_sums, net=net, compiled=self._compiled))
+        return sums
+
+    def information(self, net: Floats, selection: Selection | None) -> Information:
+        """Return the information in all cases at these net numbers."""
+        given = None if selection is None else selection.row
+        found: Information = self._ask(partial(_information, net=net, given=given, compiled=self._compiled))
+        return found
+
+    def sample(self, n: int, seed: int) -> Codes:
+        """Return the codes of n cases drawn with replacement: the same ones, however the cases lie in parts."""
+        ranks = np.sort(np.random.default_rng(seed).integers(self.n_cases, size=n))
+        return cases_at(ranks, self._ask)
+
+
+class LocalData(PartedData):
     """Cases in memory; each distinct one is counted once.
 
     Parameters
@@ -56,39 +103,101 @@ class LocalData:
     def __init__(self, engine: Engine, codes: Codes, *, compiled: bool | None = None) -> None:
         self._order, first = distinct_rows(codes, len(engine.network.contexts))
         self._starts = np.flatnonzero(first)
-        if compiled is None:
-            # All of them are gone through again and again: the kernel is sooner worth its start.
-            compiled = kernel_for(engine, LIKELY_PASSES * len(self._starts), None, counting=True) is not None
-        self._engine, self._compiled, self.n_cases = engine, compiled, len(codes)
-        self._codes = codes[self._order[self._starts]]
-        self._weights = np.diff(np.append(self._starts, len(codes))).astype(np.float64)
-
-    def sums(self, net: Floats) -> Sums:
-        """Return the expected counts over all cases under these net numbers."""
-        parameters = self._engine.network.with_net(net)
-        counts = count_rows(self._engine, self._codes, self._weights, parameters, compiled=self._compiled)
-        possible = np.isfinite(counts.log_evidence)
-        log_likelihood = float(self._weights[possible] @ counts.log_evidence[possible])
-        return Sums(counts.successes[0], counts.trials[0], log_likelihood, int(self._weights[~possible].sum()))
-
-    def information(self, net: Floats, selection: Selection | None) -> Information:
-        """Return the information in all cases at these net numbers."""
-        given = None if selection is None else selection.row
-        return information_of(self._engine, self._codes, self._weights, net, given=given, compiled=self._compiled)
-
-    def sample(self, n: int, seed: int) -> Codes:
-        """Return the codes of n cases drawn with replacement."""
-        random = np.random.default_rng(seed)
-        return self._codes[random.choice(len(self._codes), size=n, p=self._weights / self.n_cases)]
+        self._engine = engine
+        weights = np.diff(np.append(self._starts, len(codes))).astype(np.float64)
+        self.part = Part(codes[self._order[self._starts]], weights)
+        compiled = _is_worth_compiling(engine, self.part, compiled)
+        super().__init__(len(codes), lambda question: question(engine, self.part), compiled=compiled)
 
     def impossible(self) -> dict[int, str]:
         """Return the numbers of the cases that cannot be counted under the network's own numbers, with the reason."""
-        batch = answer_rows(self._engine, self._codes, compiled=self._compiled)
+        batch = answer_rows(self._engine, self.part.codes, compiled=self._compiled)
         reasons: dict[int, str] = {}
         for row in np.flatnonzero(~batch.answer.possible).tolist():
-            copies = self._order[self._starts[row] :][: int(self._weights[row])]
+            copies = self._order[self._starts[row] :][: int(self.part.weights[row])]
             reasons |= dict.fromkeys(copies.tolist(), batch.refused.get(row, IMPOSSIBLE))
         return dict(sorted(reasons.items()))
+
+
+def _is_worth_compiling(engine: Engine, part: Part, compiled: bool | None) -> bool:
+    """Whether to use the kernel: cases are gone through again and again, so that it is sooner worth its start."""
+    if compiled is not None:
+        return compiled
+    return kernel_for(engine, LIKELY_PASSES * len(part.codes), None, counting=True) is not None
+
+
+def _sums(engine: Engine, part: Part, net: Floats, *, compiled: bool | None) -> Sums:
+    parameters, compiled = engine.network.with_net(net), _is_worth_compiling(engine, part, compiled)
+    counts = count_rows(engine, part.codes, part.weights, parameters, compiled=compiled)
+    possible = np.isfinite(counts.log_evidence)
+    log_likelihood = float(part.weights[possible] @ counts.log_evidence[possible])
+    return Sums(counts.successes[0], counts.trials[0], log_likelihood, int(part.weights[~possible].sum()))
+
+
+def _information(engine: Engine, part: Part, net: Floats, *, given: Codes | None, compiled: bool | None) -> Information:
+    compiled = _is_worth_compiling(engine, part, compiled)
+    return information_of(engine, part.codes, part.weights, net, given=given, compiled=compiled)
+
+
+# Cases by their place in an order that does not depend on the parts
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Distinct cases of some parts, with their hashes and their numbers of copies; they add up."""
+
+    keys: Keys
+    codes: Codes
+    weights: Floats
+
+    def __add__(self, other: Rows) -> Rows:
+        return Rows(*(np.concatenate([getattr(self, name), getattr(other, name)]) for name in self.__slots__))
+
+
+def cases_at(ranks: Ints, ask: Callable[[Question], Any]) -> Codes:
+    """Return the codes of cases by their place among all, ordered by a hash of what they say.
+
+    All parts together have that order, whichever part a case is in. The bins of the hash that a place
+    falls into are made finer until the rows in them are few enough to be fetched.
+
+    Parameters
+    ----------
+    ranks : ndarray of int64, shape (n,)
+        Ascending, from 0.
+    ask : callable
+        As for `PartedData`.
+    """
+    width = HASH_BITS - BIN_BITS
+    edges = np.arange(1 << BIN_BITS, dtype=np.uint64) << np.uint64(width)
+    while True:
+        cases, distinct = ask(partial(_in_bins, edges=edges))
+        ends = np.cumsum(cases)
+        needed, place = np.unique(np.searchsorted(ends, ranks, side="right"), return_inverse=True)
+        if distinct[needed].sum() <= MOST_FETCHED or width < FINER_BITS:
+            break
+        width -= FINER_BITS
+        within = np.arange(1, 1 << FINER_BITS, dtype=np.uint64) << np.uint64(width)
+        edges = np.sort(np.concatenate([edges, (edges[needed, None] + within).ravel()]))
+    rows: Rows = ask(partial(_rows_in_bins, edges=edges, needed=needed))
+    order = np.argsort(rows.keys, kind="stable")
+    # Ranks among what was fetched: bins that were not needed lie between.
+    before = ends[needed] - np.cumsum(cases[needed])
+    last = np.cumsum(rows.weights[order])
+    found: Codes = rows.codes[order[np.searchsorted(last, ranks - before[place], side="right")]]
+    return found
+
+
+def _in_bins(_: Engine, part: Part, edges: Keys) -> Ints:
+    """Return how many cases, and how many distinct ones, are in each bin: (2, n_bins)."""
+    bins = np.searchsorted(edges, hash_rows(part.codes), side="right") - 1
+    counted = [np.bincount(bins, weights=weights, minlength=len(edges)) for weights in (part.weights, None)]
+    return np.stack(counted).astype(np.int64)
+
+
+def _rows_in_bins(_: Engine, part: Part, edges: Keys, needed: Ints) -> Rows:
+    keys = hash_rows(part.codes)
+    there = np.isin(np.searchsorted(edges, keys, side="right") - 1, needed)
+    return Rows(keys[there], part.codes[there], part.weights[there])
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from twitchbayes import display
+from twitchbayes.draws import DRAWS, Asked
 from twitchbayes.engine import UNKNOWN, Answer, Runs, log_probability
 from twitchbayes.errors import UnknownVariableError
 from twitchbayes.evidence import Evidence
 from twitchbayes.provenance import Provenance, trace
 from twitchbayes.red_flags import RedFlag
+from twitchbayes.uncertainty import CredibleIntervals, intervals_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -56,7 +58,11 @@ class Posterior(Mapping[str, float]):
     red_flags : tuple of RedFlag
         The warning signs of guidelines that this evidence meets, with their citations. They stand
         beside the probabilities and do not change them.
+    intervals : CredibleIntervals or None
+        Where `infer` was given `interval`: low and high are then shown too.
     """
+
+    intervals: CredibleIntervals | None = None
 
     def __init__(
         self, model: Model, evidence: Evidence, answer: Answer, engine: Runs, *, red_flags: tuple[RedFlag, ...] = ()
@@ -274,17 +280,52 @@ class Posterior(Mapping[str, float]):
         ranking = Ranking.of(self, self._evidence, Wanted(target, costs or {}, skip), compiled=compiled)
         return ranking.first(above=threshold_bits)
 
+    def credible_intervals(self, level: float = 0.95, *, draws: int = DRAWS, seed: int = 0) -> CredibleIntervals:
+        """Return how far this answer spreads when the tables' numbers are drawn from their intervals.
+
+        Each draw is a set of all numbers, each from its Beta distribution (see `twitchbayes.beliefs`);
+        the answer to the same evidence is reached anew under it, exactly. The bounds leave equal parts of
+        the draws beyond them. It needs the numpy engine: the answer of pgmpy is the same.
+
+        Parameters
+        ----------
+        level : float, default 0.95
+            What each interval holds, between 0 and 1.
+        draws : int, default 1,000
+            At most 100,000. Those used last are kept for the next answer of this model.
+        seed : int, default 0
+            The same seed gives the same intervals; more draws begin with those of fewer.
+
+        Returns
+        -------
+        CredibleIntervals
+            Draws in which the evidence is impossible, or refused, are left out and counted there.
+
+        Raises
+        ------
+        InvalidValueError
+            If an argument is out of range.
+        ImpossibleEvidenceError, EngineLimitError
+            If the evidence is impossible, or refused, in every draw.
+        """
+        return intervals_of(self, self._evidence, Asked.of(level, draws, seed))
+
     def to_frame(self) -> pd.DataFrame:
-        """Return a table: cause, label, prior, posterior (fractions) and whether the cause is serious."""
+        """Return a table: cause, label, prior, posterior (fractions) and whether the cause is serious.
+
+        With `intervals`, `low` and `high` stand behind the posterior.
+        """
         import pandas as pd
 
         variables = self.model.knowledge.variables
+        bounds = self.intervals.rows if self.intervals else {}
         return pd.DataFrame(
             {
                 "cause": list(self),
                 "label": [variables[cause].label for cause in self],
                 "prior": [self.prior[cause] for cause in self],
                 "posterior": list(self.values()),
+                **{name: [getattr(bounds[cause], name) for cause in self] for name in ("low", "high") if bounds},
                 "serious": [variables[cause].serious for cause in self],
             }
         )
@@ -307,6 +348,7 @@ class Posterior(Mapping[str, float]):
             "none": self.none,
             "serious": self.serious,
             "log_evidence_nats": self.log_evidence,
+            **({"credible_intervals": self.intervals.to_dict()} if self.intervals else {}),
             "red_flags": [{**flag._asdict(), "citations": list(flag.citations)} for flag in self.red_flags],
             "disclaimer": display.DISCLAIMER,
         }

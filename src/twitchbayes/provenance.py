@@ -16,7 +16,7 @@ from twitchbayes.knowledge import Knowledge, Number
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Provenance", "names", "trace"]
+__all__ = ["Provenance", "number_names", "numbers_of", "trace"]
 
 Floats = NDArray[np.float64]
 
@@ -73,14 +73,12 @@ def trace(knowledge: Knowledge, engine: Runs, evidence: Evidence, cause: str) ->
 
     if cause not in engine.network.causes:
         raise UnknownVariableError(cause, engine.network.causes, what="cause")
-    numbers = [p.number for p in knowledge.priors] + [k.number for k in knowledge.links]
+    numbers = numbers_of(knowledge)
     influence = _influence(knowledge, engine, evidence, engine.network.causes.index(cause))
     order = [i for i in np.argsort(-np.abs(influence), kind="stable") if abs(influence[i]) > NEGLIGIBLE]
     total = np.abs(influence[order]).sum()
-    called = names(knowledge)
-    rows = [
-        _row(called[i], numbers[i], float(influence[i]), float(abs(influence[i]) / total), knowledge) for i in order
-    ]
+    names = number_names(knowledge)
+    rows = [_row(names[i], numbers[i], float(influence[i]), float(abs(influence[i]) / total), knowledge) for i in order]
     frame = pd.DataFrame(rows, columns=list(_COLUMNS))
     by_basis: dict[str, float] = {}
     by_source: dict[str, float] = {}
@@ -113,13 +111,18 @@ def _row(name: str, number: Number, influence: float, share: float, knowledge: K
     return (name, influence, share, number.probability, number.low, number.high, *where)
 
 
-def names(knowledge: Knowledge) -> list[str]:
-    """Return what the number of each row of `priors.csv` and then of `links.csv` is called, as P(child | parent)."""
-    priors = []
+def numbers_of(knowledge: Knowledge) -> list[Number]:
+    """Return every number of the tables, in the order of the rows of `priors.csv` and then `links.csv`."""
+    return [prior.number for prior in knowledge.priors] + [link.number for link in knowledge.links]
+
+
+def number_names(knowledge: Knowledge) -> list[str]:
+    """Return what each of `numbers_of` is, as P(child | parent)."""
+    names = []
     for prior in knowledge.priors:
         given = ", ".join(f"{name}={state}" for name, state in prior.given)
-        priors.append(f"P({prior.variable}={prior.state}{f' | {given}' if given else ''})")
-    return priors + [f"P({link.child} | {link.parent})" for link in knowledge.links]
+        names.append(f"P({prior.variable}={prior.state}{f' | {given}' if given else ''})")
+    return names + [f"P({link.child} | {link.parent})" for link in knowledge.links]
 
 
 def _influence(knowledge: Knowledge, engine: Runs, evidence: Evidence, cause: int) -> Floats:

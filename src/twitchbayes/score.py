@@ -79,6 +79,7 @@ def score_file(  # noqa: PLR0913 (each is an option of the command)
     resume: bool = False,
     force: bool = False,
     progress: bool | None = None,
+    interval: float | None = None,
 ) -> Scored:
     """Score the cases of a file into another one; the suffixes name the formats.
 
@@ -88,7 +89,7 @@ def score_file(  # noqa: PLR0913 (each is an option of the command)
     ----------
     source, target : path
         `.csv`, `.tsv` (each also with `.gz`), `.parquet`, `.arrow` or `.feather`.
-    keep, ignore, on_error
+    keep, ignore, on_error, interval
         As of `Model.infer_frame`.
     chunk_rows : int, default 50,000
         Rows that are in memory at a time.
@@ -116,7 +117,7 @@ def score_file(  # noqa: PLR0913 (each is an option of the command)
     if target.is_symlink():
         target = target.resolve()  # a link stays one
     _check(source, target, chunk_rows=chunk_rows, force=force)
-    asked: dict[str, Any] = {"keep": keep, "ignore": ignore, "on_error": on_error}
+    asked: dict[str, Any] = {"keep": keep, "ignore": ignore, "on_error": on_error, "interval": interval}
     faults = files.Faults(source)
     with files.open_reader(source, faults) as reader:
         layout = files.Layout(output_columns(model, reader.columns, columns=None, **asked), reader.types, _about(model))

@@ -12,11 +12,10 @@ from twitchbayes import __version__
 from twitchbayes import knowledge as knowledge_module
 from twitchbayes import priors as priors_module
 from twitchbayes.beliefs import quantiles
-from twitchbayes.cohort import Cohort
+from twitchbayes.cohort import Totals
 from twitchbayes.display import Listing
-from twitchbayes.groups import UNKNOWN
 from twitchbayes.learning import Fit, Pass, Priors, Step
-from twitchbayes.provenance import names
+from twitchbayes.provenance import number_names
 from twitchbayes.tables import Row, words
 
 if TYPE_CHECKING:
@@ -61,7 +60,7 @@ def report_of(model: Model, priors: Priors, last: Pass, sizes: Floats) -> pd.Dat
         from_data = np.where(changed & np.isfinite(after), 1 - before / after, 0.0)
     return pd.DataFrame(
         {
-            "number": names(knowledge),
+            "number": number_names(knowledge),
             "kind": kinds_of(model),
             "file": [n.file for n in numbers],
             "line": [n.line for n in numbers],
@@ -174,7 +173,7 @@ def _cells(row: Row, number: Any, source: str) -> dict[str, str]:
 # What should be known
 
 
-def notes_on(model: Model, cohort: Cohort, report: pd.DataFrame, fit: Fit, cases: Mapping[str, Any]) -> list[str]:
+def notes_on(model: Model, totals: Totals, report: pd.DataFrame, fit: Fit, cases: Mapping[str, Any]) -> list[str]:
     """Return what anyone should know who uses the result, in sentences."""
     notes = []
     selected = cases["selected_by"]
@@ -188,33 +187,31 @@ def notes_on(model: Model, cohort: Cohort, report: pd.DataFrame, fit: Fit, cases
         notes.append(
             f"Not converged after {fit.steps[-1].passes} passes: the next would move a log odds by {change:.2g}."
         )
-    notes += [f"Left out: {count:,} {reason}." for reason, count in cohort.excluded.items()]
-    notes += _notes_on_columns(model, cohort, selected)
+    notes += [f"Left out: {count:,} {reason}." for reason, count in totals.excluded.items()]
+    notes += _notes_on_columns(model, totals, selected)
     outside = report[report.changed & ((report.new < report.old_low) | (report.new > report.old_high))]
     if len(outside):
         left = ", ".join(outside.number.head(SHOWN)) + (", ..." if len(outside) > SHOWN else "")
         notes.append(f"{len(outside)} numbers left the interval that the tables gave them: {left}.")
     mostly = int((report.from_data > 0.5).sum())
     notes.append(
-        f"{len(cohort):,} cases changed {int(report.changed.sum())} of {len(report)} numbers; "
+        f"{totals.used:,} cases changed {int(report.changed.sum())} of {len(report)} numbers; "
         f"{mostly} of them rest more on the cases than on the tables."
     )
     return notes
 
 
-def _notes_on_columns(model: Model, cohort: Cohort, selected: Collection[str]) -> list[str]:
+def _notes_on_columns(model: Model, totals: Totals, selected: Collection[str]) -> list[str]:
     """Tell of what all cases agree in, or say nothing of."""
     network, notes, silent = model.network, [], []
     for column, name in enumerate(network.columns):
-        states = cohort.codes[:, column]
-        known = states[states != UNKNOWN]
+        known, most = int(totals.states[column].sum()), int(totals.states[column].argmax())
         is_cause = name in network.causes
-        if not len(known):
+        if not known:
             silent.append(name)
-        elif len(known) >= CONSTANT_FROM and (known == known[0]).all() and name not in selected:
-            state = network.states[name][int(known[0])]
+        elif known >= CONSTANT_FROM and totals.states[column, most] == known and name not in selected:
             what = "whose diagnosis of it is known" if is_cause else "that say something of it"
-            notes.append(f"{name} is {state} in all {len(known):,} cases {what}.")
+            notes.append(f"{name} is {network.states[name][most]} in all {known:,} cases {what}.")
     latent = [name for name in silent if name in network.causes]
     unsaid = [name for name in silent if name not in network.causes]
     if latent:

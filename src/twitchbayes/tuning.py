@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from twitchbayes import display
-from twitchbayes.cohort import Cohort
+from twitchbayes.cohort import ADVICE, Cohort, Totals, check_usable, read_cohort
 from twitchbayes.conflict import impossible
 from twitchbayes.errors import Fault, InvalidFrameError, InvalidValueError, did_you_mean
-from twitchbayes.groups import UNKNOWN, Codes
+from twitchbayes.groups import UNKNOWN
 from twitchbayes.information import sizes_after
 from twitchbayes.learning import Pass, Priors, Step, maximise
 from twitchbayes.passes import Data, LocalData, Selection, likely_products
@@ -27,7 +27,17 @@ if TYPE_CHECKING:
 
     from twitchbayes.model import Model
 
-__all__ = ["LEARNED", "Options", "Tuning", "tune"]
+__all__ = [
+    "IMPOSSIBLE_CASES",
+    "LEARNED",
+    "Options",
+    "Progress",
+    "Tuning",
+    "faults_of",
+    "tune",
+    "tune_data",
+    "tune_table",
+]
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -36,6 +46,7 @@ Progress: TypeAlias = bool | Callable[[Step], object] | None
 LEARNED = ("priors", "links", "leaks")
 EXPLAINED_ROWS = 3  # impossible cases for which the smallest conflict is looked for
 SHOWN_FAULTS = 10
+IMPOSSIBLE_CASES = "cases that are impossible in the model, or beyond the engine's bound"
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,23 +185,56 @@ def tune(
     cohort: Cohort,
     options: Options,
     *,
-    data: Data | None = None,
     on_error: str = "raise",
     compiled: bool | None = None,
     progress: Progress = None,
 ) -> Tuning:
-    """Return a model tuned to cases; see `Model.tune`.
+    """Return a model tuned to cases in memory; see `Model.tune`.
 
     Parameters
     ----------
-    data : Data, optional
-        The cases of the cohort where they are elsewhere than in memory.
     on_error : str
         With anything but "raise", cases that are impossible in the model are left out and counted.
     """
-    if data is None:
-        data, cohort = _possible_data(model, cohort, on_error=on_error, compiled=compiled)
-    selection = _selection(model, cohort, options)
+    data = LocalData(model.engine, cohort.codes, compiled=compiled)
+    reasons = data.impossible()
+    if reasons and on_error == "raise":
+        faults = faults_of(model, cohort, reasons)
+        raise InvalidFrameError(
+            faults, n_faults=len(reasons), n_rows=len(reasons), of_rows=cohort.size, wanted="used", advice=ADVICE
+        )
+    if reasons:
+        cohort = cohort.without(np.array(list(reasons), dtype=np.int64), IMPOSSIBLE_CASES)
+        check_usable(cohort.source, size=cohort.size, used=len(cohort), excluded=cohort.excluded)
+        data = LocalData(model.engine, cohort.codes, compiled=compiled)
+    return tune_data(model, data, cohort.totals(model.network), options, compiled=compiled, progress=progress)
+
+
+def tune_table(
+    model: Model,
+    cases: Any,
+    options: Options,
+    *,
+    reading: Mapping[str, Any],
+    compiled: bool | None = None,
+    progress: Progress = None,
+) -> Tuning:
+    """Return a model tuned to the cases of a file or a frame in memory; `reading` has the options of `read_cohort`."""
+    cohort = read_cohort(model, cases, **reading)
+    return tune(model, cohort, options, on_error=reading["on_error"], compiled=compiled, progress=progress)
+
+
+def tune_data(
+    model: Model,
+    data: Data,
+    totals: Totals,
+    options: Options,
+    *,
+    compiled: bool | None = None,
+    progress: Progress = None,
+) -> Tuning:
+    """Return a model tuned to cases wherever they are, all of them possible in the model."""
+    selection = _selection(model, totals, options)
     priors, start = _priors(model, options)
     fit = maximise(
         _counting(model, data, priors, selection),
@@ -204,13 +248,13 @@ def tune(
     products = likely_products(model.engine, data, net, selection, compiled=compiled)
     sizes = sizes_after(data.information(net, selection), products, priors, net)
     report = report_of(model, priors, fit.last, sizes)
-    cases = _about(cohort, selection, options)
+    cases = _about(totals, selection, options)
     return Tuning(
         model=tuned(model, report, cases, strength=options.strength, learn=options.learn),
         before=model,
         report=report,
         history=history_of(fit),
-        notes=tuple(notes_on(model, cohort, report, fit, cases)),
+        notes=tuple(notes_on(model, totals, report, fit, cases)),
         cases=cases,
         converged=fit.converged,
     )
@@ -219,23 +263,8 @@ def tune(
 # Cases
 
 
-def _possible_data(model: Model, cohort: Cohort, *, on_error: str, compiled: bool | None) -> tuple[LocalData, Cohort]:
-    """Return the cases that can be counted, and the cohort of them."""
-    data = LocalData(model.engine, cohort.codes, compiled=compiled)
-    reasons = data.impossible()
-    if not reasons:
-        return data, cohort
-    if on_error == "raise":
-        raise _impossible_cases(model, cohort, reasons)
-    bad = np.array(list(reasons), dtype=np.int64)
-    rest = cohort.without(bad, "cases that are impossible in the model, or beyond the engine's bound")
-    if not len(rest):
-        message = f"{cohort.source} has no case that is possible in the model"
-        raise InvalidValueError(message)
-    return LocalData(model.engine, rest.codes, compiled=compiled), rest
-
-
-def _impossible_cases(model: Model, cohort: Cohort, reasons: Mapping[int, str]) -> InvalidFrameError:
+def faults_of(model: Model, cohort: Cohort, reasons: Mapping[int, str]) -> list[Fault]:
+    """Return why the first of some cases, by their number among the usable ones, cannot be counted."""
     faults = []
     for i, (row, told) in enumerate(list(reasons.items())[:SHOWN_FAULTS]):
         reason = told
@@ -245,37 +274,36 @@ def _impossible_cases(model: Model, cohort: Cohort, reasons: Mapping[int, str]) 
             evidence = model.words.read({**model.words.nothing_assumed, **said})
             reason = str(impossible(model.engine, evidence)) if "probability 0" in told else told
         faults.append(Fault(int(cohort.rows[row]), None, None, reason))
-    return InvalidFrameError(
-        faults,
-        n_faults=len(reasons),
-        n_rows=len(reasons),
-        of_rows=cohort.size,
-        wanted="used",
-        advice='on_error="exclude" leaves such cases out and counts them.',
-    )
+    return faults
 
 
-def _selection(model: Model, cohort: Cohort, options: Options) -> Selection | None:
+def _selection(model: Model, totals: Totals, options: Options) -> Selection | None:
     """Return what the cases were found by."""
-    columns = model.network.columns
-    known = {name: cohort.codes[:, columns.index(name)] for name in columns}
     if options.selected_by is None:
         assumed = [v for v in model.knowledge.variables.values() if v.assumed]
-        states = {v.name: v.assumed for v in assumed if (known[v.name] == v.states.index(v.assumed)).all()}
+        states = {v.name: v.assumed for v in assumed if _shared_state(model, totals, v.name) == v.assumed}
     else:
-        states = {name: _same_state(model, known, name) for name in options.selected_by}
+        states = {name: _same_state(model, totals, name) for name in options.selected_by}
     return _conditions(model, states) if states else None
 
 
-def _same_state(model: Model, known: Mapping[str, Codes], name: str) -> str:
-    if name not in known:
-        message = f"selected_by={name!r} is no variable of the model.{did_you_mean(name, known)}"
+def _same_state(model: Model, totals: Totals, name: str) -> str:
+    columns = model.network.columns
+    if name not in columns:
+        message = f"selected_by={name!r} is no variable of the model.{did_you_mean(name, columns)}"
         raise InvalidValueError(message)
-    states = np.unique(known[name])
-    if len(states) != 1 or states[0] == UNKNOWN:
+    state = _shared_state(model, totals, name)
+    if state is None:
         message = f"selected_by={name!r}: the cases were not selected by it, for not all of them have the same state"
         raise InvalidValueError(message)
-    return model.network.states[name][int(states[0])]
+    return state
+
+
+def _shared_state(model: Model, totals: Totals, name: str) -> str | None:
+    """Return the state that every case has, None where there is no such."""
+    counts = totals.states[model.network.columns.index(name)]
+    state = int(counts.argmax())
+    return model.network.states[name][state] if counts[state] == totals.used else None
 
 
 def _conditions(model: Model, states: dict[str, str]) -> Selection:
@@ -339,13 +367,13 @@ def _teller(progress: Progress) -> Callable[[Step], object] | None:
     return tell
 
 
-def _about(cohort: Cohort, selection: Selection | None, options: Options) -> dict[str, Any]:
+def _about(totals: Totals, selection: Selection | None, options: Options) -> dict[str, Any]:
     return {
-        "source": cohort.source,
-        "sha256": cohort.sha256,
-        "size": cohort.size,
-        "used": len(cohort),
-        "excluded": dict(cohort.excluded),
+        "source": totals.source,
+        "sha256": totals.sha256,
+        "size": totals.size,
+        "used": totals.used,
+        "excluded": dict(totals.excluded),
         "selected_by": {} if selection is None else dict(selection.states),
         "date": options.date,
     }

@@ -91,7 +91,7 @@ def needed(names: Sequence[Any], kept: Sequence[Any], options: Mapping[str, Any]
     kept : sequence of str
         Those that are kept.
     options : mapping
-        `columns`, `keep`, `ignore` and `on_error` of `infer_frame`, already found to be in order.
+        `columns`, `keep`, `ignore`, `on_error` and others of `infer_frame`, already found to be in order.
     """
     columns, ignore = options["columns"], _listed(options["ignore"])
     asked = names if columns is None or isinstance(columns, Mapping) else _listed(columns)

@@ -1,14 +1,19 @@
-"""Posteriors of a Spark DataFrame, some Arrow batches at a time."""
+"""Posteriors of a Spark DataFrame, some Arrow batches at a time; a model tuned to the cases of one."""
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import partial
+from dataclasses import replace
+from functools import partial, reduce
 from importlib.util import find_spec
+from operator import add
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from twitchbayes import frames
 from twitchbayes.adapters import Shipment, needed, refuse_progress
+from twitchbayes.adapters.tuning import columns_to_read, read_portion, tune_parts
+from twitchbayes.cohort import kind_of, read_part
 from twitchbayes.errors import InvalidFrameError, InvalidValueError
 
 if TYPE_CHECKING:
@@ -17,10 +22,14 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
     from pyspark.sql.types import StructType
 
+    from twitchbayes.draws import Asked
     from twitchbayes.frames import OnError, Progress
     from twitchbayes.model import Model
+    from twitchbayes.passes import Question
+    from twitchbayes.tuning import Options, Tuning
+    from twitchbayes.tuning import Progress as Told
 
-__all__ = ["Carried", "infer_batches", "infer_frame"]
+__all__ = ["Carried", "answer_portions", "infer_batches", "infer_frame", "read_batches", "tune"]
 
 ROWS_AT_ONCE = 1 << 17
 ROWS_BACK = 10_000  # a batch that goes back to Spark, as many as Spark sends
@@ -32,7 +41,7 @@ class Carried(NamedTuple):
     value: Shipment
 
 
-def infer_frame(
+def infer_frame(  # noqa: PLR0913 (the arguments of `Model.infer_frame`)
     model: Model,
     frame: DataFrame,
     *,
@@ -41,6 +50,7 @@ def infer_frame(
     ignore: Sequence[Any] = (),
     on_error: OnError = "raise",
     progress: Progress = None,
+    interval: Asked | None = None,
 ) -> DataFrame:
     """Return the posteriors of each row as a Spark DataFrame; kept columns have their own types.
 
@@ -55,11 +65,10 @@ def infer_frame(
         error's own. A row is named there by the columns that `keep` lists, and else by its place in its
         partition.
     """
-    if find_spec("pyarrow") is None:
-        message = 'rows go between Spark and Python as Arrow, which needs pyarrow: pip install "twitchbayes[spark]"'
-        raise InvalidValueError(message)
+    _check_arrow()
     refuse_progress(progress, "Spark shows its stages in the console and in its UI")
     options: dict[str, Any] = {"columns": columns, "keep": keep, "ignore": ignore, "on_error": on_error}
+    options["interval"] = interval
     outputs = frames.output_columns(model, frame.columns, **options)
     kept = [name for name, kind in outputs if kind == "kept"]
     names, options = needed(frame.columns, kept, options)
@@ -125,10 +134,7 @@ def _gathered(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
 
 def _named(error: InvalidFrameError, table: pa.Table, first: int, named_by: Sequence[str]) -> InvalidFrameError:
     """Return an error with rows that can be found again: a table knows only its own numbers of them."""
-    from pyspark import TaskContext
-
-    task = TaskContext.get()
-    partition = task.partitionId() if task else None
+    partition = _partition()
 
     def name(row: int) -> dict[str, Any]:
         if named_by:
@@ -137,3 +143,99 @@ def _named(error: InvalidFrameError, table: pa.Table, first: int, named_by: Sequ
 
     faults = [fault._replace(row=name(fault.row)) for fault in error.faults]
     return InvalidFrameError(faults, n_faults=error.n_faults, n_rows=error.n_rows, of_rows=error.of_rows)
+
+
+def _partition() -> int | None:
+    from pyspark import TaskContext
+
+    task = TaskContext.get()
+    return task.partitionId() if task else None
+
+
+def _check_arrow() -> None:
+    if find_spec("pyarrow") is None:
+        message = 'rows go between Spark and Python as Arrow, which needs pyarrow: pip install "twitchbayes[spark]"'
+        raise InvalidValueError(message)
+
+
+# Tuning
+
+
+def tune(
+    model: Model,
+    frame: DataFrame,
+    options: Options,
+    *,
+    reading: Mapping[str, Any],
+    compiled: bool | None = None,
+    progress: Told = None,
+) -> Tuning:
+    """Return a model tuned to the cases of a Spark DataFrame; see `Model.tune`.
+
+    Each partition is read once, and kept (`persist`) as the states of its cases. A pass sends the
+    numbers there and gets sums back.
+
+    Parameters
+    ----------
+    reading : mapping
+        The options of `read_cohort`.
+
+    Raises
+    ------
+    UnknownVariableError, InvalidValueError, InvalidEvidenceError, InvalidFrameError
+        As in memory; rows are named by partition, and their place in it.
+    """
+    _check_arrow()
+    import pyarrow as pa
+
+    # Wrong columns are told before anything is computed.
+    read_part(model, pa.Table.from_arrays([pa.nulls(0)] * len(frame.columns), names=frame.columns), **reading)
+    names, reading = columns_to_read(frame.columns, reading)
+    sent = _sent(frame, Shipment(model))
+    read = partial(read_batches, sent=sent, names=names, reading=reading)
+    portions = _numbered(frame, names).mapInArrow(read, "pickled binary").persist()
+
+    def ask(question: Question | None) -> Any:
+        answered = portions.mapInArrow(partial(answer_portions, sent=sent, question=question), "pickled binary")
+        answers = [pickle.loads(row[0]) for row in answered.collect()]
+        return reduce(add, answers) if answers else None
+
+    try:
+        report = ask(None)
+        return tune_parts(model, kind_of(frame), report, ask, options, compiled=compiled, progress=progress)
+    finally:
+        portions.unpersist()
+
+
+def read_batches(
+    batches: Iterable[pa.RecordBatch],
+    *,
+    sent: Carried | Broadcast[Shipment],
+    names: list[str],
+    reading: Mapping[str, Any],
+) -> Iterator[pa.RecordBatch]:
+    """Yield the cases of a partition as pickled portions, on a worker."""
+    first, partition = 0, _partition()
+    for table in _gathered(batches):
+        portion = read_portion(sent.value.model, table.rename_columns(names), reading)
+        faults = [f._replace(row={"partition": partition, "row": first + f.row}) for f in portion.report.faults]
+        yield _pickled(portion._replace(report=replace(portion.report, faults=tuple(faults))))
+        first += len(table)
+
+
+def answer_portions(
+    batches: Iterable[pa.RecordBatch], *, sent: Carried | Broadcast[Shipment], question: Question | None
+) -> Iterator[pa.RecordBatch]:
+    """Yield the sum of the answers of the portions of a partition, pickled, on a worker."""
+    engine = sent.value.model.engine
+    pickled = (cell for batch in batches for cell in batch.column(0).to_pylist())
+    answers = [pickle.loads(cell).answer(engine, question) for cell in pickled]
+    if answers:
+        yield _pickled(reduce(add, answers))
+
+
+def _pickled(value: Any) -> pa.RecordBatch:
+    import pyarrow as pa
+
+    cell = pickle.dumps(value, protocol=pickle.HIGHEST_PROTOCOL)
+    return pa.RecordBatch.from_arrays([pa.array([cell], pa.binary())], names=["pickled"])

@@ -8,7 +8,7 @@ from typing import Any
 
 from twitchbayes.model import Model, load_model
 
-__all__ = ["add_model", "chosen_model", "names", "print_json"]
+__all__ = ["add_interval", "add_model", "chosen_model", "names", "print_json"]
 
 
 def add_model(command: argparse.ArgumentParser, *, with_json: bool = True) -> None:
@@ -18,6 +18,11 @@ def add_model(command: argparse.ArgumentParser, *, with_json: bool = True) -> No
     command.add_argument("--priors", metavar="CSV", help="priors laid over the model's own")
     if with_json:
         command.add_argument("--json", action="store_true", help="print JSON")
+
+
+def add_interval(command: argparse.ArgumentParser) -> None:
+    """Add the option that asks for credible intervals."""
+    command.add_argument("--interval", type=float, metavar="LEVEL", help="credible intervals too, as 0.95")
 
 
 def chosen_model(options: argparse.Namespace) -> Model:

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
-from twitchbayes.evaluation.folds import cross_validate
+from twitchbayes.evaluation.folds import cross_validate, tuner
 from twitchbayes.evaluation.judge import evaluate, judged
 from twitchbayes.evaluation.options import Options
 from twitchbayes.evaluation.predictions import Predictions, predict
 from twitchbayes.evaluation.result import Evaluation, Overall
 
-__all__ = ["Evaluation", "Options", "Overall", "Predictions", "cross_validate", "evaluate", "judged", "predict"]
+__all__ = [
+    "Evaluation",
+    "Options",
+    "Overall",
+    "Predictions",
+    "cross_validate",
+    "evaluate",
+    "judged",
+    "predict",
+    "tuner",
+]

@@ -68,9 +68,10 @@ def binned(truth: Bools, predicted: Floats, bins: int, binning: Binning) -> Bins
     binning : {"quantile", "width"}
         Bins with about as many cases each, or bins of one width from 0 to 1.
     """
-    shares = np.linspace(0, 1, bins + 1)
-    edges = np.quantile(predicted, shares) if binning == "quantile" else shares
-    _, place = np.unique(np.searchsorted(edges[1:-1], predicted, side="right"), return_inverse=True)
+    _, run, lengths = np.unique(predicted, return_inverse=True, return_counts=True)
+    # Of equal predictions the middle one decides for all.
+    shares = ((np.cumsum(lengths) - lengths / 2) / len(predicted))[run] if binning == "quantile" else predicted
+    _, place = np.unique(np.minimum((shares * bins).astype(np.int64), bins - 1), return_inverse=True)
     cases = np.bincount(place)
     lowest, highest = np.full(len(cases), np.inf), np.full(len(cases), -np.inf)
     np.minimum.at(lowest, place, predicted)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeAlias
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,9 +19,11 @@ if TYPE_CHECKING:
     from twitchbayes.evaluation.result import Evaluation
     from twitchbayes.model import Model
 
-__all__ = ["cross_validate", "fold_of"]
+__all__ = ["cross_validate", "fold_of", "tuner"]
 
 Fit: TypeAlias = "Callable[[Cohort], Model]"
+
+NOT_ANSWERED = "without an answer by the model fitted to the other folds"
 
 
 def cross_validate(
@@ -62,16 +65,35 @@ def cross_validate(
     _, cohort = predict(model, cohort, on_error=on_error)
     place = fold_of(len(cohort), folds, options.seed)
     parts: list[Predictions] = []
-    order: list[NDArray[np.int64]] = []
+    used: list[NDArray[np.int64]] = []
     for fold in range(folds):
-        held, rest = np.flatnonzero(place == fold), np.flatnonzero(place != fold)
-        part, _ = predict(fit(cohort.take(rest)), cohort.take(held))
+        part, answered = predict(
+            fit(cohort.take(np.flatnonzero(place != fold))),
+            cohort.take(np.flatnonzero(place == fold)),
+            on_error=on_error,
+        )
         parts.append(part)
-        order.append(held)
+        used.append(answered.rows)
+    rows = np.concatenate(used)
+    lost = np.flatnonzero(~np.isin(cohort.rows, rows))
     method = f"{folds}-fold cross-validation (seed {options.seed}): each case by a model fitted to the other folds"
-    return judged(
-        model, cohort, Predictions.joined(parts).take(np.argsort(np.concatenate(order))), options, method=method
-    )
+    predictions = Predictions.joined(parts).take(np.argsort(rows))
+    return judged(model, cohort.without(lost, NOT_ANSWERED), predictions, options, method=method)
+
+
+def tuner(model: Model, *, on_error: OnBadCases = "raise", compiled: bool | None = None, **options: Any) -> Fit:
+    """Return what fits by tuning the model; `options` are those of `tuning.Options.of` that are not as usual.
+
+    Raises
+    ------
+    InvalidValueError
+        With all that is wrong with the options.
+    """
+    from twitchbayes.tuning import Options as Tuned
+    from twitchbayes.tuning import tune
+
+    checked = Tuned.of(**(asdict(Tuned()) | options))
+    return lambda cohort: tune(model, cohort, checked, on_error=on_error, compiled=compiled).model
 
 
 def fold_of(n_cases: int, folds: int, seed: int) -> NDArray[np.int64]:

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from twitchbayes.cohort import read_cohort
+from twitchbayes.errors import InvalidValueError
 from twitchbayes.evaluation.bootstrap import RESAMPLED, percentiles, resampled
-from twitchbayes.evaluation.measures import Measured, measured
+from twitchbayes.evaluation.measures import INFINITE, Measured, measured
 from twitchbayes.evaluation.options import Options
 from twitchbayes.evaluation.predictions import SERIOUS, Predictions, predict
 from twitchbayes.evaluation.result import Evaluation, Overall
@@ -51,7 +52,16 @@ def judged(
     options : Options
     method : str
         How the cases were answered.
+
+    Raises
+    ------
+    InvalidValueError
+        If no case was answered.
     """
+    if not len(predictions):
+        left_out = "; ".join(f"{count:,} {reason}" for reason, count in cohort.excluded.items())
+        message = f"{cohort.source} has no case that can be judged: {left_out}"
+        raise InvalidValueError(message)
     found = {name: measured(predictions.question(name), options) for name in predictions.names}
     firsts = np.stack([predictions.first(k) for k in FIRST.values()], axis=1)
     draws, firsts_drawn = _draws(predictions, firsts, options)
@@ -105,8 +115,10 @@ def _macro(predictions: Predictions, found: Mapping[str, Measured], draws: Mappi
         places = [i for i, cause in enumerate(predictions.causes) if name in found[cause].values]
         left_out = [cause for cause in predictions.causes if name not in found[cause].values]
         note = f"without {', '.join(left_out)}" if left_out else ""
-        if not places:
-            totals[f"macro_{name}"] = Overall(None, None, None, f"it has a value in no cause ({note})")
+        infinite = [cause for cause in left_out if found[cause].undefined[name].startswith(INFINITE)]
+        if infinite or not places:
+            why = f"{INFINITE} in {', '.join(infinite)}" if infinite else f"it has a value in no cause ({note})"
+            totals[f"macro_{name}"] = Overall(None, None, None, why)
             continue
         value = float(np.mean([found[predictions.causes[i]].values[name] for i in places]))
         totals[f"macro_{name}"] = _total(value, _mean_of_defined(draws[name][:, places]), note)
@@ -156,6 +168,10 @@ def _notes(model: Model, predictions: Predictions, found: Mapping[str, Measured]
         notes.append(f"no diagnoses of {', '.join(without)}: not judged")
     if predictions.serious_undefined:
         notes.append(f"serious is not judged: {predictions.serious_undefined}")
+    if SERIOUS in found and found[SERIOUS].unknown:
+        notes.append(
+            "whether any serious cause is present is known more often where one is: its measures are of such cases"
+        )
     open_ = [f"{name} {one.unknown:,}" for name, one in found.items() if one.unknown]
     if open_:
         notes.append(f"cases with an unknown state, left out of its measures: {', '.join(open_)}")

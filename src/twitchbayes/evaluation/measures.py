@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from twitchbayes.evaluation.calibration import binned, decomposed, recalibrated
 from twitchbayes.evaluation.options import Options
 
-__all__ = ["MEASURES", "RANKED", "Measured", "Question", "case_scores", "measured", "tolerated"]
+__all__ = ["INFINITE", "MEASURES", "RANKED", "Measured", "Question", "case_scores", "measured", "tolerated"]
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -35,6 +35,7 @@ MEASURES = (
 RANKED = ("roc_auc", "average_precision", "sensitivity")
 RECALIBRATION = ("calibration_intercept", "calibration_slope")
 NO_CASE = "no case has a known state"
+INFINITE = "minus infinity"
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +136,7 @@ def _add_scores(q: Question, options: Options, values: dict[str, float], undefin
     values["prevalence"], values["mean_predicted"] = float(q.truth.mean()), float(q.predicted.mean())
     impossible = int(np.isneginf(logs).sum())
     if impossible:
-        undefined["log_score"] = f"minus infinity: probability 0 was given to what was true in {impossible:,} cases"
+        undefined["log_score"] = f"{INFINITE}: probability 0 was given to what was true in {impossible:,} cases"
     else:
         values["log_score"] = float(logs.mean())
     values["brier"] = float(brier_score_loss(q.truth, q.predicted, pos_label=True))

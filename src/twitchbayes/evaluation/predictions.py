@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from twitchbayes.batch import answer_rows
 from twitchbayes.engine import ABSENT, PRESENT, UNKNOWN
-from twitchbayes.errors import InvalidValueError
+from twitchbayes.errors import Fault, InvalidFrameError, InvalidValueError
 from twitchbayes.evaluation.measures import Question
 
 if TYPE_CHECKING:
@@ -25,13 +25,13 @@ Floats = NDArray[np.float64]
 
 SERIOUS = "serious"
 SHOWN_ROWS = 10
-ARRAYS = ("states", "predicted", "serious_states", "serious_predicted")
+ARRAYS = ("rows", "states", "predicted", "serious_states", "serious_predicted")
 NO_DIAGNOSIS = "without a known diagnosis"
 IMPOSSIBLE = "with evidence of probability 0 in the model"
 REFUSED = "with an exact answer that would pass the engine's bound"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Predictions:
     """Posteriors and what was true, a row a case.
 
@@ -39,6 +39,8 @@ class Predictions:
     ----------
     causes : tuple of str
         Those with diagnoses, in the order of the model.
+    rows : ndarray of int64, shape (n_cases,)
+        Number of each case in the table, from 0.
     states : ndarray of int8, shape (n_cases, n_causes)
         1 present, 0 absent, -1 unknown.
     predicted : ndarray, shape (n_cases, n_causes)
@@ -51,6 +53,7 @@ class Predictions:
     """
 
     causes: tuple[str, ...]
+    rows: NDArray[np.int64]
     states: Codes
     predicted: Floats
     serious_states: Codes
@@ -114,7 +117,9 @@ def predict(model: Model, cohort: Cohort, *, on_error: OnBadCases = "raise") -> 
     Raises
     ------
     InvalidValueError
-        If no case has a known diagnosis; with `on_error="raise"`, if cases have no answer.
+        If no case has a known diagnosis.
+    InvalidFrameError
+        With `on_error="raise"`, if cases have no answer; rows are counted from 0.
     """
     first = len(model.contexts)
     causes = slice(first, first + len(model.causes))
@@ -124,13 +129,13 @@ def predict(model: Model, cohort: Cohort, *, on_error: OnBadCases = "raise") -> 
     asked[:, causes] = UNKNOWN
     batch = answer_rows(model.engine, asked)
     lost = np.flatnonzero(~batch.answer.possible)
+    if lost.size and on_error == "raise":
+        raise _unanswered(cohort, lost, batch.refused)
     refused = np.isin(lost, list(batch.refused))
-    if lost.size and (on_error == "raise" or len(lost) == len(cohort)):
-        raise _unanswered(cohort, lost, refused)
     answered = np.flatnonzero(batch.answer.possible)
     for rows, reason in ((cohort.rows[lost[~refused]], IMPOSSIBLE), (cohort.rows[lost[refused]], REFUSED)):
         cohort = cohort.without(np.flatnonzero(np.isin(cohort.rows, rows)), reason)
-    return _judged(model, cohort.codes[:, causes], cohort.labels, batch.answer.take(answered)), cohort
+    return _judged(model, cohort, cohort.codes[:, causes], batch.answer.take(answered)), cohort
 
 
 def _known(model: Model, cohort: Cohort, states: Codes) -> NDArray[np.bool_]:
@@ -148,19 +153,22 @@ def _known(model: Model, cohort: Cohort, states: Codes) -> NDArray[np.bool_]:
     return known
 
 
-def _unanswered(cohort: Cohort, lost: NDArray[np.int64], refused: NDArray[np.bool_]) -> InvalidValueError:
-    shown = ", ".join(map(str, cohort.rows[lost[:SHOWN_ROWS]]))
-    more = f" and {len(lost) - SHOWN_ROWS:,} more" if len(lost) > SHOWN_ROWS else ""
-    return InvalidValueError(
-        f"{len(lost):,} of {len(cohort):,} cases have no answer ({(~refused).sum():,} {IMPOSSIBLE}, "
-        f"{refused.sum():,} {REFUSED}): rows {shown}{more} of {cohort.source}, counted from 0; "
-        'on_error="exclude" leaves such cases out and counts them, if any others are left'
+def _unanswered(cohort: Cohort, lost: NDArray[np.int64], refused: Mapping[int, str]) -> InvalidFrameError:
+    rows = lost[:SHOWN_ROWS].tolist()
+    faults = [Fault(int(cohort.rows[row]), None, None, refused.get(row, f"is {IMPOSSIBLE}")) for row in rows]
+    return InvalidFrameError(
+        faults,
+        n_faults=len(lost),
+        n_rows=len(lost),
+        of_rows=len(cohort),
+        wanted="judged",
+        advice='on_error="exclude" leaves such cases out and counts them.',
     )
 
 
-def _judged(model: Model, states: Codes, labels: Sequence[str], answer: Answer) -> Predictions:
+def _judged(model: Model, cohort: Cohort, states: Codes, answer: Answer) -> Predictions:
     """Put the answers beside what was true."""
-    labelled = np.array([cause in labels for cause in model.causes])
+    labelled = np.array([cause in cohort.labels for cause in model.causes])
     serious = model.network.serious
     open_ = [cause for cause, s, known in zip(model.causes, serious, labelled, strict=True) if s and not known]
     why = "the model has no serious cause" if not serious.any() else ""
@@ -170,6 +178,7 @@ def _judged(model: Model, states: Codes, labels: Sequence[str], answer: Answer) 
     absent = (states[:, serious] == ABSENT).all(axis=1)
     return Predictions(
         causes=tuple(cause for cause, known in zip(model.causes, labelled, strict=True) if known),
+        rows=cohort.rows,
         states=states[:, labelled],
         predicted=answer.causes[:, labelled],
         serious_states=np.where(present, PRESENT, np.where(absent, ABSENT, UNKNOWN)).astype(np.int8),

@@ -8,16 +8,18 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from twitchbayes.display import DISCLAIMER
 from twitchbayes.errors import InvalidValueError, UnknownVariableError
 from twitchbayes.evaluation import display
-from twitchbayes.evaluation.calibration import binned, wilson
+from twitchbayes.evaluation.calibration import Bins, binned, wilson
 from twitchbayes.evaluation.measures import MEASURES, Measured, Question
 from twitchbayes.evaluation.options import Options
 from twitchbayes.evaluation.predictions import Predictions
 
 if TYPE_CHECKING:
+    import narwhals as nw
     import pandas as pd
 
 __all__ = ["Evaluation", "Overall"]
@@ -32,7 +34,7 @@ class Overall(NamedTuple):
     note: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Evaluation:
     """How good the probabilities of a model are in cases with known diagnoses; `Model.evaluate` makes one.
 
@@ -74,7 +76,7 @@ class Evaluation:
     totals: Mapping[str, Overall]
     notes: tuple[str, ...]
     options: Options
-    predictions: Predictions = field(repr=False, compare=False)
+    predictions: Predictions = field(repr=False)
 
     @property
     def table(self) -> pd.DataFrame:
@@ -133,10 +135,56 @@ class Evaluation:
         question = self._question(cause)
         if not len(question.truth):
             return pd.DataFrame([], columns=list(CURVE), dtype=float)
-        bins = binned(question.truth, question.predicted, self.options.bins, self.options.binning)
+        bins = self._bins(question)
         low, high = wilson(bins.present, bins.cases)
         parts = (bins.lowest, bins.highest, bins.mean_predicted, bins.cases, bins.present, bins.observed, low, high)
         return pd.DataFrame(dict(zip(CURVE, parts, strict=True)))
+
+    def coverage(self, intervals: Any) -> pd.DataFrame:
+        """Return whether the credible intervals of the answers hold what was observed, bin by bin.
+
+        A credible interval is of a probability, which no single case shows; a bin of cases does. A bin is met
+        where the 95% interval of its observed share overlaps the mean of its cases' credible intervals. The share
+        of the bins that are met is `coverage(...)["met"].mean()`.
+
+        Parameters
+        ----------
+        intervals : pandas or polars DataFrame, or pyarrow Table
+            What `Model.infer_frame(..., interval=...)` gives for the table of these cases, a row a case, the
+            diagnoses being no evidence (`ignore=model.causes`).
+
+        Returns
+        -------
+        pandas.DataFrame
+            The rows of `calibration` of each cause and of `serious`, with `cause` before, and `credible_low`,
+            `credible_high` (means over the cases of a bin) and `met` after them.
+
+        Raises
+        ------
+        InvalidValueError
+            If the table has other rows than the cases, lacks columns, or gives a case no interval.
+        """
+        import narwhals as nw
+        import pandas as pd
+
+        table = nw.from_native(intervals, eager_only=True)
+        if len(table) != self.size:
+            message = f"the intervals are of {len(table):,} cases, and {self.source} has {self.size:,}"
+            raise InvalidValueError(message)
+        parts = []
+        for name, found in self.measured.items():
+            rows = self.predictions.rows[self._question(name).rows]
+            low, high = (_bounds(table, f"{name}_{bound}", rows) for bound in ("low", "high"))
+            if not found.cases:
+                continue
+            curve = self.calibration(name)
+            place = self._bins(self._question(name)).place
+            curve["credible_low"] = np.bincount(place, weights=low) / curve["cases"]
+            curve["credible_high"] = np.bincount(place, weights=high) / curve["cases"]
+            curve["met"] = (curve["low"] <= curve["credible_high"]) & (curve["credible_low"] <= curve["high"])
+            curve.insert(0, "cause", name)
+            parts.append(curve)
+        return pd.concat(parts, ignore_index=True)
 
     def roc(self, cause: str) -> pd.DataFrame:
         """Return the ROC curve of a cause or of `serious`, from the highest threshold down.
@@ -200,8 +248,11 @@ class Evaluation:
             "intervals": {measure: list(interval) for measure, interval in found.intervals.items()},
             "undefined": dict(found.undefined),
             "without_interval": dict(found.without_interval),
-            "calibration": json.loads(curve.to_json(orient="records", double_precision=15)),
+            "calibration": curve.to_dict(orient="records"),
         }
+
+    def _bins(self, question: Question) -> Bins:
+        return binned(question.truth, question.predicted, self.options.bins, self.options.binning)
 
     def _question(self, cause: str | None) -> Question:
         if cause is None:
@@ -215,6 +266,19 @@ class Evaluation:
 
     def _repr_html_(self) -> str:
         return display.as_html(self)
+
+
+def _bounds(table: nw.DataFrame[Any], column: str, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return the bounds of some cases."""
+    if column not in table.columns:
+        message = f"the table of intervals has no column {column!r}; infer_frame(..., interval=0.95) gives it"
+        raise InvalidValueError(message)
+    bounds = np.asarray(table.get_column(column).to_numpy(), dtype=np.float64)[rows]
+    missing = rows[np.isnan(bounds)]
+    if missing.size:
+        message = f"{column} is missing in {len(missing):,} of the cases, the first in row {missing[0]} (from 0)"
+        raise InvalidValueError(message)
+    return bounds
 
 
 CURVE = ("lowest", "highest", "mean_predicted", "cases", "present", "observed", "low", "high")

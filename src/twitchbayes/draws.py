@@ -1,0 +1,170 @@
+"""Parameter sets drawn from the beliefs, kept for the next answer, and the intervals of tables of cases under them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from twitchbayes.batch import answer_sets
+from twitchbayes.beliefs import BLOCK, Beliefs
+from twitchbayes.engine import Engine
+from twitchbayes.errors import InvalidValueError
+from twitchbayes.groups import Codes
+from twitchbayes.network import Parameters
+
+__all__ = ["DRAWS", "Asked", "Drawn", "RowIntervals", "blocks", "intervals_of_rows"]
+
+Floats = NDArray[np.float64]
+
+DRAWS, MOST_DRAWS = 1_000, 100_000
+KEPT_BLOCKS = 2  # that an engine keeps for the next answer; one of `twitch` has some 20 MB
+ANSWER_BYTES = 1 << 25  # of the answers to some rows of a table under all draws
+
+
+class Asked(NamedTuple):
+    """What intervals are asked for: what they hold, and of which draws."""
+
+    level: float
+    draws: int
+    seed: int
+
+    @classmethod
+    def of(cls, level: Any, draws: Any = DRAWS, seed: Any = 0) -> Asked:
+        """Check what was asked for.
+
+        Raises
+        ------
+        InvalidValueError
+            If the level is not between 0 and 1, there are less than 1 or more than 100,000 draws, or the
+            seed is no integer from 0 on; with all that is wrong.
+        """
+        wrong = []
+        if not (_is_number(level, (int, float, np.integer, np.floating)) and 0 < level < 1):
+            wrong.append(f"{level!r} is no level of an interval; give a number between 0 and 1, as 0.95")
+        if not (_is_number(draws, (int, np.integer)) and 1 <= draws <= MOST_DRAWS):
+            wrong.append(f"draws={draws!r} is no whole number from 1 to {MOST_DRAWS:,}")
+        if not (_is_number(seed, (int, np.integer)) and seed >= 0):
+            wrong.append(f"seed={seed!r} is no whole number from 0 on")
+        if wrong:
+            raise InvalidValueError("; ".join(wrong))
+        return cls(float(level), int(draws), int(seed))
+
+    def quantiles(self, values: Floats) -> Floats:
+        """Return the lower and the upper bound over the first axis, equal parts beyond each: (2, ...)."""
+        beyond = (1 - self.level) / 2
+        bounds: Floats = np.quantile(values, [beyond, 1 - beyond], axis=0)
+        return bounds
+
+
+def _is_number(value: Any, kinds: tuple[type, ...]) -> bool:
+    return isinstance(value, kinds) and not isinstance(value, bool | np.bool_)
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """Parameter sets: their values, links net, (n_sets, n_numbers), and as the engine takes them."""
+
+    net: Floats
+    parameters: Parameters
+
+
+def blocks(engine: Engine, beliefs: Beliefs, asked: Asked) -> Iterator[Drawn]:
+    """Yield the draws that are asked for, some at a time; the engine keeps those used last."""
+    drawn: Callable[[int, int], Drawn] = engine.kept("draws", lambda: _keeper(engine, beliefs))
+    for number in range(-(-asked.draws // BLOCK)):
+        block, left = drawn(number, asked.seed), asked.draws - number * BLOCK
+        yield block if left >= BLOCK else Drawn(block.net[:left], block.parameters.take(slice(left)))
+
+
+def _keeper(engine: Engine, beliefs: Beliefs) -> Callable[[int, int], Drawn]:
+    @lru_cache(maxsize=KEPT_BLOCKS)
+    def drawn(number: int, seed: int) -> Drawn:
+        values = beliefs.block(number, seed)
+        values.flags.writeable = False
+        return Drawn(values, engine.network.with_net(values))
+
+    return drawn
+
+
+# Tables of cases
+
+
+class RowIntervals(NamedTuple):
+    """Bounds of the intervals of every row of a table.
+
+    `low` and `high` (n_causes + 2, n_rows) are of the causes, `none` and `serious`, NaN where no draw has an
+    answer; `lost` (n_rows,) counts draws in which the row is impossible; `refused` has the reason for each
+    row that the engine refuses in some draw.
+    """
+
+    low: Floats
+    high: Floats
+    lost: Floats
+    refused: dict[int, str]
+
+
+def intervals_of_rows(
+    engine: Engine, beliefs: Beliefs, codes: Codes, asked: Asked, *, advance: Callable[[int], None] | None = None
+) -> RowIntervals:
+    """Return the intervals of each row of a table; distinct rows are answered once.
+
+    Rows go in chunks of which the answers under all draws fit `ANSWER_BYTES`.
+    """
+    distinct, of_row, copies = np.unique(codes, axis=0, return_inverse=True, return_counts=True)
+    width = len(engine.network.causes) + 2
+    low, high = np.full((2, width, len(distinct)), np.nan)
+    found = RowIntervals(low, high, np.zeros(len(distinct)), {})
+    step = max(1, ANSWER_BYTES // (asked.draws * width * 8))
+    for start in range(0, len(distinct), step):
+        rows = slice(start, start + step)
+        _put_rows(_Under(engine, beliefs, asked), distinct[rows], found, start)
+        if advance is not None:
+            advance(int(copies[rows].sum()))
+    of_row = of_row.ravel()
+    refused = {row: found.refused[i] for row, i in enumerate(of_row.tolist()) if i in found.refused}
+    return RowIntervals(found.low[:, of_row], found.high[:, of_row], found.lost[of_row], refused)
+
+
+class _Under(NamedTuple):
+    engine: Engine
+    beliefs: Beliefs
+    asked: Asked
+
+    def answers(self, codes: Codes) -> tuple[Floats, NDArray[np.bool_], dict[int, list[str]]]:
+        """Return causes, none and serious (draws, n_rows, n_causes + 2), where they exist, and what is refused.
+
+        That is the reason for each draw in which a row is refused, by row.
+        """
+        n_rows, draws, first = len(codes), self.asked.draws, 0
+        values = np.empty((draws, n_rows, len(self.engine.network.causes) + 2))
+        possible = np.empty((draws, n_rows), dtype=bool)
+        refused: dict[int, list[str]] = {}
+        for drawn in blocks(self.engine, self.beliefs, self.asked):
+            batch = answer_sets(self.engine, codes, drawn.parameters)
+            part, these = batch.answer, slice(first, first + len(drawn.net))
+            columns = np.column_stack([part.causes, part.none, part.serious])
+            values[these] = columns.reshape(-1, n_rows, columns.shape[1])
+            possible[these] = part.possible.reshape(-1, n_rows)
+            for place, reason in batch.refused.items():
+                refused.setdefault(place % n_rows, []).append(reason)
+            first += len(drawn.net)
+        return values, possible, refused
+
+
+def _put_rows(under: _Under, codes: Codes, found: RowIntervals, start: int) -> None:
+    """Write the intervals of some rows, which begin at `start`."""
+    values, possible, refused = under.answers(codes)
+    asked, lost = under.asked, (~possible).sum(axis=0)
+    whole = np.flatnonzero(lost == 0)
+    found.low[:, start + whole], found.high[:, start + whole] = asked.quantiles(values[:, whole]).transpose(0, 2, 1)
+    for row in np.flatnonzero((lost > 0) & (lost < asked.draws)).tolist():
+        bounds = asked.quantiles(values[possible[:, row], row])
+        found.low[:, start + row], found.high[:, start + row] = bounds
+    found.lost[start : start + len(codes)] = lost
+    for row, reasons in refused.items():
+        found.refused[start + row] = f"in {len(reasons):,} of {asked.draws:,} draws: {reasons[0]}"
