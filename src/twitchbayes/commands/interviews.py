@@ -143,6 +143,9 @@ def _write(interview: Interview, file: Path | None) -> None:
     if file is None:
         return
     number, name = tempfile.mkstemp(prefix=".saving-", dir=file.parent)
-    with os.fdopen(number, "w", encoding="utf-8", newline="\n") as draft:
-        draft.write(f"{interview.to_json()}\n")
-    Path(name).replace(file)
+    try:
+        with os.fdopen(number, "w", encoding="utf-8", newline="\n") as draft:
+            draft.write(f"{interview.to_json()}\n")
+        Path(name).replace(file)
+    finally:
+        Path(name).unlink(missing_ok=True)
