@@ -15,7 +15,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.append(str(ROOT))
 
-from benchmarks import cohort, growth, networks, ours, page, report, single  # noqa: E402 (found by the line above)
+from benchmarks import cohort, growth, interviews, networks, ours, page, report, single  # noqa: E402 (found by the line above)
 from benchmarks.run import QUICK, Run  # noqa: E402
 from benchmarks.timing import Limits, RefusedError, Worker  # noqa: E402
 
@@ -192,3 +192,39 @@ def test_paths_are_put_back() -> None:
     with ours.path(compiled=False):
         assert frames.answer_rows is not own
     assert frames.answer_rows is own
+
+
+def test_settled_is_for_good() -> None:
+    """The values of a case have settled at the first question after which they never leave the bound again."""
+    values = np.array([[0.0, 3.0, 1.0], [1.0, 9.0, 1.0], [0.0, 3.0, 1.2], [1.05, 3.0, 1.2]])
+    assert interviews.settled(values, 0.1).tolist() == [3, 2, 2]
+    assert interviews.settled(values, 0.3).tolist() == [3, 2, 0]
+
+
+def test_interviews_ask_what_is_worth_most(tiny: Model) -> None:
+    """All cases of a batch are asked what `next_questions` would ask each of them, until everything is known."""
+    truth = cohort.simulate(tiny.network, 12, seed=0)
+    found = interviews.course(tiny, truth, "causes")
+    assert found.causes.shape == (4, 12, 2)
+    for row, case in enumerate(truth):
+        known = {}
+        for step in range(3):
+            posterior = tiny.infer(known)
+            best = posterior.next_questions(1)[0]
+            assert found.causes[step, row] == pytest.approx([posterior[cause] for cause in tiny.causes], abs=1e-12)
+            assert found.best[step, row] == pytest.approx(best.gain_bits, abs=1e-12)
+            known[best.variable] = bool(case[tiny.network.columns.index(best.variable)])
+    everything = interviews.course(tiny, truth, None)
+    assert everything.causes[-1] == pytest.approx(found.causes[-1], abs=1e-12)
+    assert np.isnan(everything.best).all()
+    tables = interviews.tables({"worth": found, "random": everything})
+    assert [len(table.rows) for table in tables] == [2, 2, 1]
+
+
+def test_group_is_asked_as_one_in_a_batch(sites: Model) -> None:
+    """The sites are one question, and what an answer is expected to settle is what one case is told."""
+    truth = cohort.simulate(sites.network, 5, seed=0)
+    found = interviews.course(sites, truth, "palsy")
+    best = sites.infer().next_questions(1, target="palsy")[0]
+    assert len(found.best) == len(sites.infer().next_questions(None))
+    assert found.best[0] == pytest.approx(best.gain_bits, abs=1e-12)

@@ -357,6 +357,18 @@ def test_diff_takes_options_for_either_side(run: Run, tmp_path: Path) -> None:
     assert (there["first"], there["second"]) == (back["second"], back["first"]) == (0.03, 0.02)
 
 
+# ---------------------------------------------------------------- questions
+
+
+def test_questions_are_those_of_the_library(run: Run) -> None:
+    """Text and JSON are what `next_questions` gives, with target, costs and what is not to be asked."""
+    posterior = twitchbayes.infer(EVIDENCE)
+    assert run("questions", *CASE) == (0, f"{posterior.next_questions()!r}\n", "")
+    options = ("-n", 2, "--target", "serious", "--cost", "pain=3", "--skip", "numbness_tingling", "--json")
+    expected = posterior.next_questions(2, target="serious", costs={"pain": 3}, skip=["numbness_tingling"])
+    assert run("questions", *CASE, *options).json == expected.to_dict()
+
+
 # ---------------------------------------------------------------- what is wrong
 
 
@@ -420,6 +432,10 @@ def faults(tmp_path: Path) -> dict[str, tuple[list[object], str]]:
         "diff_unknown": (["diff", "twitch", "twich"], "there is no model and no folder 'twich'. Did you mean 'twitch'"),
         "diff_with_itself": (["diff", "twitch"], "'twitch' would be compared with itself; name B, or give"),
         "diff_population": (["diff", "twitch", "--population-b", "moon"], "model 'twitch' has no population 'moon'."),
+        "questions_target": (["questions", "--target", "al"], "the model has no target 'al'. Did you mean 'als'?"),
+        "questions_none": (["questions", "-n", 0], "n=0 is no whole number of 1 or more"),
+        "questions_skip": (["questions", "--skip", "paim"], "the model has no question 'paim'. Did you mean 'pain'"),
+        "questions_cost": (["questions", "--cost", "pain=dear"], "--cost pain='dear' is not a number; give one above"),
         "export_suffix": (["export", tmp_path / "x.txt"], "the suffix '.txt' of 'x.txt' is none of .bif"),
         "export_no_folder": (["export", tmp_path / "no" / "x.bif"], "the folder "),
         "export_under_a_file": (["export", Path(__file__) / "x.bif"], "the folder "),
@@ -450,6 +466,7 @@ FAULTS = [
     *("priors_is_a_directory", "priors_broken", "priors_empty", "priors_wrong", "priors_unknown", "check_unknown"),
     *("priors_are_links", "template_unknown", "template_no_folder"),
     *("diff_unknown", "diff_with_itself", "diff_population"),
+    *("questions_target", "questions_none", "questions_skip", "questions_cost"),
     *("export_suffix", "export_no_folder", "export_under_a_file", "export_to_a_directory"),
 ]
 

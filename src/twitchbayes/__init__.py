@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         UnknownVariableError,
     )
     from twitchbayes.interchange import CodedEvidence, InterchangeError, from_fhir, from_phenopacket
+    from twitchbayes.interview import Interview
     from twitchbayes.learner import TwitchClassifier as TwitchClassifier
     from twitchbayes.model import Model, ModelInfo, infer, list_models, load_model
     from twitchbayes.posterior import Posterior
@@ -41,6 +42,7 @@ _HOME = {
     "InterchangeError": "interchange",
     "from_fhir": "interchange",
     "from_phenopacket": "interchange",
+    "Interview": "interview",
     "TwitchClassifier": "learner",
     "Model": "model",
     "ModelInfo": "model",
@@ -56,6 +58,7 @@ __all__ = [
     "EngineLimitError",
     "ImpossibleEvidenceError",
     "InterchangeError",
+    "Interview",
     "InvalidEvidenceError",
     "InvalidFrameError",
     "InvalidValueError",

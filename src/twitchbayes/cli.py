@@ -23,6 +23,7 @@ from twitchbayes.commands import (
     answered,
     chosen_model,
     cohorts,
+    interviews,
     names,
     print_json,
     reasons,
@@ -115,6 +116,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_score(commands.add_parser("score", help="the posteriors of every case of a file, into another one"))
 
     sensitivity.add(commands)
+    interviews.add(commands)
     cohorts.add(commands)
     tune.add(commands)
 

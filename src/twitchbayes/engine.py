@@ -123,6 +123,10 @@ class Engine:
             self._kept[name] = make()
         return self._kept[name]
 
+    def has(self, name: str) -> bool:
+        """Whether something of that name is kept already."""
+        return name in self._kept
+
     def run(self, codes: Codes, parameters: Parameters | None = None) -> Answer:
         """Return the posteriors of a batch.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -28,11 +28,13 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from twitchbayes.model import Model
+    from twitchbayes.questions import Questions
 
-__all__ = ["ExplanatorySet", "Posterior"]
+__all__ = ["THRESHOLD_BITS", "ExplanatorySet", "Posterior"]
 
 # Partial assignments that are opened at once in the search for the most probable explanations.
 SEARCH_BATCH = 32
+THRESHOLD_BITS = 0.01  # a question that is expected to settle no more is not worth asking
 
 
 class ExplanatorySet(NamedTuple):
@@ -196,6 +198,93 @@ class Posterior(Mapping[str, float]):
         See `twitchbayes.provenance.trace`. It needs the numpy engine: the answer of pgmpy is the same.
         """
         return trace(self.model.knowledge, self.model.engine, self._evidence, cause)
+
+    def next_questions(
+        self,
+        n: int | None = 5,
+        *,
+        target: str = "causes",
+        costs: Mapping[str, float] | None = None,
+        skip: Collection[str] = (),
+        compiled: bool | None = None,
+    ) -> Questions:
+        """Return what to ask next: the questions whose answers are expected to settle most, the best first.
+
+        What is observed, assumed or has virtual evidence is not asked. A group whose members are all unknown
+        (`twitch_location`) is one question, whose answers are the joint states of its members; the OR of a
+        group (`twitching`) is not asked. Each question is weighed as if it were the last.
+
+        Parameters
+        ----------
+        n : int, optional
+            How many at most, 5 by default; None gives all.
+        target : str, default "causes"
+            What is to be settled: "causes", the sum of the entropies of all causes, each by itself;
+            "serious", whether at least one serious cause is present; or the name of a cause.
+        costs : mapping of str to float, optional
+            Variable or group to what asking costs, above 0; 1 where nothing is said. Questions are ordered by
+            bits for one unit of cost.
+        skip : collection of str
+            Variables and groups that are not to be asked.
+        compiled : bool, optional
+            Whether to use the compiled kernel (extra `fast`); where it is left out, if it is loaded already.
+
+        Returns
+        -------
+        Questions
+
+        Raises
+        ------
+        UnknownVariableError, InvalidValueError, InvalidEvidenceError
+            If an argument is wrong.
+        EngineLimitError
+            If an answer cannot be computed within the engine's bound.
+
+        References
+        ----------
+        Lindley, On a measure of the information provided by an experiment (Annals of Mathematical Statistics 27,
+        1956).
+
+        Examples
+        --------
+        >>> import twitchbayes
+        >>> best = twitchbayes.infer(age=62, weakness=True).next_questions(1, target="als")[0]
+        >>> best.variable, [reply.text for reply in best.replies]
+        ('wasting_on_exam', ['no', 'yes'])
+        """
+        from twitchbayes.ranking import Ranking, Wanted
+
+        return Ranking.of(self, self._evidence, Wanted(target, costs or {}, skip), compiled=compiled).first(n)
+
+    def worth_asking(
+        self,
+        threshold_bits: float = THRESHOLD_BITS,
+        *,
+        target: str = "causes",
+        costs: Mapping[str, float] | None = None,
+        skip: Collection[str] = (),
+        compiled: bool | None = None,
+    ) -> Questions:
+        """Return every question that is still worth asking, the best first: none, which is false, says stop.
+
+        Parameters
+        ----------
+        threshold_bits : float, default 0.01
+            A question is worth it if it is expected to settle more, for one unit of cost.
+        target, costs, skip, compiled
+            As for `next_questions`, with the same errors.
+
+        Examples
+        --------
+        >>> import twitchbayes
+        >>> p = twitchbayes.infer(age=62)
+        >>> bool(p.worth_asking()), bool(p.worth_asking(2.0))
+        (True, False)
+        """
+        from twitchbayes.ranking import Ranking, Wanted
+
+        ranking = Ranking.of(self, self._evidence, Wanted(target, costs or {}, skip), compiled=compiled)
+        return ranking.first(above=threshold_bits)
 
     def credible_intervals(self, level: float = 0.95, *, draws: int = DRAWS, seed: int = 0) -> CredibleIntervals:
         """Return how far this answer spreads when the tables' numbers are drawn from their intervals.

@@ -23,13 +23,12 @@ from twitchbayes.conflict import impossible
 from twitchbayes.engine import PRESENT, UNKNOWN, Codes, answer
 from twitchbayes.errors import InvalidEvidenceError, InvalidValueError, TwitchbayesError, UnknownVariableError
 from twitchbayes.network import Network, Parameters
-from twitchbayes.values import state_words
+from twitchbayes.values import state_names
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from twitchbayes.evidence import Evidence
-    from twitchbayes.knowledge import Variable
     from twitchbayes.model import Model
 
 __all__ = ["Missing", "Numbers", "Simulation", "draw_codes", "drawn_parameters", "simulate"]
@@ -41,7 +40,6 @@ Numbers: TypeAlias = Literal["tables", "drawn"]
 BLOCK_CELLS = 1 << 19  # cells drawn at once: their uniform numbers are 4 MB
 MAX_DRAWS = 200_000_000  # cases drawn for those that are kept: some minutes
 NEVER = -1e6  # in place of ln 0, which times 0 has no value
-WORDS = {"absent": "no", "present": "yes"}
 
 
 def simulate(
@@ -242,17 +240,11 @@ class Simulation:
 
         variables = self.model.knowledge.variables
         cells = {
-            name: pd.Categorical.from_codes(column, pd.Index(_state_names(variables[name])))
+            name: pd.Categorical.from_codes(column, pd.Index(state_names(variables[name])))
             for name, column in zip(self.model.network.columns, codes.T, strict=True)
             if name in self.columns
         }
         return pd.DataFrame(cells, index=pd.RangeIndex(first, first + len(codes)), copy=False)
-
-
-def _state_names(variable: Variable) -> list[str]:
-    """Return how people write the states: yes and no, unless the model's table gives such a word another meaning."""
-    meanings = state_words(variable)
-    return [word if meanings.get(word := WORDS.get(state, state)) == state else state for state in variable.states]
 
 
 def _regrouped(blocks: Iterator[Codes], n: int, rows: int) -> Iterator[Codes]:

@@ -24,12 +24,14 @@ __all__ = [
     "listed",
     "shortest_words",
     "site_words",
+    "state_names",
     "state_words",
 ]
 
 PRESENT_WORDS = ("yes", "y", "true", "present", "1")
 ABSENT_WORDS = ("no", "n", "false", "absent", "0")
 UNKNOWN_WORDS = ("", "unknown")
+WRITTEN = {"absent": "no", "present": "yes"}
 
 
 def is_unknown(value: object) -> bool:
@@ -93,6 +95,12 @@ def state_words(variable: Variable) -> dict[str, str]:
     # The table has the last word.
     words |= {alias.casefold(): state for alias, state in variable.aliases.items()}
     return words | {state.casefold(): state for state in variable.states}
+
+
+def state_names(variable: Variable) -> list[str]:
+    """Return how people write the states: yes and no, unless the model's table gives such a word another meaning."""
+    meanings = state_words(variable)
+    return [word if meanings.get(word := WRITTEN.get(state, state)) == state else state for state in variable.states]
 
 
 def expected_words(variable: Variable) -> str:

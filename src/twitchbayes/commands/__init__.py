@@ -47,12 +47,13 @@ def _ratio(name: str, text: str) -> float:
         raise InvalidValueError(message) from None
 
 
-def add_model(command: argparse.ArgumentParser) -> None:
+def add_model(command: argparse.ArgumentParser, *, with_json: bool = True) -> None:
     """Add the options that choose a model, and `--json`."""
     command.add_argument("--model", default="twitch", help="a shipped model or a folder of tables (default: twitch)")
     command.add_argument("--population", help="a setting of the model, whose priors are laid over its own")
     command.add_argument("--priors", metavar="CSV", help="priors laid over the model's own")
-    command.add_argument("--json", action="store_true", help="print JSON")
+    if with_json:
+        command.add_argument("--json", action="store_true", help="print JSON")
 
 
 def add_interval(command: argparse.ArgumentParser) -> None:

@@ -1,0 +1,353 @@
+"""An interview: one question after the other, each the one that is worth most, until none is worth asking."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from itertools import islice
+from typing import Any, NamedTuple
+
+from twitchbayes.display import DISCLAIMER
+from twitchbayes.errors import InvalidEvidenceError, InvalidValueError
+from twitchbayes.model import Model, load_model
+from twitchbayes.posterior import THRESHOLD_BITS, Posterior
+from twitchbayes.questions import LEADERS, NONE, Question, Questions
+from twitchbayes.red_flags import RedFlag
+from twitchbayes.values import as_number
+
+__all__ = ["Interview", "Step"]
+
+FORMAT = "twitchbayes interview 1"
+# What a transcript must have, and of which type.
+PARTS: Mapping[str, type | tuple[type, ...]] = {
+    "model": dict,
+    "target": str,
+    "threshold_bits": (int, float),
+    "costs": dict,
+    "known": dict,
+    "steps": list,
+}
+STEP: Mapping[str, type | tuple[type, ...]] = {
+    "variable": str,
+    "question": str,
+    "said": (str, type(None)),
+    "states": dict,
+    "gain_bits": (int, float),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What became of one question.
+
+    Attributes
+    ----------
+    variable, question : str
+        What was asked.
+    said : str or None
+        The answer as it was given; None where the question was skipped.
+    states : dict of str to str
+        What the answer says, variable to state; empty where it was skipped.
+    gain_bits : float
+        What the answer was expected to settle.
+    """
+
+    variable: str
+    question: str
+    said: str | None
+    states: dict[str, str]
+    gain_bits: float
+
+
+class _State(NamedTuple):
+    """Where an interview is: what was asked, what follows from it, and what is worth asking now."""
+
+    steps: tuple[Step, ...]
+    posterior: Posterior
+    questions: Questions
+
+
+class Interview:
+    """Questions about one case, asked in the order of what they are expected to settle.
+
+    Parameters
+    ----------
+    model : str, path or Model, default "twitch"
+        As `load_model` takes it.
+    target : str, default "causes"
+        What is to be settled; see `Posterior.next_questions`.
+    threshold_bits : float, default 0.01
+        The interview is finished when no question is expected to settle more, for one unit of cost.
+    costs : mapping of str to float, optional
+        Variable or group to what asking costs; 1 where nothing is said.
+    known : mapping of str to value, optional
+        What is known before, in the words of `infer`.
+
+    Attributes
+    ----------
+    model : Model
+    target, threshold_bits, costs
+        As given.
+    known : dict of str to str or None
+        What was known before, variable to state; None where it was given as unknown.
+
+    Raises
+    ------
+    TwitchbayesError
+        As `infer` and `Posterior.next_questions` raise them.
+
+    Examples
+    --------
+    >>> import twitchbayes
+    >>> interview = twitchbayes.Interview(known={"age": 62, "weakness": True})
+    >>> interview.ask().variable
+    'recent_exercise'
+    >>> interview.answer("no")
+    >>> interview.skip()
+    >>> len(interview.history), interview.finished
+    (2, False)
+    """
+
+    def __init__(
+        self,
+        model: str | os.PathLike[str] | Model = "twitch",
+        *,
+        target: str = "causes",
+        threshold_bits: float = THRESHOLD_BITS,
+        costs: Mapping[str, float] | None = None,
+        known: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.model = load_model(model)
+        self.target = target
+        self.threshold_bits = threshold_bits
+        self.costs = dict(costs or {})
+        self.known = _plain(self.model, known or {})
+        self._state = self._after(())
+
+    @property
+    def history(self) -> tuple[Step, ...]:
+        """What was asked so far, in order, and what was answered."""
+        return self._state.steps
+
+    @property
+    def posterior(self) -> Posterior:
+        """The answer of the model to what is known so far."""
+        return self._state.posterior
+
+    @property
+    def leaders(self) -> dict[str, float]:
+        """The three most probable causes so far."""
+        return dict(islice(self.posterior.items(), LEADERS))
+
+    @property
+    def red_flags(self) -> tuple[RedFlag, ...]:
+        """The warning signs that what is known so far meets; they change no probability."""
+        return self.posterior.red_flags
+
+    @property
+    def uncertainty_bits(self) -> float:
+        """The entropy of the target now."""
+        return self._state.questions.uncertainty_bits
+
+    @property
+    def remaining(self) -> int:
+        """How many questions are worth asking now; each answer may change it."""
+        return len(self._state.questions)
+
+    @property
+    def finished(self) -> bool:
+        """Whether no question is left that is worth asking."""
+        return not self._state.questions
+
+    def ask(self) -> Question | None:
+        """Return the question that is worth most now, the same until it is answered; None where there is none."""
+        return None if self.finished else self._state.questions[0]
+
+    def answer(self, value: Any) -> None:
+        """Answer the question that `ask` returns.
+
+        Parameters
+        ----------
+        value : value
+            In the words of `infer`; of a group also "none" (or False), where none of its members is
+            present. What says nothing (None, "unknown") skips the question.
+
+        Raises
+        ------
+        InvalidValueError, InvalidEvidenceError, ImpossibleEvidenceError
+            As from `infer`, or where the interview is finished; it stays as it was.
+        """
+        question = self.ask()
+        if question is None:
+            message = "the interview is finished: no question is left that is worth asking"
+            raise InvalidValueError(message)
+        states = dict(self.model.words.read(self._given(question.variable, value)).observed)
+        said = str(value) if states else None
+        step = Step(question.variable, question.text, said, states, question.gain_bits)
+        self._state = self._after((*self.history, step))
+
+    def skip(self) -> None:
+        """Leave the question open ("don't know"); it is not asked again.
+
+        Raises
+        ------
+        InvalidValueError
+            If the interview is finished.
+        """
+        self.answer(None)
+
+    def undo(self) -> Step:
+        """Take back the last step, answer or skip, and return it.
+
+        Raises
+        ------
+        InvalidValueError
+            If there is none.
+        """
+        if not self.history:
+            message = "there is no answer to take back"
+            raise InvalidValueError(message)
+        last = self.history[-1]
+        self._state = self._after(self.history[:-1])
+        return last
+
+    def _given(self, variable: str, value: Any) -> dict[str, Any]:
+        """Return an answer as evidence; that no member of a group is present has no word there."""
+        denies = value is False or (isinstance(value, str) and value.strip().casefold() in {NONE, "no"})
+        if denies and self.model.knowledge.variables[variable].role == "group":
+            return {member.name: False for member in self.model.knowledge.members(variable)}
+        return {variable: value}
+
+    def _after(self, steps: tuple[Step, ...]) -> _State:
+        """Return the state after these steps."""
+        said = {name: state for step in steps for name, state in step.states.items()}
+        posterior = self.model.infer({**self.known, **said})
+        skipped = [step.variable for step in steps if not step.states]
+        questions = posterior.worth_asking(self.threshold_bits, target=self.target, costs=self.costs, skip=skipped)
+        return _State(steps, posterior, questions)
+
+    # Transcripts
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the transcript in plain types: options, what was known, every step, and where it led."""
+        model = self.model
+        return {
+            "format": FORMAT,
+            "model": {
+                "name": model.name,
+                "version": model.version,
+                "population": model.population,
+                "fingerprint": model.fingerprint,
+            },
+            "target": self.target,
+            "threshold_bits": as_number(self.threshold_bits),
+            "costs": {name: as_number(cost) for name, cost in self.costs.items()},
+            "known": dict(self.known),
+            "steps": [asdict(step) for step in self.history],
+            "finished": self.finished,
+            "posterior": dict(self.posterior),
+            "none": self.posterior.none,
+            "serious": self.posterior.serious,
+            "red_flags": [flag.rule for flag in self.red_flags],
+            "disclaimer": DISCLAIMER,
+        }
+
+    def to_json(self, *, indent: int | None = 2) -> str:
+        """Return the transcript as JSON."""
+        return json.dumps(self.to_dict(), indent=indent, allow_nan=False)
+
+    @classmethod
+    def from_json(
+        cls, text: str, *, model: str | os.PathLike[str] | Model = "twitch", strict: bool = True
+    ) -> Interview:
+        """Return the interview of a transcript, to go on with.
+
+        Parameters
+        ----------
+        text : str
+            As `to_json` writes it.
+        model : str, path or Model, default "twitch"
+            The model that was asked.
+        strict : bool, default True
+            Whether a model that differs from that of the transcript, by its fingerprint, is an error. The
+            answers are else put to the model as it is.
+
+        Raises
+        ------
+        InvalidValueError, InvalidEvidenceError
+            If the text is no transcript, with everything that is wrong, or is that of another model.
+        TwitchbayesError
+            As `infer` raises them, where another model cannot take the answers.
+        """
+        data = _document(text)
+        chosen = load_model(model)
+        if strict and data["model"].get("fingerprint") != chosen.fingerprint:
+            raise InvalidValueError(_other_model(data["model"], chosen))
+        interview = cls(
+            chosen,
+            target=data["target"],
+            threshold_bits=data["threshold_bits"],
+            costs=data["costs"],
+            known=data["known"],
+        )
+        steps = tuple(Step(**{name: step[name] for name in STEP}) for step in data["steps"])
+        interview._state = interview._after(steps)
+        return interview
+
+    def __repr__(self) -> str:
+        answered = sum(bool(step.states) for step in self.history)
+        question = self.ask()
+        then = "finished" if question is None else f"next {question.variable}"
+        skipped = len(self.history) - answered
+        return f"<Interview of {self.model.describe()}: {answered} answered, {skipped} skipped, {then}>"
+
+
+def _plain(model: Model, known: Mapping[str, Any]) -> dict[str, str | None]:
+    """Return what is known as states, and None for what is expressly unknown."""
+    observed = model.words.read(known).observed
+    return {**dict.fromkeys(name for name in known if name not in observed), **observed}
+
+
+def _other_model(said: Mapping[str, Any], chosen: Model) -> str:
+    name, version, population = (said.get(key) for key in ("name", "version", "population"))
+    own = f"{chosen.name} {chosen.version}, population {chosen.population or 'its own'}"
+    return (
+        f"the transcript is of another model: {name} {version}, population {population or 'its own'}, fingerprint "
+        f"{str(said.get('fingerprint'))[:12]}; this is {own}, fingerprint {chosen.fingerprint[:12]}. Load that model, "
+        "or put the answers to this one with strict=False"
+    )
+
+
+def _document(text: str) -> dict[str, Any]:
+    """Return a transcript of which all parts are there."""
+    try:
+        data = json.loads(text)
+    except ValueError as error:
+        message = f"the transcript is no JSON: {error}"
+        raise InvalidValueError(message) from None
+    faults = [InvalidValueError(f"the transcript {fault}") for fault in _faults(data)]
+    if len(faults) > 1:
+        raise InvalidEvidenceError(faults)
+    if faults:
+        raise faults[0]
+    checked: dict[str, Any] = data
+    return checked
+
+
+def _faults(data: Any) -> Iterator[str]:
+    if not isinstance(data, dict) or data.get("format") != FORMAT:
+        yield f"does not say that it is one (format {FORMAT!r})"
+        return
+    for name, kind in PARTS.items():
+        if not _has(data, name, kind):
+            yield f"lacks {name!r}, or it is of the wrong type: {data.get(name)!r}"
+    for place, step in enumerate(data["steps"] if isinstance(data.get("steps"), list) else ()):
+        lacks = [name for name, kind in STEP.items() if not isinstance(step, dict) or not _has(step, name, kind)]
+        if lacks:
+            yield f"has a step {place + 1} without {', '.join(lacks)}, or of the wrong type"
+
+
+def _has(part: Mapping[str, Any], name: str, kind: type | tuple[type, ...]) -> bool:
+    return name in part and isinstance(part[name], kind) and not isinstance(part[name], bool)
