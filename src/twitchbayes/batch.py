@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from twitchbayes.engine import Answer, Engine
+from twitchbayes.errors import EngineLimitError
 from twitchbayes.groups import Codes
 from twitchbayes.network import Parameters
 
@@ -32,8 +33,9 @@ LOADED_FROM = 3_000
 # Compiling it costs about what so many rows take in NumPy. So it is compiled once that much has been spent: then all
 # together never takes more than twice what it had to.
 COMPILED_FROM = 100_000
-# An answer under a parameter set of its own takes NumPy some ten times as long as a row of a table.
-ROWS_A_SET = 10
+ROW_NANOSECONDS = 250_000  # about what NumPy takes for a row of a table
+LOADED_ROWS = 20  # in the time of so many, NumPy has begun to be slower than a kernel that is there already
+FEW_ROWS = 8  # by which the time for many is told
 PRIME = np.uint64(0x9E3779B97F4A7C15)  # 2^64 over the golden ratio: spreads bits in multiplicative hashing
 
 log = logging.getLogger("twitchbayes")
@@ -124,7 +126,10 @@ def answer_sets(engine: Engine, codes: Codes, parameters: Parameters, *, compile
         The answers of all rows under the first set, then under the second: `set * n_rows + row`.
     """
     n_rows, n_sets = len(codes), parameters.n_sets
-    kernel = kernel_for(engine, n_rows * n_sets * ROWS_A_SET, compiled)
+    worth = _rows_worth(engine, codes, n_sets) if compiled is None else 0
+    if compiled is None and engine.has("kernel") and worth >= LOADED_ROWS:
+        compiled = True
+    kernel = kernel_for(engine, worth, compiled)
     answer = Answer.blank(n_rows * n_sets, len(engine.network.causes))
     refused: dict[int, str] = {}
     todo = np.ones((n_sets, n_rows), dtype=bool)
@@ -142,8 +147,21 @@ def answer_sets(engine: Engine, codes: Codes, parameters: Parameters, *, compile
     return Batch(answer.frozen(), dict(sorted(refused.items())))
 
 
+def _rows_worth(engine: Engine, codes: Codes, n_sets: int) -> int:
+    """Return how many rows of a table NumPy answers in the time that these take under so many parameter sets."""
+    some = codes[:FEW_ROWS]
+    share = len(codes) / max(len(some), 1)
+    return int(engine.nanoseconds(some, n_sets) * share / ROW_NANOSECONDS)
+
+
 class SetRuns:
     """`answer_sets` in the place of an engine, for one row under many parameter sets.
+
+    Parameters
+    ----------
+    engine : Engine
+    strict : bool, default False
+        Whether a set under which a row is refused is an error, as it is to the engine.
 
     Attributes
     ----------
@@ -151,14 +169,22 @@ class SetRuns:
         Sets under which a row was refused, with the reason; its `log_evidence` there is -inf.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, *, strict: bool = False) -> None:
         self.network = engine.network
         self.refused: dict[int, str] = {}
-        self._engine = engine
+        self._engine, self._strict = engine, strict
 
     def run(self, codes: Codes, parameters: Parameters | None = None) -> Answer:
-        """Return the answer to a row under each set."""
+        """Return the answer to a row under each set.
+
+        Raises
+        ------
+        EngineLimitError
+            If a row is refused, and runs are strict.
+        """
         batch = answer_sets(self._engine, codes, parameters or self.network.parameters)
+        for reason in batch.refused.values() if self._strict else ():
+            raise EngineLimitError(reason)
         self.refused |= {place // len(codes): reason for place, reason in batch.refused.items()}
         return batch.answer
 

@@ -170,6 +170,15 @@ class Engine:
             refused.update(dict.fromkeys(self._too_improbable(codes, parameters, blank), TOO_IMPROBABLE))
         return answer.frozen(), refused
 
+    def nanoseconds(self, codes: Codes, n_sets: int) -> float:
+        """Return about how long each of some rows takes under so many parameter sets, one row after the other."""
+        total = 0.0
+        for row in range(len(codes)):
+            resolved = self.groups.resolve(codes[row : row + 1])
+            plans = (plan for _, plan in self._planned(*resolved, n_sets) if isinstance(plan, Plan))
+            total += sum(min(plan.nanoseconds(n_sets, n_sets)) for plan in plans)
+        return total
+
     def _too_improbable(self, codes: Codes, parameters: Parameters, rows: NDArray[np.int64]) -> list[int]:
         """Return which rows are not impossible but only too improbable to compute with."""
         support = Logs.of(parameters.support())

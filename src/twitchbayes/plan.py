@@ -108,18 +108,24 @@ class Plan:
     unexplained: NDArray[np.int64]
 
     def enumerates(self, rows: int, sets: int = 1) -> bool:
-        """Whether enumerating the causes takes less time than the walk, for so many rows and parameter sets.
+        """Whether enumerating the causes takes less time than the walk, for so many rows and parameter sets."""
+        enumeration, walk = self.nanoseconds(rows, sets)
+        return enumeration < walk
 
-        The constants are nanoseconds measured on one machine; only their ratios matter.
+    def nanoseconds(self, rows: int, sets: int = 1) -> tuple[float, float]:
+        """Return about how long enumerating the causes takes, and how long the walk; inf for what cannot be done.
+
+        The constants are measured on one machine; for the choice between the two only their ratios matter.
         """
-        if self.flat is None or not self.stages:
-            return self.flat is not None
-        states, cells = 2.0 ** len(self.flat.walked), math.prod(self.flat.cards)
-        enumeration = 2e5 + states * (7.5 * rows * cells + 2.5 * sets * self.pattern.n_elements)
-        walk = sum(1.5e5 + len(s.walked) * (2e4 + 8e3 * len(s.slots) * (len(s.slots) > FEW_SLOTS)) for s in self.stages)
-        return enumeration < walk + 2.5 * rows * sum(
-            s.cells * len(s.walked) * max(2, len(s.slots)) for s in self.stages
-        )
+        enumeration = walk = math.inf
+        if self.flat is not None:
+            states, cells = 2.0 ** len(self.flat.walked), math.prod(self.flat.cards)
+            enumeration = 2e5 + states * (7.5 * rows * cells + 2.5 * sets * self.pattern.n_elements)
+        if self.stages:
+            calls = [(len(s.walked), len(s.slots) * (len(s.slots) > FEW_SLOTS)) for s in self.stages]
+            sums = sum(s.cells * len(s.walked) * max(2, len(s.slots)) for s in self.stages)
+            walk = sum(1.5e5 + causes * (2e4 + 8e3 * slots) for causes, slots in calls) + 2.5 * rows * sums
+        return enumeration, walk
 
     def row_cells(self, rows: int, sets: int = 1) -> int:
         """Numbers kept for one row while a batch of so many rows is answered."""

@@ -12,6 +12,7 @@ import numpy as np
 
 from twitchbayes import attribution, display, explanation
 from twitchbayes.attribution import Attribution
+from twitchbayes.batch import SetRuns
 from twitchbayes.comparison import Comparison, compare, revised, said_once
 from twitchbayes.disagreement import Conflict, measure
 from twitchbayes.draws import DRAWS, Asked
@@ -197,7 +198,7 @@ class Posterior(Mapping[str, float]):
 
         See `twitchbayes.provenance.trace`. It needs the numpy engine: the answer of pgmpy is the same.
         """
-        return trace(self.model.knowledge, self.model.engine, self._evidence, cause)
+        return trace(self.model.knowledge, SetRuns(self.model.engine, strict=True), self._evidence, cause)
 
     def next_questions(
         self,

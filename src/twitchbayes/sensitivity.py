@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from twitchbayes import display
+from twitchbayes.batch import SetRuns
 from twitchbayes.display import Listing, percent
 from twitchbayes.ends import at_ends, derivatives, least, log_evidence_at, overtaken, posterior_at, span
 from twitchbayes.errors import InvalidValueError, UnknownVariableError
@@ -294,7 +295,7 @@ def analyse(of: Posterior, evidence: Evidence, cause: str) -> Sensitivity:
     proportion. Van der Gaag and Renooij, Analysing sensitivity data from probabilistic networks (UAI 2001): the
     admissible deviation.
     """
-    knowledge, engine = of.model.knowledge, of.model.engine
+    knowledge, engine = of.model.knowledge, SetRuns(of.model.engine, strict=True)
     causes = engine.network.causes
     if cause not in causes:
         raise UnknownVariableError(cause, causes, what="cause")
