@@ -543,12 +543,23 @@ def test_sets_that_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_many_sets_are_worth_the_kernel(twitch: Model, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A row under 1,000 sets counts as 10,000 rows, for which the kernel is loaded where it is ready."""
-    asked = []
-    monkeypatch.setattr(batch, "kernel_for", lambda _engine, n_rows, _compiled: asked.append(n_rows))
-    sets = twitch.network.with_net(twitch.beliefs.draw(20, 0))
-    answer_sets(twitch.engine, random_rows(twitch, 2, known=1.0), sets)
-    assert asked == [20 * 2 * 10]
+    """What is quick in NumPy never loads the kernel; many positive findings do, or the kernel being there already."""
+    engine = pickle.loads(pickle.dumps(twitch.engine))
+    asked: list[tuple[int, bool | None]] = []
+    monkeypatch.setattr(batch, "kernel_for", lambda _engine, n_rows, compiled: asked.append((n_rows, compiled)))
+    sets = twitch.network.with_net(twitch.beliefs.draw(1000, 0))
+    quick = twitch.words.read({"weakness": True, "age": 62, "sex": "male"}).rows()[0]
+    names = ["weakness", "cramps", "slurred_speech", "headache", "dizziness", "fatigue", "pain", "tremor"]
+    slow = twitch.words.read(dict.fromkeys(names, True)).rows()[0]
+    for codes in (quick, slow):
+        answer_sets(engine, codes, sets.take(slice(1)))
+        # Asked as for so many rows of a table, which take NumPy as long.
+        asked.append((batch._rows_worth(engine, codes, 1000), None))
+    assert max(asked[0][0], asked[1][0], asked[2][0]) < batch.LOADED_FROM <= asked[3][0]
+    engine.kept("kernel", object)
+    asked.clear()
+    answer_sets(engine, slow, sets.take(slice(100)))
+    assert asked[0][1] is True
 
 
 @pytest.mark.skipif(not hasattr(kernel.answer_rows, "signatures"), reason="nothing is compiled")
