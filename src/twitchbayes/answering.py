@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from twitchbayes.model import Model
     from twitchbayes.priors import Change
 
-__all__ = ["Answering"]
+__all__ = ["Answering", "door"]
 
 ENGINES = ("numpy", "pgmpy")
 
@@ -254,7 +255,9 @@ class Answering:
         >>> result.index.tolist(), result.columns[:2].tolist(), result.columns[-3:].tolist()
         (['ann', 'bob'], ['age', 'exercise'], ['none', 'serious', 'log_evidence'])
         """
-        infer = _frame_door(frame)
+        from twitchbayes.frames import infer_frame
+
+        infer = door(frame, infer_frame, "infer_frame")
         asked = None if interval is None else Asked.of(interval, draws, seed)
         options: dict[str, Any] = {"columns": columns, "keep": keep, "ignore": ignore, "on_error": on_error}
         return infer(self._whole, frame, **options, interval=asked, progress=progress)
@@ -270,20 +273,15 @@ class Answering:
         raise InvalidValueError(message)
 
 
-def _frame_door(frame: Any) -> Callable[..., Any]:
-    """Return the `infer_frame` for a kind of frame."""
-    package = type(frame).__module__.partition(".")[0]
-    if package in {"dask", "dask_expr"}:
-        from twitchbayes.adapters.dask import infer_frame as of_dask
-
-        return of_dask
-    if package == "pyspark":
-        from twitchbayes.adapters.spark import infer_frame as of_spark
-
-        return of_spark
-    from twitchbayes.frames import infer_frame
-
-    return infer_frame
+def door(table: Any, local: Callable[..., Any], name: str) -> Callable[..., Any]:
+    """Return the function that takes a kind of table: `local`, or that of a name in the adapter of its library."""
+    package = type(table).__module__.partition(".")[0]
+    library = {"dask": "dask", "dask_expr": "dask", "pyspark": "spark"}.get(package)
+    if library is None:
+        return local
+    adapter = importlib.import_module(f"twitchbayes.adapters.{library}")
+    found: Callable[..., Any] = getattr(adapter, name)
+    return found
 
 
 def _items(given: Mapping[str, Any] | None, what: str) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from twitchbayes.answering import Answering
+from twitchbayes.answering import Answering, door
 
 if TYPE_CHECKING:
     import datetime
@@ -285,7 +285,7 @@ class Studies(Answering):
         >>> tuning.converged, tuning.model.name
         (True, 'twitch')
         """
-        from twitchbayes.tuning import Options
+        from twitchbayes.tuning import Options, tune_table
 
         options = Options.of(
             strength=strength,
@@ -296,20 +296,6 @@ class Studies(Answering):
             date=date,
         )
         reading = {"labels": labels, "columns": columns, "ignore": ignore, "on_error": on_error}
-        return _tune_door(cases)(self, cases, options, reading=reading, compiled=compiled, progress=progress)
-
-
-def _tune_door(cases: Any) -> Callable[..., Tuning]:
-    """Return the `tune` for a kind of table."""
-    package = type(cases).__module__.partition(".")[0]
-    if package in {"dask", "dask_expr"}:
-        from twitchbayes.adapters.dask import tune as of_dask
-
-        return of_dask
-    if package == "pyspark":
-        from twitchbayes.adapters.spark import tune as of_spark
-
-        return of_spark
-    from twitchbayes.tuning import tune_table
-
-    return tune_table
+        tune = door(cases, tune_table, "tune")
+        tuning: Tuning = tune(self, cases, options, reading=reading, compiled=compiled, progress=progress)
+        return tuning

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from twitchbayes.errors import InvalidValueError
@@ -11,7 +12,17 @@ from twitchbayes.evidence import read_items
 from twitchbayes.model import Model, load_model
 from twitchbayes.posterior import Posterior
 
-__all__ = ["add_evidence", "add_interval", "add_model", "answered", "chosen_model", "names", "print_json"]
+__all__ = [
+    "add_evidence",
+    "add_interval",
+    "add_model",
+    "add_reading",
+    "answered",
+    "chosen_model",
+    "labels_of",
+    "names",
+    "print_json",
+]
 
 
 def add_evidence(command: argparse.ArgumentParser) -> None:
@@ -45,6 +56,30 @@ def _ratio(name: str, text: str) -> float:
     except ValueError:
         message = f"--virtual {name}={text!r} is not a number; give a likelihood ratio present : absent, as 4"
         raise InvalidValueError(message) from None
+
+
+def add_reading(command: argparse.ArgumentParser) -> None:
+    """Add the file of cases with diagnoses, and how it is read."""
+    command.add_argument("file", help="a case a row: .csv, .tsv (or .gz of them), .parquet, .arrow")
+    command.add_argument(
+        "--labels",
+        type=names,
+        metavar="COL[,COL]",
+        help="columns of diagnoses, or the one column that names the causes present (default: all columns of causes)",
+    )
+    command.add_argument("--ignore", type=names, default=(), metavar="COL[,COL]", help="columns to pass over")
+    command.add_argument(
+        "--on-error",
+        choices=("raise", "exclude", "unknown"),
+        default="raise",
+        help="a bad case: a list of them (raise), left out and counted (exclude), or its bad cells are unknown",
+    )
+
+
+def labels_of(options: argparse.Namespace) -> str | Sequence[str] | None:
+    """Return the labels that the options of `add_reading` name: one name may be a column of names or a cause."""
+    named: Sequence[str] | None = options.labels
+    return named[0] if named is not None and len(named) == 1 else named
 
 
 def add_model(command: argparse.ArgumentParser, *, with_json: bool = True) -> None:

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from twitchbayes.commands import add_model, chosen_model, names, print_json
+from twitchbayes.commands import add_model, add_reading, chosen_model, labels_of, print_json
 from twitchbayes.errors import InvalidValueError
 from twitchbayes.evidence import read_items
 
@@ -43,20 +43,7 @@ def _add_simulate(simulate: argparse.ArgumentParser) -> None:
 
 
 def _add_evaluate(evaluate: argparse.ArgumentParser) -> None:
-    evaluate.add_argument("file", help="a case a row: .csv, .tsv (or .gz of them), .parquet, .arrow")
-    evaluate.add_argument(
-        "--labels",
-        type=names,
-        metavar="COL[,COL]",
-        help="columns of diagnoses, or the one column that names the causes present (default: all columns of causes)",
-    )
-    evaluate.add_argument("--ignore", type=names, default=(), metavar="COL[,COL]", help="columns to pass over")
-    evaluate.add_argument(
-        "--on-error",
-        choices=("raise", "exclude", "unknown"),
-        default="raise",
-        help="a bad case: a list of them (raise), left out and counted (exclude), or its bad cells are unknown",
-    )
+    add_reading(evaluate)
     evaluate.add_argument("--bootstrap", type=int, default=1000, metavar="N", help="resamples (default: 1000; 0: none)")
     evaluate.add_argument("--seed", type=int, default=0, help="of the resamples (default: 0)")
     evaluate.add_argument("--bins", type=int, default=10, metavar="N", help="of the calibration curves (default: 10)")
@@ -96,10 +83,9 @@ def _simulate(options: argparse.Namespace) -> int:
 
 
 def _evaluate(options: argparse.Namespace) -> int:
-    labels = options.labels
     evaluation = chosen_model(options).evaluate(
         Path(options.file),
-        labels=labels[0] if labels and len(labels) == 1 else labels,
+        labels=labels_of(options),
         ignore=options.ignore,
         on_error=options.on_error,
         bootstrap=options.bootstrap,

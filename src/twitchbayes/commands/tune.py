@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from twitchbayes.commands import add_model, chosen_model, names, print_json
+from twitchbayes.commands import add_model, add_reading, chosen_model, labels_of, names, print_json
 
 __all__ = ["add"]
 
@@ -14,22 +14,9 @@ __all__ = ["add"]
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the parser of this command."""
     tune = commands.add_parser("tune", help="learn the numbers of a model from cases, into a new folder")
-    tune.add_argument("file", help="a case a row: .csv, .tsv (or .gz of them), .parquet, .arrow")
+    add_reading(tune)
     tune.add_argument("-o", "--output", required=True, metavar="FOLDER", help="a new folder for the tuned model")
     tune.add_argument("--report", metavar="CSV", help="write what became of every number into a new CSV file")
-    tune.add_argument(
-        "--labels",
-        type=names,
-        metavar="COL[,COL]",
-        help="columns of diagnoses, or the one column that names the causes present (default: all columns of causes)",
-    )
-    tune.add_argument("--ignore", type=names, default=(), metavar="COL[,COL]", help="columns to pass over")
-    tune.add_argument(
-        "--on-error",
-        choices=("raise", "exclude", "unknown"),
-        default="raise",
-        help="a bad case: a list of them (raise), left out and counted (exclude), or its bad cells are unknown",
-    )
     tune.add_argument("--strength", type=float, default=1.0, help="what the tables' intervals count for (default: 1)")
     tune.add_argument(
         "--learn",
@@ -57,13 +44,10 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 def _tune(options: argparse.Namespace) -> int:
     target, report = Path(options.output), Path(options.report) if options.report else None
     _check_free(target, report)
-    labels = options.labels
     model = chosen_model(options)
-    if labels is not None and len(labels) == 1:
-        labels = labels[0]
     tuning = model.tune(
         options.file,
-        labels=labels,
+        labels=labels_of(options),
         strength=options.strength,
         learn=options.learn,
         selected_by=() if options.selected_by == ("none",) else options.selected_by,
