@@ -296,3 +296,11 @@ def test_no_model_to_compare_with(tiny: Model) -> None:
     """A name is no model."""
     with pytest.raises(InvalidValueError, match="'twitch' is no model to compare with"):
         tiny.diff("twitch")
+
+
+def test_impossible_cases_of_a_file_by_line(certain: Model, tmp_path: Path) -> None:
+    """In a file an impossible case is told by its line, as an unreadable cell is."""
+    path = tmp_path / "cases.csv"
+    path.write_text("gene,mark,ache\nyes,yes,\n\nyes,no,\n")
+    with pytest.raises(CasesError, match=r"cases\.csv, line 4: .*probability 0"):
+        certain.tune(path)

@@ -94,6 +94,8 @@ class Cohort:
         Name of the file, or what kind of frame it was.
     sha256 : str
         Of the bytes of the file, or of what the cases of a frame say, in whatever order (`sha256_of`).
+    lines : ndarray of int64, shape (n_used,), optional
+        Line of each case in a text file.
     """
 
     codes: Codes
@@ -103,15 +105,18 @@ class Cohort:
     excluded: Mapping[str, int]
     source: str
     sha256: str
+    lines: NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return len(self.codes)
 
     def take(self, rows: NDArray[np.int64]) -> Cohort:
         """Return some of the usable cases as a cohort of their own; `rows` count from 0 among them."""
-        return Cohort(
-            self.codes[rows], self.rows[rows], self.labels, len(rows), {}, f"part of {self.source}", self.sha256
-        )
+        return replace(self._only(rows), size=len(rows), excluded={}, source=f"part of {self.source}")
+
+    def _only(self, rows: NDArray[np.int64]) -> Cohort:
+        lines = None if self.lines is None else self.lines[rows]
+        return replace(self, codes=self.codes[rows], rows=self.rows[rows], lines=lines)
 
     def totals(self, network: Network) -> Totals:
         """Return what is known of the cases as a whole."""
@@ -130,7 +135,7 @@ class Cohort:
         """Return the cohort without some of its usable cases, which are counted under a reason."""
         kept = np.setdiff1d(np.arange(len(self)), rows)
         excluded = dict(self.excluded) | ({reason: len(rows)} if len(rows) else {})
-        return Cohort(self.codes[kept], self.rows[kept], self.labels, self.size, excluded, self.source, self.sha256)
+        return replace(self._only(kept), excluded=excluded)
 
 
 def read_cohort(
@@ -249,12 +254,15 @@ class _Reading:
         self._labels: tuple[str, ...] = ()
         self._codes: list[Codes] = []
         self._rows: list[NDArray[np.int64]] = []
+        self._lines: list[NDArray[np.int64]] = []
+        self._in_lines = False
         self._size = 0
 
     def of_file(self, path: Path) -> Cohort:
         if not path.is_file():
             message = f"there is no file {str(path)!r}"
             raise FileNotFoundError(message)
+        self._in_lines = not files.format_of(path).arrow
         faults = files.Faults(path)
         with files.open_reader(path, faults) as reader:
             for chunk in reader.chunks(CHUNK_ROWS):
@@ -282,7 +290,8 @@ class _Reading:
         none = np.empty((0, len(self._model.network.columns)), dtype=np.int8)
         codes = np.concatenate([none, *self._codes])
         rows = np.concatenate([np.empty(0, dtype=np.int64), *self._rows])
-        return Cohort(codes, rows, self._labels, self._size, dict(self._excluded), source, sha256)
+        lines = np.concatenate(self._lines) if self._lines else None
+        return Cohort(codes, rows, self._labels, self._size, dict(self._excluded), source, sha256, lines)
 
     def _add(self, frame: Any) -> None:
         causes = self._model.causes
@@ -395,6 +404,8 @@ class _Reading:
         used = np.flatnonzero(~bad)
         self._codes.append(_with_unions(self._model.network, cases.codes[used]))
         self._rows.append(used + self._size)
+        if self._in_lines:
+            self._lines.append(np.array(cases.labels(used), dtype=np.int64))
         self._size += len(cases)
 
 

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from twitchbayes import display
 from twitchbayes.cohort import ADVICE, Cohort, Totals, check_usable, read_cohort
 from twitchbayes.conflict import impossible
-from twitchbayes.errors import Fault, InvalidFrameError, InvalidValueError, did_you_mean
+from twitchbayes.errors import Fault, InvalidFrameError, InvalidValueError, TwitchbayesError, did_you_mean
+from twitchbayes.files import CaseProblem, CasesError
 from twitchbayes.groups import UNKNOWN
 from twitchbayes.information import sizes_after
 from twitchbayes.learning import Pass, Priors, Step, maximise
@@ -222,10 +223,7 @@ def tune(
     data = LocalData(model.engine, cohort.codes, compiled=compiled)
     reasons = data.impossible()
     if reasons and on_error == "raise":
-        faults = faults_of(model, cohort, reasons)
-        raise InvalidFrameError(
-            faults, n_faults=len(reasons), n_rows=len(reasons), of_rows=cohort.size, wanted="used", advice=ADVICE
-        )
+        raise _impossible_cases(model, cohort, reasons)
     if reasons:
         cohort = cohort.without(np.array(list(reasons), dtype=np.int64), IMPOSSIBLE_CASES)
         check_usable(cohort.source, size=cohort.size, used=len(cohort), excluded=cohort.excluded)
@@ -295,6 +293,18 @@ def tune_data(
 
 
 # Cases
+
+
+def _impossible_cases(model: Model, cohort: Cohort, reasons: Mapping[int, str]) -> TwitchbayesError:
+    """Return the error for cases that cannot be counted: by line where they are lines of a file, else by row."""
+    faults, count = faults_of(model, cohort, reasons), len(reasons)
+    if cohort.lines is None:
+        return InvalidFrameError(
+            faults, n_faults=count, n_rows=count, of_rows=cohort.size, wanted="used", advice=ADVICE
+        )
+    told = zip(reasons, faults, strict=False)
+    lines = [CaseProblem(cohort.source, "line", int(cohort.lines[row]), fault.message) for row, fault in told]
+    return CasesError(lines, count)
 
 
 def faults_of(model: Model, cohort: Cohort, reasons: Mapping[int, str]) -> list[Fault]:
