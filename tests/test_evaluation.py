@@ -226,6 +226,27 @@ def test_recalibration_finds_a_distortion(scale: float) -> None:
     assert stretched[1] == pytest.approx(plain[1] / scale, rel=1e-6)  # type: ignore[operator]
 
 
+def test_recalibration_of_predictions_that_differ_by_rounding() -> None:
+    """Where a last bit alone keeps present and absent from being parted, they are parted: there is no slope."""
+    predicted = np.array([0.3, np.nextafter(0.3, 1), 0.8, 0.1])
+    found = recalibrated(np.array([True, False, True, False]), predicted)
+    assert found == "the predictions tell present from absent without a fault, so that the slope has no bound"
+
+
+def test_recalibration_that_does_not_converge() -> None:
+    """Predictions so near 0 that the likelihood is flat in doubles have a reason in the place of a slope."""
+    found = recalibrated(np.array([True, False, True]), np.array([1e-250, 1e-200, 1e-150]))
+    assert found == "its fit does not converge: the cases set it no bound that can be told from rounding"
+
+
+def test_pairs_that_rounding_alone_keeps_from_being_parted(tiny: Model) -> None:
+    """Two cases in which each cause is parted, and all pairs but for a last bit, are judged."""
+    cases = pd.DataFrame({name: ["yes", "no"] for name in ("fever", "flu", "cold")})
+    found = tiny.evaluate(cases, bootstrap=0)
+    assert found.totals["pooled_brier"].value is not None
+    assert "calibration_slope" in found.measured["cold"].undefined
+
+
 # Bootstrap
 
 

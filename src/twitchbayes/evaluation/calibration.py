@@ -16,8 +16,10 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
+SAME = 1e-12  # log odds that differ by less, relative to the highest, differ by rounding alone
 Z = 1.959963984540054  # standard normal quantile of 0.975
 STEPS, HALVINGS, SMALL_STEP = 100, 40, 1e-10
+ILL_CONDITIONED = 1e12  # ratio of the curvatures of a likelihood beyond which its top is not found in doubles
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,32 +138,49 @@ def recalibrated(truth: Bools, predicted: Floats) -> tuple[float, float] | str:
     logits = np.log(predicted) - np.log1p(-predicted)
     if logits.min() == logits.max():
         return "all predictions are equal"
-    present, absent = logits[truth], logits[~truth]
-    if present.min() >= absent.max() or present.max() <= absent.min():
+    if _parted(logits, truth):
         return "the predictions tell present from absent without a fault, so that the slope has no bound"
     ones = np.ones((len(logits), 1))
+    # Of one spread, whatever that of the predictions: else the curvature may be singular but for rounding.
+    spread = float(logits.std())
     intercept = _logistic(ones, logits, truth)
-    both = _logistic(np.column_stack([ones, logits]), np.zeros(len(logits)), truth)
-    return float(intercept[0]), float(both[1])
+    both = _logistic(np.column_stack([ones, (logits - logits.mean()) / spread]), np.zeros(len(logits)), truth)
+    if intercept is None or both is None:
+        return "its fit does not converge: the cases set it no bound that can be told from rounding"
+    return float(intercept[0]), float(both[1] / spread)
 
 
-def _logistic(columns: Floats, offset: Floats, truth: Bools) -> Floats:
-    """Return the coefficients of a logistic regression, by Newton's steps, halved where they go too far."""
+def _parted(logits: Floats, truth: Bools) -> bool:
+    """Whether all present cases lie on one side of all absent ones, but for rounding."""
+    present, absent = logits[truth], logits[~truth]
+    rounding = SAME * max(1.0, float(np.abs(logits).max()))
+    return bool(present.min() >= absent.max() - rounding or present.max() <= absent.min() + rounding)
+
+
+def _logistic(columns: Floats, offset: Floats, truth: Bools) -> Floats | None:
+    """Return the coefficients of a logistic regression, by Newton's steps, halved where they go too far.
+
+    None where the curvature of the likelihood is singular, or no step leads to its top.
+    """
     found = np.zeros(columns.shape[1])
     best = _log_likelihood(offset, truth)
     for _ in range(STEPS):
         fitted = 1 / (1 + np.exp(-np.clip(offset + columns @ found, -500, 500)))
         curvature = (columns.T * (fitted * (1 - fitted))) @ columns
+        if not curvature.any() or np.linalg.cond(curvature) > ILL_CONDITIONED:
+            return None
         step = np.linalg.solve(curvature, columns.T @ (truth - fitted))
         for _ in range(HALVINGS):
             reached = _log_likelihood(offset + columns @ (found + step), truth)
             if reached >= best:
                 break
             step = step / 2
+        else:
+            return None
         found, best = found + step, reached
         if np.abs(step).max() < SMALL_STEP:
-            break
-    return found
+            return found
+    return None
 
 
 def _log_likelihood(logits: Floats, truth: Bools) -> float:

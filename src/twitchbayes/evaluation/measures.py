@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from twitchbayes.evaluation.calibration import binned, decomposed, recalibrated
 from twitchbayes.evaluation.options import Options
 
-__all__ = ["INFINITE", "MEASURES", "RANKED", "Measured", "Question", "case_scores", "measured", "tolerated"]
+__all__ = ["INFINITE", "MEASURES", "RANKED", "Measured", "Question", "case_scores", "measured", "scored", "tolerated"]
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -107,14 +107,21 @@ def measured(question: Question, options: Options) -> Measured:
     Good, Rational decisions (JRSS B 14, 1952), for the log score; Brier, Verification of forecasts expressed
     in terms of probability (Monthly Weather Review 78, 1950).
     """
-    values: dict[str, float] = {}
+    values, undefined = scored(question, options)
     cases, present = len(question.truth), int(question.truth.sum())
-    undefined = dict.fromkeys(MEASURES, NO_CASE) if not cases else {}
     if cases:
-        _add_scores(question, options, values, undefined)
         _add_ranked(question, options, values, undefined)
         _add_recalibration(question, values, undefined)
     return Measured(cases, present, question.unknown, values, undefined)
+
+
+def scored(question: Question, options: Options) -> tuple[dict[str, float], dict[str, str]]:
+    """Return the measures of a question that need neither ranks nor recalibration, and why others have no value."""
+    values: dict[str, float] = {}
+    undefined = {} if len(question.truth) else dict.fromkeys(MEASURES, NO_CASE)
+    if len(question.truth):
+        _add_scores(question, options, values, undefined)
+    return values, undefined
 
 
 def case_scores(truth: Bools, predicted: Floats) -> tuple[Floats, Floats]:
