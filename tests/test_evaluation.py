@@ -6,6 +6,7 @@ import html.parser
 import json
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from twitchbayes.cli import main
 from twitchbayes.cohort import Cohort, read_cohort
 from twitchbayes.evaluation import Options, Predictions, cross_validate, judged, tuner
 from twitchbayes.evaluation.bootstrap import Ranked, percentiles, resampled
-from twitchbayes.evaluation.calibration import binned, decomposed, recalibrated, wilson
+from twitchbayes.evaluation.calibration import binned, decomposed, levelled, recalibrated, wilson
 from twitchbayes.evaluation.folds import fold_of
 from twitchbayes.evaluation.measures import MEASURES, Question, measured
 from twitchbayes.files import CasesError
@@ -245,6 +246,37 @@ def test_pairs_that_rounding_alone_keeps_from_being_parted(tiny: Model) -> None:
     found = tiny.evaluate(cases, bootstrap=0)
     assert found.totals["pooled_brier"].value is not None
     assert "calibration_slope" in found.measured["cold"].undefined
+
+
+def test_levels() -> None:
+    """Twelve significant digits count, whatever the size; 0 and 1 stay, and the smallest doubles are no error."""
+    digits = np.array([0.1, 0.1 + 2e-17, 0.1 + 2e-12, 1e-30, 1e-30 * (1 + 1e-15), 1e-30 * (1 + 1e-10), 0, 1, 5e-324])
+    levels = levelled(digits)
+    assert levels[:2].tolist() == [0.1, 0.1]
+    assert levels[2] > 0.1
+    assert levels[3] == levels[4] < levels[5]
+    assert levels[6:].tolist() == [0, 1, 0]
+
+
+def test_rounding_is_not_ranked(tiny: Model) -> None:
+    """With nothing known that tells of colds, answers differ in the last bit at most: no rank, no bin, no slope."""
+    cases = tiny.simulate(500, seed=1)[["winter", "fever", "cold"]]
+    found = tiny.evaluate(cases, bootstrap=50)
+    cold = found.measured["cold"]
+    assert (cold.values["roc_auc"], cold.intervals["roc_auc"]) == (0.5, (0.5, 0.5))
+    assert cold.undefined["calibration_slope"] == "all predictions are equal"
+    assert len(found.calibration("cold")) == 1
+    assert len(found.roc("cold")) == 2
+    p = found.predictions
+    noisy = replace(p, predicted=p.predicted + np.where(p.states == 1, 1e-16, -1e-16))
+    assert judged(tiny, read_cohort(tiny, cases), noisy, PLAIN).measured["cold"].values["roc_auc"] == 0.5
+
+
+def test_first_does_not_rank_rounding() -> None:
+    """A present cause that is ahead by a last bit is tied, which is no hit."""
+    states, predicted = np.array([[1, 0]], dtype=np.int8), np.array([[np.nextafter(0.3, 1), 0.3]])
+    p = Predictions(("a", "b"), np.arange(1), states, predicted, np.zeros(1, dtype=np.int8), np.zeros(1), "")
+    assert (p.first(1).tolist(), p.first(2).tolist()) == ([0], [1])
 
 
 # Bootstrap

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from twitchbayes.batch import answer_rows
 from twitchbayes.engine import ABSENT, PRESENT, UNKNOWN
 from twitchbayes.errors import Fault, InvalidFrameError, InvalidValueError
+from twitchbayes.evaluation.calibration import levelled
 from twitchbayes.evaluation.measures import Question
 
 if TYPE_CHECKING:
@@ -88,8 +89,9 @@ class Predictions:
         with several present causes one of them is enough, and a tie is no hit.
         """
         counts = (self.states != UNKNOWN).all(axis=1) & (self.states == PRESENT).any(axis=1)
-        best = np.where(self.states == PRESENT, self.predicted, -1.0).max(axis=1)
-        before = ((self.states == ABSENT) & (self.predicted >= best[:, None])).sum(axis=1)
+        levels = levelled(self.predicted)
+        best = np.where(self.states == PRESENT, levels, -1.0).max(axis=1)
+        before = ((self.states == ABSENT) & (levels >= best[:, None])).sum(axis=1)
         return np.where(counts, before < k, np.nan)
 
     def take(self, rows: NDArray[np.int64]) -> Predictions:
