@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from twitchbayes.errors import InvalidValueError
 from twitchbayes.evaluation.judge import judged
 from twitchbayes.evaluation.options import Options, is_whole
-from twitchbayes.evaluation.predictions import Predictions, predict
+from twitchbayes.evaluation.predictions import Predictions, predict, undiagnosed
 
 if TYPE_CHECKING:
     from twitchbayes.cohort import Cohort, OnBadCases
@@ -37,15 +37,18 @@ def cross_validate(
 ) -> Evaluation:
     """Return the evaluation of all cases, each answered by a model that was fitted to the other folds.
 
+    Cases without a known diagnosis are in no fold, for nothing can be judged of them; every model is fitted to
+    all of them beside those of the other folds, as a model in use would be.
+
     Parameters
     ----------
     model : Model
         What is fitted, from its own numbers anew in each fold.
     cohort : Cohort
     fit : callable
-        Takes the cases of the other folds and returns a model with the same variables.
+        Takes the cases of the other folds, and those without a diagnosis, and returns a model with the same variables.
     folds : int, default 5
-        2 or more, and no more than there are cases.
+        2 or more, and no more than there are cases with a known diagnosis.
     options : Options, optional
         Its seed shuffles the cases into folds, too.
     on_error : {"raise", "exclude", "unknown"}
@@ -61,14 +64,15 @@ def cross_validate(
     Stone, Cross-validatory choice and assessment of statistical predictions (JRSS B 36, 1974).
     """
     options = options or Options()
-    # Cases that cannot be judged are no use to a fold; they are looked for before any work is done.
+    # Cases that have no answer are looked for before any work is done.
+    whole, open_ = cohort, undiagnosed(model, cohort)
     _, cohort = predict(model, cohort, on_error=on_error)
     place = fold_of(len(cohort), folds, options.seed)
     parts: list[Predictions] = []
     used: list[NDArray[np.int64]] = []
     for fold in range(folds):
         part, answered = predict(
-            fit(cohort.take(np.flatnonzero(place != fold))),
+            fit(whole.take(np.flatnonzero(open_ | np.isin(whole.rows, cohort.rows[place != fold])))),
             cohort.take(np.flatnonzero(place == fold)),
             on_error=on_error,
         )

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from twitchbayes.engine import Answer, Codes
     from twitchbayes.model import Model
 
-__all__ = ["SERIOUS", "Predictions", "predict"]
+__all__ = ["SERIOUS", "Predictions", "predict", "undiagnosed"]
 
 Floats = NDArray[np.float64]
 
@@ -107,6 +107,13 @@ class Predictions:
         return replace(self, **dict(zip(ARRAYS, arrays, strict=True)))
 
 
+def undiagnosed(model: Model, cohort: Cohort) -> NDArray[np.bool_]:
+    """Return which cases have no known diagnosis: (n_cases,)."""
+    first = len(model.contexts)
+    without: NDArray[np.bool_] = (cohort.codes[:, first : first + len(model.causes)] == UNKNOWN).all(axis=1)
+    return without
+
+
 def predict(model: Model, cohort: Cohort, *, on_error: OnBadCases = "raise") -> tuple[Predictions, Cohort]:
     """Answer the cases of a cohort with their diagnoses taken out of the evidence.
 
@@ -125,7 +132,7 @@ def predict(model: Model, cohort: Cohort, *, on_error: OnBadCases = "raise") -> 
     """
     first = len(model.contexts)
     causes = slice(first, first + len(model.causes))
-    known = _known(model, cohort, cohort.codes[:, causes])
+    known = _known(model, cohort)
     cohort = cohort.without(np.flatnonzero(~known), NO_DIAGNOSIS)
     asked = cohort.codes.copy()
     asked[:, causes] = UNKNOWN
@@ -140,7 +147,7 @@ def predict(model: Model, cohort: Cohort, *, on_error: OnBadCases = "raise") -> 
     return _judged(model, cohort, cohort.codes[:, causes], batch.answer.take(answered)), cohort
 
 
-def _known(model: Model, cohort: Cohort, states: Codes) -> NDArray[np.bool_]:
+def _known(model: Model, cohort: Cohort) -> NDArray[np.bool_]:
     """Return which cases have a known diagnosis."""
     if not cohort.labels:
         message = (
@@ -148,7 +155,7 @@ def _known(model: Model, cohort: Cohort, states: Codes) -> NDArray[np.bool_]:
             f"name a column after a cause ({', '.join(model.causes)}), or give the column that names them as labels"
         )
         raise InvalidValueError(message)
-    known: NDArray[np.bool_] = (states != UNKNOWN).any(axis=1)
+    known: NDArray[np.bool_] = ~undiagnosed(model, cohort)
     if not known.any():
         message = f"{cohort.source} has no known diagnosis: every case leaves open {', '.join(cohort.labels)}"
         raise InvalidValueError(message)
