@@ -45,7 +45,7 @@ def test_only_the_labels_that_are_named(tiny: Model) -> None:
     assert states(tiny, cohort, "cold") == [-1] * 4
 
 
-@pytest.mark.parametrize("missing", [None, float("nan"), "", "unknown"])
+@pytest.mark.parametrize("missing", [None, float("nan"), "", "unknown", ";", " , "])
 def test_label_column_names_the_causes(tiny: Model, missing: object) -> None:
     """Causes named are present, others absent; "none" is none of them; an empty cell says nothing."""
     frame = CASES[["winter"]].assign(diagnosis=["flu; cold", "none", "FLU".lower(), missing])
@@ -177,3 +177,28 @@ def test_some_of_the_cases(tiny: Model) -> None:
     rest = cohort.without(np.array([0]), "impossible cases")
     assert rest.rows.tolist() == [1, 2, 3]
     assert dict(rest.excluded) == {"impossible cases": 1}
+
+
+def test_none_beside_a_cause_contradicts_itself(tiny: Model) -> None:
+    """That no cause is present cannot be said beside one."""
+    with pytest.raises(InvalidFrameError, match="says that no cause is present, and names one"):
+        read_cohort(tiny, pd.DataFrame({"fever": ["yes"], "dx": ["none; flu"]}), labels="dx")
+
+
+def test_labels_of_renamed_columns(tiny: Model) -> None:
+    """A column that `columns` makes a cause is one to the labels too."""
+    frame = pd.DataFrame({"fever": ["yes", "no"], "Grippe": ["yes", "no"], "dx": ["cold", "cold"]})
+    with pytest.raises(InvalidValueError, match="and so do the columns Grippe"):
+        read_cohort(tiny, frame, labels="dx", columns={"Grippe": "flu"})
+    cohort = read_cohort(tiny, frame.drop(columns="dx"), labels=["flu"], columns={"Grippe": "flu"})
+    assert states(tiny, cohort, "flu") == [1, 0]
+    with pytest.raises(InvalidValueError, match="labels=3 is no name of a column"):
+        read_cohort(tiny, frame, labels=3)
+
+
+def test_damaged_archive_is_named(tiny: Model, tmp_path: Path) -> None:
+    """What is no gzip is told with the name of the file."""
+    path = tmp_path / "cases.csv.gz"
+    path.write_bytes(b"\x00\x01 no archive")
+    with pytest.raises(CasesError, match=r"cases\.csv\.gz.*cannot be unpacked"):
+        read_cohort(tiny, path)

@@ -249,3 +249,50 @@ def test_fixed_numbers_are_never_learned(certain: Model) -> None:
     sure = certain.beliefs.fixed
     tuning = certain.tune(pd.DataFrame({"born": ["yes"] * 9 + ["no"]}), selected_by=())
     assert not tuning.report.changed[sure].any()
+
+
+def test_how_the_cases_were_found_is_always_told(sites: Model) -> None:
+    """One gap in what all cases have is told, and `selected_by` takes it to be there; sites imply their OR."""
+    cases = sites.simulate(200, seed=3, given={"twitching": True}).astype(object)
+    gap = cases.copy()
+    gap.loc[gap.index[5], ["twitching", "twitch_arm", "twitch_leg"]] = None
+    tuning = sites.tune(gap)
+    assert tuning.cases["selected_by"] == {}
+    assert tuning.notes[0].startswith("The cases are taken as a sample of everyone")
+    assert "1 cases leave twitching open and the other 199 have it" in tuning.notes[1]
+    told = sites.tune(gap, selected_by="twitching")
+    assert told.cases["selected_by"] == {"twitching": "present"}
+    implied = cases.assign(twitching=None)
+    assert sites.tune(implied).cases["selected_by"] == {"twitching": "present"}
+
+
+def test_the_same_cases_twice_are_told(tiny: Model) -> None:
+    """Each tuning has a source row of its own, with its date; cases that are cited already are told."""
+    first = tiny.tune(COUNTED, date="2026-01-01")
+    again = first.model.tune(COUNTED, date="2026-02-02")
+    assert not any("among the sources" in note for note in first.notes)
+    assert any("among the sources of the model already" in note for note in again.notes)
+    read = {c.read for c in again.model.knowledge.citations.values() if c.kind == "cases"}
+    assert read == {"2026-01-01", "2026-02-02"}
+
+
+@pytest.mark.parametrize("cases", [{"winter": ["yes"]}, [{"winter": "yes"}], None, COUNTED["winter"]])
+def test_what_is_no_table(tiny: Model, cases: object) -> None:
+    """A mapping, a list, a column or nothing is told for what it is."""
+    with pytest.raises(InvalidValueError, match="is no frame that can be read"):
+        tiny.tune(cases)
+
+
+@pytest.mark.parametrize(
+    "options", [{"strength": "1"}, {"tolerance": "x"}, {"max_iterations": 1.5}, {"learn": None}, {"selected_by": 3}]
+)
+def test_options_of_another_type(tiny: Model, options: dict[str, object]) -> None:
+    """What is of another type is told, not cut or left to fail somewhere else."""
+    with pytest.raises(InvalidValueError, match=f"{next(iter(options))}="):
+        tiny.tune(COUNTED, **options)
+
+
+def test_no_model_to_compare_with(tiny: Model) -> None:
+    """A name is no model."""
+    with pytest.raises(InvalidValueError, match="'twitch' is no model to compare with"):
+        tiny.diff("twitch")

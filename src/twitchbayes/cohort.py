@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from twitchbayes import files
 from twitchbayes.cells import distinct
 from twitchbayes.errors import Fault, InvalidFrameError, InvalidValueError, TwitchbayesError, did_you_mean
-from twitchbayes.frames import read_cases
+from twitchbayes.frames import column_names, read_cases
 from twitchbayes.groups import ABSENT, PRESENT, UNKNOWN, Codes
 from twitchbayes.values import is_unknown
 
@@ -239,6 +239,9 @@ class _Reading:
             message = f"on_error={on_error!r} is none of {', '.join(map(repr, ON_ERROR))}"
             raise InvalidValueError(message)
         self._model, self._columns, self._ignore, self._on_error = model, columns, ignore, on_error
+        if labels is not None and (not isinstance(labels, Iterable) or isinstance(labels, bytes | Mapping)):
+            message = f"labels={labels!r} is no name of a column and no list of causes"
+            raise InvalidValueError(message)
         is_column = isinstance(labels, str) and labels not in model.causes
         self._label_column = labels if isinstance(labels, str) and is_column else None
         self._wanted = None if is_column else (labels,) if isinstance(labels, str) else labels
@@ -309,13 +312,15 @@ class _Reading:
 
     def _unwanted(self, frame: Any) -> list[Any]:
         """Return the columns of causes that are not among the labels that were named."""
-        names = _column_names(frame)
+        renamed = dict(self._columns) if isinstance(self._columns, Mapping) else {}
+        said = {column: renamed.get(column, column) for column in column_names(frame)}
+        diagnoses = {column: name for column, name in said.items() if name in self._model.causes}
         if self._label_column is not None:
-            if self._label_column not in names:
-                hint = did_you_mean(self._label_column, [*map(str, names), *self._model.causes])
+            if self._label_column not in said:
+                hint = did_you_mean(self._label_column, [*map(str, said), *self._model.causes])
                 message = f"labels={self._label_column!r} is no column of the table and no cause.{hint}"
                 raise InvalidValueError(message)
-            doubled = [name for name in names if name in self._model.causes and name not in self._ignore]
+            doubled = [str(column) for column in diagnoses if column not in self._ignore]
             if doubled:
                 message = (
                     f"labels={self._label_column!r} says which causes are present, and so do the columns "
@@ -324,11 +329,11 @@ class _Reading:
                 raise InvalidValueError(message)
         if self._wanted is None:
             return []
-        missing = [name for name in self._wanted if name not in names or name not in self._model.causes]
+        missing = [name for name in self._wanted if name not in diagnoses.values()]
         if missing:
             message = f"labels names {', '.join(map(repr, missing))}, which is no column of the table that is a cause"
             raise InvalidValueError(message)
-        return [name for name in names if name in self._model.causes and name not in self._wanted]
+        return [column for column, name in diagnoses.items() if name not in self._wanted]
 
     def _named_causes(self, cases: Cases) -> tuple[bool, list[tuple[int, Fault]]]:
         """Write what the label column says into the codes; returns whether there is one, and its faults."""
@@ -358,11 +363,16 @@ class _Reading:
         if is_unknown(value):
             return [UNKNOWN] * len(self._model.causes)
         parts = [part.strip() for part in str(value).translate(SEPARATORS).split(";") if part.strip()]
+        if not parts:  # as an export writes several that are empty
+            return [UNKNOWN] * len(self._model.causes)
         variables = self._model.knowledge.variables
         words = {cause: cause for cause in self._model.causes}
         words |= {variables[cause].label.casefold(): cause for cause in self._model.causes}
         if [part.casefold() for part in parts] == [NO_CAUSE]:
             return [ABSENT] * len(self._model.causes)
+        if NO_CAUSE in [part.casefold() for part in parts]:
+            message = f"{self._label_column}={value!r} says that no cause is present, and names one"
+            raise InvalidValueError(message)
         named = set()
         for part in parts:
             if part.casefold() not in words:
@@ -383,10 +393,17 @@ class _Reading:
         }
         self._excluded.update({reason: count for reason, count in told.items() if count})
         used = np.flatnonzero(~bad)
-        self._codes.append(cases.codes[used])
+        self._codes.append(_with_unions(self._model.network, cases.codes[used]))
         self._rows.append(used + self._size)
         self._size += len(cases)
 
 
-def _column_names(frame: Any) -> list[Any]:
-    return list(getattr(frame, "column_names", None) or frame.columns)
+def _with_unions(network: Network, codes: Codes) -> Codes:
+    """Write what the members of each union imply of it: whoever twitches somewhere twitches."""
+    first = len(network.contexts) + len(network.causes)
+    for union, members in enumerate(network.union_members, start=first + len(network.findings)):
+        states = codes[:, [first + member for member in members]]
+        implied = np.where((states == PRESENT).any(axis=1), PRESENT, ABSENT)
+        told = (codes[:, union] == UNKNOWN) & ((implied == PRESENT) | (states == ABSENT).all(axis=1))
+        codes[told, union] = implied[told]
+    return codes

@@ -205,7 +205,7 @@ class _TextReader:
             self._faults.add(
                 self._undecodable(), f"byte 0x{error.object[error.start]:02x} is not UTF-8; save the file as UTF-8"
             )
-        except (EOFError, zlib.error) as error:
+        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
             self._faults.add(end + 1, f"cannot be unpacked from here on ({error}); the file is damaged or cut off")
 
     def _undecodable(self) -> int | None:

@@ -30,7 +30,16 @@ if TYPE_CHECKING:
     from twitchbayes.evidence import Words
     from twitchbayes.model import Model
 
-__all__ = ["Columns", "OnError", "Progress", "infer_frame", "output_columns", "progress_bar", "read_cases"]
+__all__ = [
+    "Columns",
+    "OnError",
+    "Progress",
+    "column_names",
+    "infer_frame",
+    "output_columns",
+    "progress_bar",
+    "read_cases",
+]
 
 OnError: TypeAlias = Literal["raise", "null"]
 Columns: TypeAlias = Mapping[Any, str] | Sequence[Any] | None
@@ -71,7 +80,7 @@ def infer_frame(  # noqa: PLR0913 (the arguments of `Model.infer_frame`)
     import narwhals as nw
 
     options: dict[str, Any] = {"columns": columns, "keep": keep, "ignore": ignore, "on_error": on_error}
-    layout = _layout(model, _names(frame), with_intervals=interval is not None, **options)
+    layout = _layout(model, column_names(frame), with_intervals=interval is not None, **options)
     eager = _as_table(frame)
     cases = Cases(model.words, nw.from_native(eager, eager_only=True), layout.evidence)
     if cases.faulty.any() and not layout.with_reason:
@@ -114,7 +123,7 @@ def read_cases(
     """
     import narwhals as nw
 
-    names = _names(frame)
+    names = column_names(frame)
     faults = _repeated(names)
     ignored = _listed(ignore, names, "ignore", faults)
     evidence = _evidence(words.names, names, columns, [], ignored, faults)
@@ -312,7 +321,7 @@ def _reasons(cases: Cases) -> dict[int, str]:
 # Frames
 
 
-def _names(frame: Any) -> list[Any]:
+def column_names(frame: Any) -> list[Any]:
     """Return the names of a frame's columns.
 
     Raises

@@ -134,6 +134,9 @@ class Model(Studies):
         """Compare this model, the first, with another one, the second; see `twitchbayes.differences.compare`."""
         from twitchbayes.differences import compare
 
+        if not hasattr(other, "knowledge"):
+            message = f"{other!r} is no model to compare with; give what load_model returns"
+            raise InvalidValueError(message)
         return compare(self, other)
 
     @property

@@ -24,7 +24,7 @@ _Own: TypeAlias = Mapping[_Key, tuple[Prior, Row]]
 K = TypeVar("K")
 V = TypeVar("V")
 
-__all__ = ["Change", "changes", "named_anew", "paired", "read", "since", "stratum", "template"]
+__all__ = ["Change", "changes", "paired", "read", "since", "stratum", "template"]
 
 NUMBERS = ("probability", "low", "high")
 NEEDED = ("variable", "probability")
@@ -82,7 +82,7 @@ def read(knowledge: Knowledge, priors: PriorsLike) -> tuple[Table, Row, list[Pro
     if not table.rows:
         nothing = Problem(table.file, None, "has no row; give at least one prior, or none at all")
         raise ModelTableError(problems or [nothing])
-    citation = named_anew(citation, knowledge)
+    citation = _named_anew(citation, knowledge)
     own_rows = zip(knowledge.priors, knowledge.tables["priors.csv"].rows, strict=True)
     own = {(p.variable, p.given, p.state): (p, row) for p, row in own_rows}
     rows = tuple(_completed(row, own, citation["source"], problems) for row in table.rows)
@@ -166,7 +166,7 @@ def _citation(name: str, citation: str) -> Row:
     return Row("sources.csv", 0, cells)
 
 
-def named_anew(citation: Row, knowledge: Knowledge) -> Row:
+def _named_anew(citation: Row, knowledge: Knowledge) -> Row:
     """Return the source row under a name that no other source of the model has."""
     base = name = citation["source"]
     for number in itertools.count(2):

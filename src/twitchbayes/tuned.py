@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -132,18 +133,17 @@ def tuned(
         f"twitchbayes {__version__}, strength {strength:g}, learning {', '.join(learn)}, "
         f"conditioned on {selected or 'nothing'}"
     )
-    row = Row(
+    citation = Row(
         "sources.csv",
         0,
         {
-            "source": f"cases_{cases['sha256'][:8]}",
+            "source": _new_name(f"cases_{cases['sha256'][:8]}", knowledge.citations),
             "citation": told,
             "identifier": "none",
             "kind": "cases",
             "read": cases["date"] or "not given",
         },
     )
-    citation = priors_module.named_anew(row, knowledge)
     cells: dict[str, dict[int, dict[str, str]]] = {"priors.csv": {}, "links.csv": {}}
     n_priors = len(knowledge.priors)
     for i, number in enumerate(report.itertuples()):
@@ -153,6 +153,12 @@ def tuned(
     revised = knowledge_module.revise(knowledge, cells, citations=[citation])
     changes = priors_module.since(model.changes, priors_module.changes(knowledge, revised))
     return type(model)(revised, changes=changes)
+
+
+def _new_name(base: str, taken: Collection[str]) -> str:
+    """Return a name that no source has yet: every tuning has a row of its own, with its date."""
+    names = (base if i == 1 else f"{base}_{i}" for i in itertools.count(1))
+    return next(name for name in names if name not in taken)
 
 
 def _cells(row: Row, number: Any, source: str) -> dict[str, str]:
@@ -182,6 +188,15 @@ def notes_on(model: Model, totals: Totals, report: pd.DataFrame, fit: Fit, cases
         notes.append(
             f"All cases have {states}: they are taken to be in the table for it, and to say nothing of others."
         )
+    else:
+        notes.append("The cases are taken as a sample of everyone, found by nothing that the model knows of.")
+        notes += _notes_on_gaps(model, totals)
+    again = [name for name, c in model.knowledge.citations.items() if f"sha256 {cases['sha256']};" in c.citation]
+    if again:
+        notes.append(
+            f"These cases are among the sources of the model already ({', '.join(again)}): "
+            "what they say is counted again."
+        )
     if not fit.converged:
         change = fit.steps[-1].change
         notes.append(
@@ -198,6 +213,22 @@ def notes_on(model: Model, totals: Totals, report: pd.DataFrame, fit: Fit, cases
         f"{totals.used:,} cases changed {int(report.changed.sum())} of {len(report)} numbers; "
         f"{mostly} of them rest more on the cases than on the tables."
     )
+    return notes
+
+
+def _notes_on_gaps(model: Model, totals: Totals) -> list[str]:
+    """Tell where only gaps keep the cases from having been found by what the model assumes."""
+    notes = []
+    for variable in model.knowledge.variables.values():
+        if not variable.assumed:
+            continue
+        counts = totals.states[model.network.columns.index(variable.name)]
+        known, own = int(counts.sum()), int(counts[variable.states.index(variable.assumed)])
+        if known and own == known < totals.used:
+            notes.append(
+                f"{totals.used - known:,} cases leave {variable.name} open and the other {known:,} have it: if it is "
+                f"what they were found by, give selected_by={variable.name!r}."
+            )
     return notes
 
 

@@ -6,7 +6,8 @@ import datetime
 import html
 import json
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from numbers import Real
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -96,6 +97,19 @@ class Options:
         InvalidValueError
             With all that is wrong with them.
         """
+        wrong = [
+            *([] if _is_real(strength) else [f"strength={strength!r} must be a number above 0"]),
+            *([] if _is_real(tolerance) else [f"tolerance={tolerance!r} must be above 0"]),
+            *(
+                []
+                if isinstance(max_iterations, int | np.integer)
+                else [f"max_iterations={max_iterations!r} must be 1 or more"]
+            ),
+            *([] if isinstance(learn, Collection) else [f"learn={learn!r} is none of {', '.join(LEARNED)}"]),
+            *([] if isinstance(selected_by, Collection | None) else [f"selected_by={selected_by!r} is no variable"]),
+        ]
+        if wrong:
+            raise InvalidValueError("; ".join(wrong))
         learned = (learn,) if isinstance(learn, str) else tuple(learn)
         selected = (selected_by,) if isinstance(selected_by, str) else selected_by
         wrong = [
@@ -110,6 +124,14 @@ class Options:
         told = date.isoformat() if isinstance(date, datetime.date) else date or ""
         selection = None if selected is None else tuple(selected)
         return cls(float(strength), learned, selection, int(max_iterations), float(tolerance), told)
+
+
+def _is_real(value: object) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool)
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, int | np.integer) and not isinstance(value, bool)
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +218,7 @@ def tune(
     on_error : str
         With anything but "raise", cases that are impossible in the model are left out and counted.
     """
+    cohort = _found_by(model, cohort, options)
     data = LocalData(model.engine, cohort.codes, compiled=compiled)
     reasons = data.impossible()
     if reasons and on_error == "raise":
@@ -208,6 +231,17 @@ def tune(
         check_usable(cohort.source, size=cohort.size, used=len(cohort), excluded=cohort.excluded)
         data = LocalData(model.engine, cohort.codes, compiled=compiled)
     return tune_data(model, data, cohort.totals(model.network), options, compiled=compiled, progress=progress)
+
+
+def _found_by(model: Model, cohort: Cohort, options: Options) -> Cohort:
+    """Return the cases with what they were found by, as the caller says, written where a cell leaves it open."""
+    columns = [name for name in options.selected_by or () if name in model.network.columns]
+    codes = cohort.codes.copy() if columns else cohort.codes
+    for column in map(model.network.columns.index, columns):
+        known = np.unique(codes[:, column][codes[:, column] != UNKNOWN])
+        if len(known) == 1:
+            codes[:, column] = known[0]
+    return replace(cohort, codes=codes)
 
 
 def tune_table(
@@ -279,12 +313,16 @@ def faults_of(model: Model, cohort: Cohort, reasons: Mapping[int, str]) -> list[
 
 def _selection(model: Model, totals: Totals, options: Options) -> Selection | None:
     """Return what the cases were found by."""
-    if options.selected_by is None:
-        assumed = [v for v in model.knowledge.variables.values() if v.assumed]
-        states = {v.name: v.assumed for v in assumed if _shared_state(model, totals, v.name) == v.assumed}
-    else:
-        states = {name: _same_state(model, totals, name) for name in options.selected_by}
+    states = selected_states(model, totals, options)
     return _conditions(model, states) if states else None
+
+
+def selected_states(model: Model, totals: Totals, options: Options) -> dict[str, str]:
+    """Return the states that every case had to have for being in the table: variable to state."""
+    if options.selected_by is not None:
+        return {name: _same_state(model, totals, name) for name in options.selected_by}
+    assumed = [v for v in model.knowledge.variables.values() if v.assumed]
+    return {v.name: v.assumed for v in assumed if _shared_state(model, totals, v.name) == v.assumed}
 
 
 def _same_state(model: Model, totals: Totals, name: str) -> str:
