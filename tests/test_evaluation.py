@@ -779,6 +779,33 @@ def test_by_tuning(tiny: Model) -> None:
         tuner(tiny, strenght=1)
 
 
+def test_one_selection_for_all_folds(sites: Model) -> None:
+    """One gap in what is assumed leaves the selection open in every fold, also in that which does not have it."""
+    cases = sites.simulate(40, seed=2, given={"twitching": True}).drop(columns=["twitch_arm", "twitch_leg"])
+    whole = sites.cross_validate(cases, folds=2, bootstrap=0)
+    told = "in every fold the cases are taken to be in the table for their state of twitching"
+    assert told in whole.notes
+    cases.loc[0, "twitching"] = None
+    gap = sites.cross_validate(cases, folds=2, bootstrap=0)
+    assert told not in gap.notes
+    place = fold_of(40, 2, seed=0)
+    for fold in (0, 1):
+        tuned = sites.tune(cases[place != fold], selected_by=()).model
+        expected = tuned.evaluate(cases[place == fold], bootstrap=0).predictions.predicted
+        assert gap.predictions.predicted[place == fold] == pytest.approx(expected, rel=1e-9)
+    # It matters: the fold without the gap would be tuned to something else by itself.
+    without_gap = cases[place != place[0]]
+    assert sites.tune(without_gap).cases["selected_by"] == {"twitching": "present"}
+
+
+def test_folds_that_did_not_converge_are_told(tiny: Model) -> None:
+    """One pass is not enough in either fold, and that is a note; enough passes leave none."""
+    cases = tiny.simulate(60, seed=6, missing=0.2)
+    short = tiny.cross_validate(cases, folds=2, bootstrap=0, max_iterations=1)
+    assert "tuning did not converge within max_iterations=1 in 2 of 2 folds (1, 2)" in short.notes
+    assert not any("converge" in note for note in tiny.cross_validate(cases, folds=2, bootstrap=0).notes)
+
+
 # The command
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from twitchbayes.cohort import Cohort, OnBadCases
     from twitchbayes.evaluation.result import Evaluation
     from twitchbayes.model import Model
+    from twitchbayes.tuning import Options as TuningOptions
 
-__all__ = ["cross_validate", "fold_of", "tuner"]
+__all__ = ["Tuner", "cross_validate", "fold_of", "tuner"]
 
 Fit: TypeAlias = "Callable[[Cohort], Model]"
 
@@ -68,6 +69,8 @@ def cross_validate(
     whole, open_ = cohort, undiagnosed(model, cohort)
     _, cohort = predict(model, cohort, on_error=on_error)
     place = fold_of(len(cohort), folds, options.seed)
+    if isinstance(fit, Tuner):
+        fit = fit.settled(whole.take(np.flatnonzero(open_ | np.isin(whole.rows, cohort.rows))))
     parts: list[Predictions] = []
     used: list[NDArray[np.int64]] = []
     for fold in range(folds):
@@ -82,10 +85,69 @@ def cross_validate(
     lost = np.flatnonzero(~np.isin(cohort.rows, rows))
     method = f"{folds}-fold cross-validation (seed {options.seed}): each case by a model fitted to the other folds"
     predictions = Predictions.joined(parts).take(np.argsort(rows))
-    return judged(model, cohort.without(lost, NOT_ANSWERED), predictions, options, method=method)
+    found = judged(model, cohort.without(lost, NOT_ANSWERED), predictions, options, method=method)
+    return replace(found, notes=(*found.notes, *fit.notes)) if isinstance(fit, Tuner) else found
 
 
-def tuner(model: Model, *, on_error: OnBadCases = "raise", compiled: bool | None = None, **options: Any) -> Fit:
+@dataclass(frozen=True, slots=True, eq=False)
+class Tuner:
+    """What fits by tuning a model.
+
+    Attributes
+    ----------
+    model : Model
+    options : tuning.Options
+    on_error : {"raise", "exclude", "unknown"}
+    compiled : bool, optional
+    converged : list of bool
+        Of each cohort that it was fitted to so far.
+    """
+
+    model: Model
+    options: TuningOptions
+    on_error: OnBadCases = "raise"
+    compiled: bool | None = None
+    converged: list[bool] = field(default_factory=list)
+
+    def __call__(self, cohort: Cohort) -> Model:
+        """Return the model tuned to cases."""
+        from twitchbayes.tuning import tune
+
+        tuning = tune(self.model, cohort, self.options, on_error=self.on_error, compiled=self.compiled)
+        self.converged.append(tuning.converged)
+        return tuning.model
+
+    def settled(self, cohort: Cohort) -> Tuner:
+        """Return what takes parts of a cohort to be found as the whole of it was.
+
+        A variable that one case leaves open is known in all cases of some folds: by itself, each would find
+        another answer to what its cases were selected by.
+        """
+        from twitchbayes.tuning import selected_states
+
+        options = self.options
+        if options.selected_by is None:
+            states = selected_states(self.model, cohort.totals(self.model.network), options)
+            options = replace(options, selected_by=tuple(states))
+        return replace(self, options=options, converged=[])
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What anyone should know of the models that were fitted."""
+        notes = []
+        if self.options.selected_by:
+            names = ", ".join(self.options.selected_by)
+            notes.append(f"in every fold the cases are taken to be in the table for their state of {names}")
+        unfinished = [str(i) for i, converged in enumerate(self.converged, 1) if not converged]
+        if unfinished:
+            notes.append(
+                f"tuning did not converge within max_iterations={self.options.max_iterations} in "
+                f"{len(unfinished)} of {len(self.converged)} folds ({', '.join(unfinished)})"
+            )
+        return tuple(notes)
+
+
+def tuner(model: Model, *, on_error: OnBadCases = "raise", compiled: bool | None = None, **options: Any) -> Tuner:
     """Return what fits by tuning the model; `options` are those of `tuning.Options.of` that are not as usual.
 
     Raises
@@ -94,10 +156,8 @@ def tuner(model: Model, *, on_error: OnBadCases = "raise", compiled: bool | None
         With all that is wrong with the options.
     """
     from twitchbayes.tuning import Options as Tuned
-    from twitchbayes.tuning import tune
 
-    checked = Tuned.of(**(asdict(Tuned()) | options))
-    return lambda cohort: tune(model, cohort, checked, on_error=on_error, compiled=compiled).model
+    return Tuner(model, Tuned.of(**(asdict(Tuned()) | options)), on_error, compiled)
 
 
 def fold_of(n_cases: int, folds: int, seed: int) -> NDArray[np.int64]:
