@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import html.parser
+import inspect
 import json
 import math
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -775,8 +777,22 @@ def test_by_tuning(tiny: Model) -> None:
         assert found.predictions.predicted[place == fold] == pytest.approx(expected, rel=1e-9)
     with pytest.raises(InvalidValueError, match="strength=-1 must be a number above 0"):
         tiny.cross_validate(cases, strength=-1)
-    with pytest.raises(TypeError, match="strenght"):
+
+
+def test_options_that_there_are_not(tiny: Model) -> None:
+    """An unknown option is an error that names it and the nearest one, or all that there are."""
+    with pytest.raises(
+        InvalidValueError, match=r"'strenght' is no option of cross_validate. Did you mean 'strength'\?"
+    ):
         tuner(tiny, strenght=1)
+    with pytest.raises(InvalidValueError, match="'folds' is an option of cross_validate, not of tuning"):
+        tuner(tiny, folds=3)
+    with pytest.raises(
+        InvalidValueError, match=r"'xyz' is no option of cross_validate. It has: folds, seed, labels"
+    ) as told:
+        tiny.cross_validate(CASES, xyz=1)
+    own = set(inspect.signature(Model.cross_validate).parameters) - {"self", "cases", "tuning"}
+    assert own | {"strength", "selected_by", "compiled"} <= set(re.findall(r"\w+", str(told.value)))
 
 
 def test_one_selection_for_all_folds(sites: Model) -> None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from twitchbayes.errors import InvalidValueError
+from twitchbayes.errors import InvalidValueError, did_you_mean
 from twitchbayes.evaluation.judge import judged
 from twitchbayes.evaluation.options import Options, is_whole
 from twitchbayes.evaluation.predictions import Predictions, predict, undiagnosed
@@ -24,6 +24,11 @@ __all__ = ["Tuner", "cross_validate", "fold_of", "tuner"]
 
 Fit: TypeAlias = "Callable[[Cohort], Model]"
 
+# What `Model.cross_validate` takes, besides the options of tuning.
+OWN = (
+    *("folds", "seed", "labels", "columns", "ignore", "on_error"),
+    *("bootstrap", "bins", "binning", "specificity", "compiled"),
+)
 NOT_ANSWERED = "without an answer by the model fitted to the other folds"
 
 
@@ -153,11 +158,21 @@ def tuner(model: Model, *, on_error: OnBadCases = "raise", compiled: bool | None
     Raises
     ------
     InvalidValueError
-        With all that is wrong with the options.
+        With all that is wrong with the options, or those that there are not.
     """
     from twitchbayes.tuning import Options as Tuned
 
+    tuning = tuple(one.name for one in fields(Tuned))
+    wrong = [_no_option(name, tuning) for name in options if name not in tuning]
+    if wrong:
+        raise InvalidValueError("; ".join(wrong))
     return Tuner(model, Tuned.of(**(asdict(Tuned()) | options)), on_error, compiled)
+
+
+def _no_option(name: str, tuning: Sequence[str]) -> str:
+    if name in OWN:
+        return f"{name!r} is an option of cross_validate, not of tuning"
+    return f"{name!r} is no option of cross_validate.{did_you_mean(name, (*OWN, *tuning))}"
 
 
 def fold_of(n_cases: int, folds: int, seed: int) -> NDArray[np.int64]:
