@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import html.parser
+import inspect
 import json
 import math
+import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +25,7 @@ from twitchbayes.cli import main
 from twitchbayes.cohort import Cohort, read_cohort
 from twitchbayes.evaluation import Options, Predictions, cross_validate, judged, tuner
 from twitchbayes.evaluation.bootstrap import Ranked, percentiles, resampled
-from twitchbayes.evaluation.calibration import binned, decomposed, recalibrated, wilson
+from twitchbayes.evaluation.calibration import binned, decomposed, levelled, recalibrated, wilson
 from twitchbayes.evaluation.folds import fold_of
 from twitchbayes.evaluation.measures import MEASURES, Question, measured
 from twitchbayes.files import CasesError
@@ -224,6 +227,58 @@ def test_recalibration_finds_a_distortion(scale: float) -> None:
     plain = recalibrated(q.truth, q.predicted)
     stretched = recalibrated(q.truth, 1 / (1 + np.exp(-scale * logits)))
     assert stretched[1] == pytest.approx(plain[1] / scale, rel=1e-6)  # type: ignore[operator]
+
+
+def test_recalibration_of_predictions_that_differ_by_rounding() -> None:
+    """Where a last bit alone keeps present and absent from being parted, they are parted: there is no slope."""
+    predicted = np.array([0.3, np.nextafter(0.3, 1), 0.8, 0.1])
+    found = recalibrated(np.array([True, False, True, False]), predicted)
+    assert found == "the predictions tell present from absent without a fault, so that the slope has no bound"
+
+
+def test_recalibration_that_does_not_converge() -> None:
+    """Predictions so near 0 that the likelihood is flat in doubles have a reason in the place of a slope."""
+    found = recalibrated(np.array([True, False, True]), np.array([1e-250, 1e-200, 1e-150]))
+    assert found == "its fit does not converge: the cases set it no bound that can be told from rounding"
+
+
+def test_pairs_that_rounding_alone_keeps_from_being_parted(tiny: Model) -> None:
+    """Two cases in which each cause is parted, and all pairs but for a last bit, are judged."""
+    cases = pd.DataFrame({name: ["yes", "no"] for name in ("fever", "flu", "cold")})
+    found = tiny.evaluate(cases, bootstrap=0)
+    assert found.totals["pooled_brier"].value is not None
+    assert "calibration_slope" in found.measured["cold"].undefined
+
+
+def test_levels() -> None:
+    """Twelve significant digits count, whatever the size; 0 and 1 stay, and the smallest doubles are no error."""
+    digits = np.array([0.1, 0.1 + 2e-17, 0.1 + 2e-12, 1e-30, 1e-30 * (1 + 1e-15), 1e-30 * (1 + 1e-10), 0, 1, 5e-324])
+    levels = levelled(digits)
+    assert levels[:2].tolist() == [0.1, 0.1]
+    assert levels[2] > 0.1
+    assert levels[3] == levels[4] < levels[5]
+    assert levels[6:].tolist() == [0, 1, 0]
+
+
+def test_rounding_is_not_ranked(tiny: Model) -> None:
+    """With nothing known that tells of colds, answers differ in the last bit at most: no rank, no bin, no slope."""
+    cases = tiny.simulate(500, seed=1)[["winter", "fever", "cold"]]
+    found = tiny.evaluate(cases, bootstrap=50)
+    cold = found.measured["cold"]
+    assert (cold.values["roc_auc"], cold.intervals["roc_auc"]) == (0.5, (0.5, 0.5))
+    assert cold.undefined["calibration_slope"] == "all predictions are equal"
+    assert len(found.calibration("cold")) == 1
+    assert len(found.roc("cold")) == 2
+    p = found.predictions
+    noisy = replace(p, predicted=p.predicted + np.where(p.states == 1, 1e-16, -1e-16))
+    assert judged(tiny, read_cohort(tiny, cases), noisy, PLAIN).measured["cold"].values["roc_auc"] == 0.5
+
+
+def test_first_does_not_rank_rounding() -> None:
+    """A present cause that is ahead by a last bit is tied, which is no hit."""
+    states, predicted = np.array([[1, 0]], dtype=np.int8), np.array([[np.nextafter(0.3, 1), 0.3]])
+    p = Predictions(("a", "b"), np.arange(1), states, predicted, np.zeros(1, dtype=np.int8), np.zeros(1), "")
+    assert (p.first(1).tolist(), p.first(2).tolist()) == ([0], [1])
 
 
 # Bootstrap
@@ -682,7 +737,7 @@ def test_each_case_is_answered_by_the_model_of_the_others(tiny: Model) -> None:
 
 
 def test_cross_validation_leaves_out_what_evaluation_does(certain: Model) -> None:
-    """Cases that cannot be judged are in no fold; those that a fitted model rules out are counted."""
+    """Cases without a diagnosis are judged in no fold and fitted to in all; those that a fitted model rules out are counted."""
     cases = pd.DataFrame({"mark": ["yes", "no", None, "no", "yes"], "gene": ["yes", "no", "no", None, "yes"]})
     cohort = read_cohort(certain, cases.assign(ache=None))
     never = certain.with_priors({"gene": 0})
@@ -690,7 +745,8 @@ def test_cross_validation_leaves_out_what_evaluation_does(certain: Model) -> Non
     found = cross_validate(
         certain, cohort, stub([never] * 2, seen), folds=2, options=Options(bootstrap=0, seed=1), on_error="exclude"
     )
-    assert sum(len(part) for part in seen) == 4
+    # Four cases in two folds, each seen by the model of the other one; the case without a diagnosis by both.
+    assert sorted(row for part in seen for row in part.rows) == [0, 1, 2, 3, 3, 4]
     assert dict(found.excluded) == {
         "without a known diagnosis": 1,
         "without an answer by the model fitted to the other folds": 2,
@@ -721,8 +777,49 @@ def test_by_tuning(tiny: Model) -> None:
         assert found.predictions.predicted[place == fold] == pytest.approx(expected, rel=1e-9)
     with pytest.raises(InvalidValueError, match="strength=-1 must be a number above 0"):
         tiny.cross_validate(cases, strength=-1)
-    with pytest.raises(TypeError, match="strenght"):
+
+
+def test_options_that_there_are_not(tiny: Model) -> None:
+    """An unknown option is an error that names it and the nearest one, or all that there are."""
+    with pytest.raises(
+        InvalidValueError, match=r"'strenght' is no option of cross_validate. Did you mean 'strength'\?"
+    ):
         tuner(tiny, strenght=1)
+    with pytest.raises(InvalidValueError, match="'folds' is an option of cross_validate, not of tuning"):
+        tuner(tiny, folds=3)
+    with pytest.raises(
+        InvalidValueError, match=r"'xyz' is no option of cross_validate. It has: folds, seed, labels"
+    ) as told:
+        tiny.cross_validate(CASES, xyz=1)
+    own = set(inspect.signature(Model.cross_validate).parameters) - {"self", "cases", "tuning"}
+    assert own | {"strength", "selected_by", "compiled"} <= set(re.findall(r"\w+", str(told.value)))
+
+
+def test_one_selection_for_all_folds(sites: Model) -> None:
+    """One gap in what is assumed leaves the selection open in every fold, also in that which does not have it."""
+    cases = sites.simulate(40, seed=2, given={"twitching": True}).drop(columns=["twitch_arm", "twitch_leg"])
+    whole = sites.cross_validate(cases, folds=2, bootstrap=0)
+    told = "in every fold the cases are taken to be in the table for their state of twitching"
+    assert told in whole.notes
+    cases.loc[0, "twitching"] = None
+    gap = sites.cross_validate(cases, folds=2, bootstrap=0)
+    assert told not in gap.notes
+    place = fold_of(40, 2, seed=0)
+    for fold in (0, 1):
+        tuned = sites.tune(cases[place != fold], selected_by=()).model
+        expected = tuned.evaluate(cases[place == fold], bootstrap=0).predictions.predicted
+        assert gap.predictions.predicted[place == fold] == pytest.approx(expected, rel=1e-9)
+    # It matters: the fold without the gap would be tuned to something else by itself.
+    without_gap = cases[place != place[0]]
+    assert sites.tune(without_gap).cases["selected_by"] == {"twitching": "present"}
+
+
+def test_folds_that_did_not_converge_are_told(tiny: Model) -> None:
+    """One pass is not enough in either fold, and that is a note; enough passes leave none."""
+    cases = tiny.simulate(60, seed=6, missing=0.2)
+    short = tiny.cross_validate(cases, folds=2, bootstrap=0, max_iterations=1)
+    assert "tuning did not converge within max_iterations=1 in 2 of 2 folds (1, 2)" in short.notes
+    assert not any("converge" in note for note in tiny.cross_validate(cases, folds=2, bootstrap=0).notes)
 
 
 # The command

@@ -126,9 +126,9 @@ class Ranked:
     @classmethod
     def of(cls, question: Question) -> Ranked:
         """Put the cases in order."""
-        order = np.argsort(-question.predicted, kind="stable")
-        predicted, truth = question.predicted[order], question.truth[order]
-        bounds = np.append(np.flatnonzero(np.diff(predicted, prepend=np.inf)), len(order))
+        order = np.argsort(-question.levels, kind="stable")
+        levels, truth = question.levels[order], question.truth[order]
+        bounds = np.append(np.flatnonzero(np.diff(levels, prepend=np.inf)), len(order))
         starts, ends = bounds[:-1], bounds[1:]
         counts = np.append(0, np.cumsum(truth))
         some = counts[ends] > counts[starts]

@@ -10,14 +10,17 @@ from numpy.typing import NDArray
 
 from twitchbayes.evaluation.options import Binning
 
-__all__ = ["Bins", "Brier", "binned", "decomposed", "recalibrated", "wilson"]
+__all__ = ["Bins", "Brier", "binned", "decomposed", "levelled", "recalibrated", "wilson"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
+DIGITS = 12  # significant ones, that no rounding reaches
+SMALLEST = 1e-280  # what is below has fewer digits, because the power of ten would be no double
 Z = 1.959963984540054  # standard normal quantile of 0.975
 STEPS, HALVINGS, SMALL_STEP = 100, 40, 1e-10
+ILL_CONDITIONED = 1e12  # ratio of the curvatures of a likelihood beyond which its top is not found in doubles
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +59,19 @@ class Brier(NamedTuple):
     within_bins: float
 
 
+def levelled(predicted: Floats) -> Floats:
+    """Return predictions to 12 significant digits: those that differ by rounding alone are equal.
+
+    Ranks, bins and ties are taken of these; scores of the predictions as they are, for near 1 a score would
+    feel the 12th digit.
+    """
+    powers = 10.0 ** (DIGITS - 1 - np.floor(np.log10(np.maximum(predicted, SMALLEST))))
+    levels: Floats = np.round(predicted * powers) / powers
+    return levels
+
+
 def binned(truth: Bools, predicted: Floats, bins: int, binning: Binning) -> Bins:
-    """Return the cases in bins; equal predictions are in one bin.
+    """Return the cases in bins; predictions that are equal (`levelled`) are in one bin.
 
     Parameters
     ----------
@@ -68,9 +82,10 @@ def binned(truth: Bools, predicted: Floats, bins: int, binning: Binning) -> Bins
     binning : {"quantile", "width"}
         Bins with about as many cases each, or bins of one width from 0 to 1.
     """
-    _, run, lengths = np.unique(predicted, return_inverse=True, return_counts=True)
+    levels = levelled(predicted)
+    _, run, lengths = np.unique(levels, return_inverse=True, return_counts=True)
     # Of equal predictions the middle one decides for all.
-    shares = ((np.cumsum(lengths) - lengths / 2) / len(predicted))[run] if binning == "quantile" else predicted
+    shares = ((np.cumsum(lengths) - lengths / 2) / len(predicted))[run] if binning == "quantile" else levels
     _, place = np.unique(np.minimum((shares * bins).astype(np.int64), bins - 1), return_inverse=True)
     cases = np.bincount(place)
     lowest, highest = np.full(len(cases), np.inf), np.full(len(cases), -np.inf)
@@ -133,35 +148,47 @@ def recalibrated(truth: Bools, predicted: Floats) -> tuple[float, float] | str:
     """
     if ((predicted <= 0) | (predicted >= 1)).any():
         return "a prediction is exactly 0 or 1, of which there are no log odds"
-    logits = np.log(predicted) - np.log1p(-predicted)
-    if logits.min() == logits.max():
+    levels = levelled(predicted)
+    if levels.min() == levels.max():
         return "all predictions are equal"
-    present, absent = logits[truth], logits[~truth]
+    present, absent = levels[truth], levels[~truth]
     if present.min() >= absent.max() or present.max() <= absent.min():
         return "the predictions tell present from absent without a fault, so that the slope has no bound"
+    logits = np.log(predicted) - np.log1p(-predicted)
     ones = np.ones((len(logits), 1))
+    # Of one spread, whatever that of the predictions: else the curvature may be singular but for rounding.
+    spread = float(logits.std())
     intercept = _logistic(ones, logits, truth)
-    both = _logistic(np.column_stack([ones, logits]), np.zeros(len(logits)), truth)
-    return float(intercept[0]), float(both[1])
+    both = _logistic(np.column_stack([ones, (logits - logits.mean()) / spread]), np.zeros(len(logits)), truth)
+    if intercept is None or both is None:
+        return "its fit does not converge: the cases set it no bound that can be told from rounding"
+    return float(intercept[0]), float(both[1] / spread)
 
 
-def _logistic(columns: Floats, offset: Floats, truth: Bools) -> Floats:
-    """Return the coefficients of a logistic regression, by Newton's steps, halved where they go too far."""
+def _logistic(columns: Floats, offset: Floats, truth: Bools) -> Floats | None:
+    """Return the coefficients of a logistic regression, by Newton's steps, halved where they go too far.
+
+    None where the curvature of the likelihood is singular, or no step leads to its top.
+    """
     found = np.zeros(columns.shape[1])
     best = _log_likelihood(offset, truth)
     for _ in range(STEPS):
         fitted = 1 / (1 + np.exp(-np.clip(offset + columns @ found, -500, 500)))
         curvature = (columns.T * (fitted * (1 - fitted))) @ columns
+        if not curvature.any() or np.linalg.cond(curvature) > ILL_CONDITIONED:
+            return None
         step = np.linalg.solve(curvature, columns.T @ (truth - fitted))
         for _ in range(HALVINGS):
             reached = _log_likelihood(offset + columns @ (found + step), truth)
             if reached >= best:
                 break
             step = step / 2
+        else:
+            return None
         found, best = found + step, reached
         if np.abs(step).max() < SMALL_STEP:
-            break
-    return found
+            return found
+    return None
 
 
 def _log_likelihood(logits: Floats, truth: Bools) -> float:

@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import asdict
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from twitchbayes.errors import InvalidValueError
+from twitchbayes.errors import InvalidValueError, did_you_mean
 from twitchbayes.evaluation.judge import judged
 from twitchbayes.evaluation.options import Options, is_whole
-from twitchbayes.evaluation.predictions import Predictions, predict
+from twitchbayes.evaluation.predictions import Predictions, predict, undiagnosed
 
 if TYPE_CHECKING:
     from twitchbayes.cohort import Cohort, OnBadCases
     from twitchbayes.evaluation.result import Evaluation
     from twitchbayes.model import Model
+    from twitchbayes.tuning import Options as TuningOptions
 
-__all__ = ["cross_validate", "fold_of", "tuner"]
+__all__ = ["Tuner", "cross_validate", "fold_of", "tuner"]
 
 Fit: TypeAlias = "Callable[[Cohort], Model]"
 
+# What `Model.cross_validate` takes, besides the options of tuning.
+OWN = (
+    *("folds", "seed", "labels", "columns", "ignore", "on_error"),
+    *("bootstrap", "bins", "binning", "specificity", "compiled"),
+)
 NOT_ANSWERED = "without an answer by the model fitted to the other folds"
 
 
@@ -37,15 +43,18 @@ def cross_validate(
 ) -> Evaluation:
     """Return the evaluation of all cases, each answered by a model that was fitted to the other folds.
 
+    Cases without a known diagnosis are in no fold, for nothing can be judged of them; every model is fitted to
+    all of them beside those of the other folds, as a model in use would be.
+
     Parameters
     ----------
     model : Model
         What is fitted, from its own numbers anew in each fold.
     cohort : Cohort
     fit : callable
-        Takes the cases of the other folds and returns a model with the same variables.
+        Takes the cases of the other folds, and those without a diagnosis, and returns a model with the same variables.
     folds : int, default 5
-        2 or more, and no more than there are cases.
+        2 or more, and no more than there are cases with a known diagnosis.
     options : Options, optional
         Its seed shuffles the cases into folds, too.
     on_error : {"raise", "exclude", "unknown"}
@@ -61,14 +70,17 @@ def cross_validate(
     Stone, Cross-validatory choice and assessment of statistical predictions (JRSS B 36, 1974).
     """
     options = options or Options()
-    # Cases that cannot be judged are no use to a fold; they are looked for before any work is done.
+    # Cases that have no answer are looked for before any work is done.
+    whole, open_ = cohort, undiagnosed(model, cohort)
     _, cohort = predict(model, cohort, on_error=on_error)
     place = fold_of(len(cohort), folds, options.seed)
+    if isinstance(fit, Tuner):
+        fit = fit.settled(whole.take(np.flatnonzero(open_ | np.isin(whole.rows, cohort.rows))))
     parts: list[Predictions] = []
     used: list[NDArray[np.int64]] = []
     for fold in range(folds):
         part, answered = predict(
-            fit(cohort.take(np.flatnonzero(place != fold))),
+            fit(whole.take(np.flatnonzero(open_ | np.isin(whole.rows, cohort.rows[place != fold])))),
             cohort.take(np.flatnonzero(place == fold)),
             on_error=on_error,
         )
@@ -78,22 +90,89 @@ def cross_validate(
     lost = np.flatnonzero(~np.isin(cohort.rows, rows))
     method = f"{folds}-fold cross-validation (seed {options.seed}): each case by a model fitted to the other folds"
     predictions = Predictions.joined(parts).take(np.argsort(rows))
-    return judged(model, cohort.without(lost, NOT_ANSWERED), predictions, options, method=method)
+    found = judged(model, cohort.without(lost, NOT_ANSWERED), predictions, options, method=method)
+    return replace(found, notes=(*found.notes, *fit.notes)) if isinstance(fit, Tuner) else found
 
 
-def tuner(model: Model, *, on_error: OnBadCases = "raise", compiled: bool | None = None, **options: Any) -> Fit:
+@dataclass(frozen=True, slots=True, eq=False)
+class Tuner:
+    """What fits by tuning a model.
+
+    Attributes
+    ----------
+    model : Model
+    options : tuning.Options
+    on_error : {"raise", "exclude", "unknown"}
+    compiled : bool, optional
+    converged : list of bool
+        Of each cohort that it was fitted to so far.
+    """
+
+    model: Model
+    options: TuningOptions
+    on_error: OnBadCases = "raise"
+    compiled: bool | None = None
+    converged: list[bool] = field(default_factory=list)
+
+    def __call__(self, cohort: Cohort) -> Model:
+        """Return the model tuned to cases."""
+        from twitchbayes.tuning import tune
+
+        tuning = tune(self.model, cohort, self.options, on_error=self.on_error, compiled=self.compiled)
+        self.converged.append(tuning.converged)
+        return tuning.model
+
+    def settled(self, cohort: Cohort) -> Tuner:
+        """Return what takes parts of a cohort to be found as the whole of it was.
+
+        A variable that one case leaves open is known in all cases of some folds: by itself, each would find
+        another answer to what its cases were selected by.
+        """
+        from twitchbayes.tuning import selected_states
+
+        options = self.options
+        if options.selected_by is None:
+            states = selected_states(self.model, cohort.totals(self.model.network), options)
+            options = replace(options, selected_by=tuple(states))
+        return replace(self, options=options, converged=[])
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What anyone should know of the models that were fitted."""
+        notes = []
+        if self.options.selected_by:
+            names = ", ".join(self.options.selected_by)
+            notes.append(f"in every fold the cases are taken to be in the table for their state of {names}")
+        unfinished = [str(i) for i, converged in enumerate(self.converged, 1) if not converged]
+        if unfinished:
+            notes.append(
+                f"tuning did not converge within max_iterations={self.options.max_iterations} in "
+                f"{len(unfinished)} of {len(self.converged)} folds ({', '.join(unfinished)})"
+            )
+        return tuple(notes)
+
+
+def tuner(model: Model, *, on_error: OnBadCases = "raise", compiled: bool | None = None, **options: Any) -> Tuner:
     """Return what fits by tuning the model; `options` are those of `tuning.Options.of` that are not as usual.
 
     Raises
     ------
     InvalidValueError
-        With all that is wrong with the options.
+        With all that is wrong with the options, or those that there are not.
     """
     from twitchbayes.tuning import Options as Tuned
-    from twitchbayes.tuning import tune
 
-    checked = Tuned.of(**(asdict(Tuned()) | options))
-    return lambda cohort: tune(model, cohort, checked, on_error=on_error, compiled=compiled).model
+    tuning = tuple(one.name for one in fields(Tuned))
+    wrong = [_no_option(name, tuning) for name in options if name not in tuning]
+    if wrong:
+        raise InvalidValueError("; ".join(wrong))
+    return Tuner(model, Tuned.of(**(asdict(Tuned()) | options)), on_error, compiled)
+
+
+def _no_option(name: str, tuning: Sequence[str]) -> str:
+    if name in OWN:
+        return f"{name!r} is an option of cross_validate, not of tuning"
+    return f"{name!r} is no option of cross_validate.{did_you_mean(name, (*OWN, *tuning))}"
 
 
 def fold_of(n_cases: int, folds: int, seed: int) -> NDArray[np.int64]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from twitchbayes.cohort import read_cohort
 from twitchbayes.errors import InvalidValueError
 from twitchbayes.evaluation.bootstrap import RESAMPLED, percentiles, resampled
-from twitchbayes.evaluation.measures import INFINITE, Measured, measured
+from twitchbayes.evaluation.measures import INFINITE, Measured, measured, scored
 from twitchbayes.evaluation.options import Options
 from twitchbayes.evaluation.predictions import SERIOUS, Predictions, predict
 from twitchbayes.evaluation.result import Evaluation, Overall
@@ -143,8 +143,8 @@ def _total(value: float, draws: Floats, note: str) -> Overall:
 
 
 def _pooled(predictions: Predictions, options: Options) -> dict[str, Overall]:
-    one = measured(predictions.pooled, options)
-    return {f"pooled_{name}": Overall(one.values.get(name), None, None, one.undefined.get(name, "")) for name in POOLED}
+    values, undefined = scored(predictions.pooled, options)
+    return {f"pooled_{name}": Overall(values.get(name), None, None, undefined.get(name, "")) for name in POOLED}
 
 
 def _firsts(predictions: Predictions, firsts: Floats, draws: Floats) -> dict[str, Overall]:

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from twitchbayes.evaluation.calibration import binned, decomposed, recalibrated
+from twitchbayes.evaluation.calibration import binned, decomposed, levelled, recalibrated
 from twitchbayes.evaluation.options import Options
 
-__all__ = ["INFINITE", "MEASURES", "RANKED", "Measured", "Question", "case_scores", "measured", "tolerated"]
+__all__ = ["INFINITE", "MEASURES", "RANKED", "Measured", "Question", "case_scores", "measured", "scored", "tolerated"]
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -49,6 +49,8 @@ class Question:
         Present or not, in the cases whose state is known.
     predicted : ndarray, shape (n_known,)
         P(present | evidence), fractions.
+    levels : ndarray, shape (n_known,)
+        The same, equal where they differ by rounding alone: for ranks.
     rows : ndarray, shape (n_known,)
         Number of each such case among all cases.
     unknown : int
@@ -58,6 +60,7 @@ class Question:
     name: str
     truth: Bools
     predicted: Floats
+    levels: Floats
     rows: NDArray[np.int64]
     unknown: int
 
@@ -65,7 +68,7 @@ class Question:
     def of(cls, name: str, states: States, predicted: Floats) -> Question:
         """Take the cases with a known state: `states` (n_cases,) are 1, 0 and -1 for unknown."""
         rows = np.flatnonzero(states >= 0)
-        return cls(name, states[rows] == 1, predicted[rows], rows, len(states) - len(rows))
+        return cls(name, states[rows] == 1, predicted[rows], levelled(predicted[rows]), rows, len(states) - len(rows))
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,14 +110,21 @@ def measured(question: Question, options: Options) -> Measured:
     Good, Rational decisions (JRSS B 14, 1952), for the log score; Brier, Verification of forecasts expressed
     in terms of probability (Monthly Weather Review 78, 1950).
     """
-    values: dict[str, float] = {}
+    values, undefined = scored(question, options)
     cases, present = len(question.truth), int(question.truth.sum())
-    undefined = dict.fromkeys(MEASURES, NO_CASE) if not cases else {}
     if cases:
-        _add_scores(question, options, values, undefined)
         _add_ranked(question, options, values, undefined)
         _add_recalibration(question, values, undefined)
     return Measured(cases, present, question.unknown, values, undefined)
+
+
+def scored(question: Question, options: Options) -> tuple[dict[str, float], dict[str, str]]:
+    """Return the measures of a question that need neither ranks nor recalibration, and why others have no value."""
+    values: dict[str, float] = {}
+    undefined = {} if len(question.truth) else dict.fromkeys(MEASURES, NO_CASE)
+    if len(question.truth):
+        _add_scores(question, options, values, undefined)
+    return values, undefined
 
 
 def case_scores(truth: Bools, predicted: Floats) -> tuple[Floats, Floats]:
@@ -151,9 +161,9 @@ def _add_ranked(q: Question, options: Options, values: dict[str, float], undefin
     if present in {0, len(q.truth)}:
         undefined |= dict.fromkeys(RANKED, f"{'no' if not present else 'every'} case has it present")
         return
-    values["roc_auc"] = float(roc_auc_score(q.truth, q.predicted))
-    values["average_precision"] = float(average_precision_score(q.truth, q.predicted))
-    false, true, _ = roc_curve(q.truth, q.predicted, drop_intermediate=False)
+    values["roc_auc"] = float(roc_auc_score(q.truth, q.levels))
+    values["average_precision"] = float(average_precision_score(q.truth, q.levels))
+    false, true, _ = roc_curve(q.truth, q.levels, drop_intermediate=False)
     values["sensitivity"] = float(true[false <= tolerated(options.specificity, 1.0)].max())
 
 

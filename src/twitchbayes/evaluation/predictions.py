@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from twitchbayes.batch import answer_rows
 from twitchbayes.engine import ABSENT, PRESENT, UNKNOWN
 from twitchbayes.errors import Fault, InvalidFrameError, InvalidValueError
+from twitchbayes.evaluation.calibration import levelled
 from twitchbayes.evaluation.measures import Question
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from twitchbayes.engine import Answer, Codes
     from twitchbayes.model import Model
 
-__all__ = ["SERIOUS", "Predictions", "predict"]
+__all__ = ["SERIOUS", "Predictions", "predict", "undiagnosed"]
 
 Floats = NDArray[np.float64]
 
@@ -88,8 +89,9 @@ class Predictions:
         with several present causes one of them is enough, and a tie is no hit.
         """
         counts = (self.states != UNKNOWN).all(axis=1) & (self.states == PRESENT).any(axis=1)
-        best = np.where(self.states == PRESENT, self.predicted, -1.0).max(axis=1)
-        before = ((self.states == ABSENT) & (self.predicted >= best[:, None])).sum(axis=1)
+        levels = levelled(self.predicted)
+        best = np.where(self.states == PRESENT, levels, -1.0).max(axis=1)
+        before = ((self.states == ABSENT) & (levels >= best[:, None])).sum(axis=1)
         return np.where(counts, before < k, np.nan)
 
     def take(self, rows: NDArray[np.int64]) -> Predictions:
@@ -103,6 +105,13 @@ class Predictions:
 
     def _with(self, arrays: Sequence[Any]) -> Predictions:
         return replace(self, **dict(zip(ARRAYS, arrays, strict=True)))
+
+
+def undiagnosed(model: Model, cohort: Cohort) -> NDArray[np.bool_]:
+    """Return which cases have no known diagnosis: (n_cases,)."""
+    first = len(model.contexts)
+    without: NDArray[np.bool_] = (cohort.codes[:, first : first + len(model.causes)] == UNKNOWN).all(axis=1)
+    return without
 
 
 def predict(model: Model, cohort: Cohort, *, on_error: OnBadCases = "raise") -> tuple[Predictions, Cohort]:
@@ -123,7 +132,7 @@ def predict(model: Model, cohort: Cohort, *, on_error: OnBadCases = "raise") -> 
     """
     first = len(model.contexts)
     causes = slice(first, first + len(model.causes))
-    known = _known(model, cohort, cohort.codes[:, causes])
+    known = _known(model, cohort)
     cohort = cohort.without(np.flatnonzero(~known), NO_DIAGNOSIS)
     asked = cohort.codes.copy()
     asked[:, causes] = UNKNOWN
@@ -138,7 +147,7 @@ def predict(model: Model, cohort: Cohort, *, on_error: OnBadCases = "raise") -> 
     return _judged(model, cohort, cohort.codes[:, causes], batch.answer.take(answered)), cohort
 
 
-def _known(model: Model, cohort: Cohort, states: Codes) -> NDArray[np.bool_]:
+def _known(model: Model, cohort: Cohort) -> NDArray[np.bool_]:
     """Return which cases have a known diagnosis."""
     if not cohort.labels:
         message = (
@@ -146,7 +155,7 @@ def _known(model: Model, cohort: Cohort, states: Codes) -> NDArray[np.bool_]:
             f"name a column after a cause ({', '.join(model.causes)}), or give the column that names them as labels"
         )
         raise InvalidValueError(message)
-    known: NDArray[np.bool_] = (states != UNKNOWN).any(axis=1)
+    known: NDArray[np.bool_] = ~undiagnosed(model, cohort)
     if not known.any():
         message = f"{cohort.source} has no known diagnosis: every case leaves open {', '.join(cohort.labels)}"
         raise InvalidValueError(message)

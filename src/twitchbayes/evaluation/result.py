@@ -210,7 +210,7 @@ class Evaluation:
         if reason:
             message = f"{cause} has no ROC curve: {reason}"
             raise InvalidValueError(message)
-        false, true, thresholds = roc_curve(question.truth, question.predicted, drop_intermediate=False)
+        false, true, thresholds = roc_curve(question.truth, question.levels, drop_intermediate=False)
         return pd.DataFrame({"threshold": thresholds, "sensitivity": true, "specificity": 1 - false})
 
     def to_dict(self) -> dict[str, Any]:
