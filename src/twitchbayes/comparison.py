@@ -154,10 +154,23 @@ def revised(
     assumed_again = model.words.read(evidence.observed, uncertain).assumed
     unknown = {name: None for name in assumed_again if name not in evidence.assumed}
     kept = {name: state for name, state in evidence.observed.items() if name not in replaced}
+    again = _as_given(kept, evidence)
     still = {name: values for name, values in uncertain.items() if name not in replaced}
     # Of what stays observed there is nothing uncertain to take out.
     said = {name: value for name, value in virtual.items() if name in instead or name not in kept}
-    return {**unknown, **kept, **given}, {**still, **said}
+    return {**unknown, **again, **given}, {**still, **said}
+
+
+def _as_given(observed: Mapping[str, str], evidence: Evidence) -> dict[str, Any]:
+    """Return states under the names that they were given under: what was one item stays one."""
+    items: dict[str, Any] = {}
+    for name, state in observed.items():
+        group = evidence.given_as.get(name, name)
+        if group == name:
+            items[name] = state
+        else:
+            items.setdefault(group, {})[name] = state
+    return items
 
 
 def said_once(evidence: Mapping[str, Any] | None, named: Mapping[str, Any]) -> dict[str, Any]:
