@@ -125,6 +125,8 @@ def test_undo(tiny: Model) -> None:
         ("leg", {"twitch_arm": "absent", "twitch_leg": "present"}),
         (["arm", "leg"], {"twitch_arm": "present", "twitch_leg": "present"}),
         ("none", {"twitch_arm": "absent", "twitch_leg": "absent"}),
+        ("nowhere", {"twitch_arm": "absent", "twitch_leg": "absent"}),
+        ("no", {"twitch_arm": "absent", "twitch_leg": "absent"}),
         (False, {"twitch_arm": "absent", "twitch_leg": "absent"}),
         ({"arm": True}, {"twitch_arm": "present"}),
     ],
@@ -139,6 +141,53 @@ def test_group_is_answered_as_one(sites: Model, said: Any, states: dict[str, str
     assert sites.infer(states).evidence == interview.posterior.evidence
     left = interview.posterior.next_questions(None)
     assert ("twitch_leg" in {q.variable for q in left}) == ("twitch_leg" not in states)
+
+
+def test_python_none_as_a_word_is_refused(sites: Model) -> None:
+    """Typed as Python has it, None denies nothing: it could mean unknown."""
+    interview = Interview(sites, threshold_bits=0)
+    while asked(interview) != "site":
+        interview.skip()
+    with pytest.raises(InvalidValueError, match="Give 'none', alone, for no site"):
+        interview.answer("None")
+    assert asked(interview) == "site"
+
+
+def test_sites_stay_one_item(sites: Model) -> None:
+    """A place that is known before, or answered, is one item of what explains the posterior, as from `infer`."""
+    reasons = sites.infer(site="arm").explain("palsy").reasons
+    before = Interview(sites, threshold_bits=0, known={"site": "arm"})
+    assert before.known == {"site": {"twitch_arm": "present", "twitch_leg": "absent"}}
+    asked_for = Interview(sites, threshold_bits=0)
+    while asked(asked_for) != "site":
+        asked_for.skip()
+    asked_for.answer("arm")
+    for interview in (before, asked_for):
+        again = Interview.from_json(interview.to_json(), model=sites)
+        assert again.known == interview.known
+        assert interview.posterior.explain("palsy").reasons == reasons
+        assert again.posterior.explain("palsy").reasons == reasons
+
+
+def test_a_member_known_twice(sites: Model) -> None:
+    """Said alone and with its group, a member is known once; a group of which nothing is known is None."""
+    both = Interview(sites, known={"site": {"arm": True}, "twitch_arm": True})
+    assert both.known == {"site": {"twitch_arm": "present"}}
+    assert Interview(sites, known={"site": None}).known == {"site": None}
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"known": "age=62"}, "known='age=62' is no mapping of variable to value"),
+        ({"known": [1]}, r"known=\[1\] is no mapping of variable to value"),
+        ({"costs": ["age"]}, r"costs=\['age'\] is no mapping of variable to value"),
+    ],
+)
+def test_what_is_no_mapping(sites: Model, options: dict[str, Any], message: str) -> None:
+    """What is known, and costs, are mappings."""
+    with pytest.raises(InvalidValueError, match=message):
+        Interview(sites, **options)
 
 
 def test_red_flags_show(folder: Path) -> None:

@@ -9,11 +9,12 @@ from dataclasses import asdict, dataclass
 from itertools import islice
 from typing import Any, NamedTuple
 
+from twitchbayes.comparison import as_given
 from twitchbayes.display import DISCLAIMER
 from twitchbayes.errors import InvalidEvidenceError, InvalidValueError
 from twitchbayes.model import Model, load_model
 from twitchbayes.posterior import THRESHOLD_BITS, Posterior
-from twitchbayes.questions import LEADERS, NONE, Question, Questions
+from twitchbayes.questions import LEADERS, Question, Questions
 from twitchbayes.red_flags import RedFlag
 from twitchbayes.values import as_number
 
@@ -90,8 +91,9 @@ class Interview:
     model : Model
     target, threshold_bits, costs
         As given.
-    known : dict of str to str or None
-        What was known before, variable to state; None where it was given as unknown.
+    known : dict of str to str, dict or None
+        What was known before: variable to state, a group to the states of its members; None where it was given
+        as unknown.
 
     Raises
     ------
@@ -122,8 +124,8 @@ class Interview:
         self.model = load_model(model)
         self.target = target
         self.threshold_bits = threshold_bits
-        self.costs = dict(costs or {})
-        self.known = _plain(self.model, known or {})
+        self.costs = _mapping("costs", costs)
+        self.known = _plain(self.model, _mapping("known", known))
         self._state = self._after(())
 
     @property
@@ -171,8 +173,7 @@ class Interview:
         Parameters
         ----------
         value : value
-            In the words of `infer`; of a group also "none" (or False), where none of its members is
-            present. What says nothing (None, "unknown") skips the question.
+            In the words of `infer`; False of a group is "none": none of its members is present. What says nothing (None, "unknown") skips the question.
 
         Raises
         ------
@@ -214,16 +215,16 @@ class Interview:
         return last
 
     def _given(self, variable: str, value: Any) -> dict[str, Any]:
-        """Return an answer as evidence; that no member of a group is present has no word there."""
-        denies = value is False or (isinstance(value, str) and value.strip().casefold() in {NONE, "no"})
-        if denies and self.model.knowledge.variables[variable].role == "group":
-            return {member.name: False for member in self.model.knowledge.members(variable)}
+        """Return an answer as evidence, in which a group is not denied by False."""
+        if value is False and self.model.knowledge.variables[variable].role == "group":
+            return {variable: {member.name: False for member in self.model.knowledge.members(variable)}}
         return {variable: value}
 
     def _after(self, steps: tuple[Step, ...]) -> _State:
         """Return the state after these steps."""
-        said = {name: state for step in steps for name, state in step.states.items()}
-        posterior = self.model.infer({**self.known, **said})
+        said = [(state, step.variable) for step in steps for state in step.states.items()]
+        given = as_given(dict(state for state, _ in said), {name: asked for (name, _), asked in said})
+        posterior = self.model.infer({**self.known, **given})
         skipped = [step.variable for step in steps if not step.states]
         questions = posterior.worth_asking(self.threshold_bits, target=self.target, costs=self.costs, skip=skipped)
         return _State(steps, posterior, questions)
@@ -304,10 +305,18 @@ class Interview:
         return f"<Interview of {self.model.describe()}: {answered} answered, {skipped} skipped, {then}>"
 
 
-def _plain(model: Model, known: Mapping[str, Any]) -> dict[str, str | None]:
+def _mapping(what: str, given: Any) -> dict[str, Any]:
+    if given is not None and not hasattr(given, "items"):
+        message = f"{what}={given!r} is no mapping of variable to value"
+        raise InvalidValueError(message)
+    return {} if given is None else dict(given.items())
+
+
+def _plain(model: Model, known: Mapping[str, Any]) -> dict[str, Any]:
     """Return what is known as states, and None for what is expressly unknown."""
-    observed = model.words.read(known).observed
-    return {**dict.fromkeys(name for name in known if name not in observed), **observed}
+    evidence = model.words.read(known)
+    unknown = dict.fromkeys(name for name in known if name not in evidence.observed)
+    return {**unknown, **as_given(evidence.observed, evidence.given_as)}
 
 
 def _other_model(said: Mapping[str, Any], chosen: Model) -> str:
