@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import islice
 from typing import Any, NamedTuple
@@ -18,7 +19,7 @@ from twitchbayes.questions import LEADERS, Question, Questions
 from twitchbayes.red_flags import RedFlag
 from twitchbayes.values import as_number
 
-__all__ = ["Interview", "Step"]
+__all__ = ["Interview", "Step", "resumed"]
 
 FORMAT = "twitchbayes interview 1"
 # What a transcript must have, and of which type.
@@ -173,7 +174,8 @@ class Interview:
         Parameters
         ----------
         value : value
-            In the words of `infer`; False of a group is "none": none of its members is present. What says nothing (None, "unknown") skips the question.
+            In the words of `infer`; False of a group is "none": none of its members is present. What says
+            nothing (None, "unknown") skips the question.
 
         Raises
         ------
@@ -261,14 +263,14 @@ class Interview:
 
     @classmethod
     def from_json(
-        cls, text: str, *, model: str | os.PathLike[str] | Model = "twitch", strict: bool = True
+        cls, text: str | bytes, *, model: str | os.PathLike[str] | Model = "twitch", strict: bool = True
     ) -> Interview:
         """Return the interview of a transcript, to go on with.
 
         Parameters
         ----------
-        text : str
-            As `to_json` writes it.
+        text : str or bytes
+            As `to_json` writes it; bytes in UTF-8, UTF-16 or UTF-32.
         model : str, path or Model, default "twitch"
             The model that was asked.
         strict : bool, default True
@@ -282,20 +284,8 @@ class Interview:
         TwitchbayesError
             As `infer` raises them, where another model cannot take the answers.
         """
-        data = _document(text)
-        chosen = load_model(model)
-        if strict and data["model"].get("fingerprint") != chosen.fingerprint:
-            raise InvalidValueError(_other_model(data["model"], chosen))
-        interview = cls(
-            chosen,
-            target=data["target"],
-            threshold_bits=data["threshold_bits"],
-            costs=data["costs"],
-            known=data["known"],
-        )
-        steps = tuple(Step(**{name: step[name] for name in STEP}) for step in data["steps"])
-        interview._state = interview._after(steps)
-        return interview
+        otherwise = "Load that model, or put the answers to this one with strict=False"
+        return resumed(text, load_model(model), otherwise=otherwise if strict else None)
 
     def __repr__(self) -> str:
         answered = sum(bool(step.states) for step in self.history)
@@ -303,6 +293,35 @@ class Interview:
         then = "finished" if question is None else f"next {question.variable}"
         skipped = len(self.history) - answered
         return f"<Interview of {self.model.describe()}: {answered} answered, {skipped} skipped, {then}>"
+
+
+def resumed(text: str | bytes, model: Model, *, otherwise: str | None) -> Interview:
+    """Return the interview of a transcript as `Interview.from_json` does, with its errors.
+
+    Parameters
+    ----------
+    text : str or bytes
+    model : Model
+    otherwise : str or None
+        What to do where the transcript is of another model, for the message; None where any model will do.
+    """
+    data = _document(text)
+    if otherwise is not None and data["model"].get("fingerprint") != model.fingerprint:
+        raise InvalidValueError(f"{_other_model(data['model'], model)}. {otherwise}")
+    steps = tuple(Step(**{name: step[name] for name in STEP}) for step in data["steps"])
+    interview = Interview(model, **{name: data[name] for name in ("target", "threshold_bits", "costs", "known")})
+    _raise([f"has a step {i + 1} {fault}" for i, step in enumerate(steps) for fault in _strays(model, step)])
+    interview._state = interview._after(steps)
+    return interview
+
+
+def _strays(model: Model, step: Step) -> Iterator[str]:
+    """Say which states of a step are none of what was asked; a variable that the model lacks is told by `infer`."""
+    words = model.words
+    asked = {words.columns[i] for i in words.columns_of(step.variable)} if step.variable in words.names else step.states
+    strays = [name for name in step.states if name not in asked]
+    if strays:
+        yield f"about {step.variable!r} with states of {', '.join(map(repr, strays))}"
 
 
 def _mapping(what: str, given: Any) -> dict[str, Any]:
@@ -324,25 +343,34 @@ def _other_model(said: Mapping[str, Any], chosen: Model) -> str:
     own = f"{chosen.name} {chosen.version}, population {chosen.population or 'its own'}"
     return (
         f"the transcript is of another model: {name} {version}, population {population or 'its own'}, fingerprint "
-        f"{str(said.get('fingerprint'))[:12]}; this is {own}, fingerprint {chosen.fingerprint[:12]}. Load that model, "
-        "or put the answers to this one with strict=False"
+        f"{str(said.get('fingerprint'))[:12]}; this is {own}, fingerprint {chosen.fingerprint[:12]}"
     )
 
 
-def _document(text: str) -> dict[str, Any]:
+def _document(text: str | bytes) -> dict[str, Any]:
     """Return a transcript of which all parts are there."""
     try:
-        data = json.loads(text)
+        data = json.loads(text, parse_constant=_no_number)
     except ValueError as error:
         message = f"the transcript is no JSON: {error}"
         raise InvalidValueError(message) from None
-    faults = [InvalidValueError(f"the transcript {fault}") for fault in _faults(data)]
-    if len(faults) > 1:
-        raise InvalidEvidenceError(faults)
-    if faults:
-        raise faults[0]
+    _raise(list(_faults(data)))
     checked: dict[str, Any] = data
     return checked
+
+
+def _no_number(constant: str) -> None:
+    message = f"{constant} is no number"
+    raise ValueError(message)
+
+
+def _raise(faults: Sequence[str]) -> None:
+    """Raise what is wrong with a transcript, if anything is."""
+    errors = [InvalidValueError(f"the transcript {fault}") for fault in faults]
+    if len(errors) > 1:
+        raise InvalidEvidenceError(errors)
+    if errors:
+        raise errors[0]
 
 
 def _faults(data: Any) -> Iterator[str]:
@@ -359,4 +387,9 @@ def _faults(data: Any) -> Iterator[str]:
 
 
 def _has(part: Mapping[str, Any], name: str, kind: type | tuple[type, ...]) -> bool:
-    return name in part and isinstance(part[name], kind) and not isinstance(part[name], bool)
+    value = part.get(name)
+    if name == "states" and isinstance(value, dict) and not all(isinstance(state, str) for state in value.values()):
+        return False
+    # JSON has no infinity, but 1e999 is read as one.
+    infinite = isinstance(value, float) and not math.isfinite(value)
+    return name in part and isinstance(value, kind) and not isinstance(value, bool) and not infinite
