@@ -235,6 +235,8 @@ def test_sites(twitch: Model, value: Any, expected: dict[str, str]) -> None:
         (["face", "tounge"], "twitch_location='tounge' is not a site of twitch_location. Did you mean 'tongue'?"),
         ({"tounge": False}, "twitch_location='tounge' is not a site of twitch_location. Did you mean 'tongue'?"),
         (["face", None], "twitch_location=None is not a site of twitch_location."),
+        ("None", "twitch_location='None' is not a site of twitch_location. Give 'none', alone, for no site."),
+        ("tongue; none", "twitch_location=' none' is not a site of twitch_location. Give 'none', alone, for no site."),
         (["weakness"], "twitch_location='weakness' is not a site of twitch_location. It has"),
         ({"face": "maybe"}, "twitch_face='maybe' is not a state of twitch_face; give yes or no"),
         (True, "twitch_location=True is not a site; give face, tongue, arm_hand, leg_foot, trunk, a list of them or a mapping"),
@@ -254,6 +256,19 @@ def test_what_is_no_site(twitch: Model, value: Any, message: str) -> None:
     """A site that does not exist, or a list of none, is an error that says which sites there are."""
     with pytest.raises(InvalidValueError, match=f"^{re.escape(message)}"):
         twitch.infer(twitch_location=value)
+
+
+@pytest.mark.parametrize("word", ["none", "NONE", "no", "nowhere "])
+def test_no_site(twitch: Model, word: str) -> None:
+    """One word denies all sites, as one item that takes back the assumption; it contradicts twitching."""
+    p = twitch.infer(twitch_location=word)
+    assert (p.evidence, p.assumed) == (dict.fromkeys(SITE_NAMES, "absent"), {})
+    assert dict(p) == dict(twitch.infer(dict.fromkeys(SITE_NAMES, False)))
+    assert dict(p) == pytest.approx(dict(twitch.infer(twitching=False)), abs=1e-12)
+    assert set(twitch.words.read({"twitch_location": word}).given_as.values()) == {"twitch_location"}
+    assert twitch.words.numbers("twitch_location", word) == [0] * len(SITE_NAMES)
+    with pytest.raises(InvalidValueError, match=r"twitching='yes' contradicts twitch_location=.*no place is left"):
+        twitch.infer(twitching="yes", twitch_location=word)
 
 
 # Contradictions

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import os
 import re
 import signal
@@ -125,6 +126,8 @@ def test_undo(tiny: Model) -> None:
         ("leg", {"twitch_arm": "absent", "twitch_leg": "present"}),
         (["arm", "leg"], {"twitch_arm": "present", "twitch_leg": "present"}),
         ("none", {"twitch_arm": "absent", "twitch_leg": "absent"}),
+        ("nowhere", {"twitch_arm": "absent", "twitch_leg": "absent"}),
+        ("no", {"twitch_arm": "absent", "twitch_leg": "absent"}),
         (False, {"twitch_arm": "absent", "twitch_leg": "absent"}),
         ({"arm": True}, {"twitch_arm": "present"}),
     ],
@@ -139,6 +142,53 @@ def test_group_is_answered_as_one(sites: Model, said: Any, states: dict[str, str
     assert sites.infer(states).evidence == interview.posterior.evidence
     left = interview.posterior.next_questions(None)
     assert ("twitch_leg" in {q.variable for q in left}) == ("twitch_leg" not in states)
+
+
+def test_python_none_as_a_word_is_refused(sites: Model) -> None:
+    """Typed as Python has it, None denies nothing: it could mean unknown."""
+    interview = Interview(sites, threshold_bits=0)
+    while asked(interview) != "site":
+        interview.skip()
+    with pytest.raises(InvalidValueError, match="Give 'none', alone, for no site"):
+        interview.answer("None")
+    assert asked(interview) == "site"
+
+
+def test_sites_stay_one_item(sites: Model) -> None:
+    """A place that is known before, or answered, is one item of what explains the posterior, as from `infer`."""
+    reasons = sites.infer(site="arm").explain("palsy").reasons
+    before = Interview(sites, threshold_bits=0, known={"site": "arm"})
+    assert before.known == {"site": {"twitch_arm": "present", "twitch_leg": "absent"}}
+    asked_for = Interview(sites, threshold_bits=0)
+    while asked(asked_for) != "site":
+        asked_for.skip()
+    asked_for.answer("arm")
+    for interview in (before, asked_for):
+        again = Interview.from_json(interview.to_json(), model=sites)
+        assert again.known == interview.known
+        assert interview.posterior.explain("palsy").reasons == reasons
+        assert again.posterior.explain("palsy").reasons == reasons
+
+
+def test_a_member_known_twice(sites: Model) -> None:
+    """Said alone and with its group, a member is known once; a group of which nothing is known is None."""
+    both = Interview(sites, known={"site": {"arm": True}, "twitch_arm": True})
+    assert both.known == {"site": {"twitch_arm": "present"}}
+    assert Interview(sites, known={"site": None}).known == {"site": None}
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"known": "age=62"}, "known='age=62' is no mapping of variable to value"),
+        ({"known": [1]}, r"known=\[1\] is no mapping of variable to value"),
+        ({"costs": ["age"]}, r"costs=\['age'\] is no mapping of variable to value"),
+    ],
+)
+def test_what_is_no_mapping(sites: Model, options: dict[str, Any], message: str) -> None:
+    """What is known, and costs, are mappings."""
+    with pytest.raises(InvalidValueError, match=message):
+        Interview(sites, **options)
 
 
 def test_red_flags_show(folder: Path) -> None:
@@ -197,6 +247,27 @@ def test_transcript_of_another_model(tiny: Model, folder: Path) -> None:
     assert dict(again.posterior) == dict(other.infer(fever=True))
 
 
+def step(variable: str, **changed: Any) -> dict[str, Any]:
+    """A step of a transcript, in plain types."""
+    said = {"variable": variable, "question": "?", "said": "yes", "states": {variable: "present"}, "gain_bits": 0.1}
+    return {**said, **changed}
+
+
+def test_infinite_number_in_a_transcript(tiny: Model) -> None:
+    """A number that is read as infinite is refused, which JSON could not be written with again."""
+    text = json.dumps({**Interview(tiny).to_dict(), "steps": [step("fever")]}).replace("0.1}", "1e999}")
+    assert "1e999" in text
+    with pytest.raises(InvalidValueError, match="has a step 1 without gain_bits, or of the wrong type"):
+        Interview.from_json(text, model=tiny)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32"])
+def test_transcript_in_bytes(tiny: Model, encoding: str) -> None:
+    """The encoding of bytes is told by themselves."""
+    text = Interview(tiny, known={"fever": True}).to_json()
+    assert Interview.from_json(text.encode(encoding), model=tiny).known == {"fever": "present"}
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -207,6 +278,9 @@ def test_transcript_of_another_model(tiny: Model, folder: Path) -> None:
         ({"threshold_bits": True}, "lacks 'threshold_bits'"),
         ({"steps": [{"variable": "fever"}]}, "has a step 1 without question, said, states, gain_bits"),
         ({"steps": [3]}, "has a step 1 without variable"),
+        ({"steps": [step("fever", gain_bits=math.nan)]}, "no JSON: NaN is no number"),
+        ({"steps": [step("fever", states={"fever": None})]}, "has a step 1 without states, or of the wrong type"),
+        ({"steps": [step("fever", states={"cough": "present"})]}, "has a step 1 about 'fever' with states of 'cough'"),
         ({"costs": {"fever": -1}}, "cost fever=-1 is no number above 0"),
     ],
 )
@@ -318,7 +392,10 @@ def test_resume(pipe: Any, tmp_path: Path) -> None:
         (["--resume", "kept.json", "fever=yes"], "--resume takes what is known, target, costs and threshold from"),
         (["--resume", "kept.json", "--threshold", "0"], "--resume takes what is known"),
         (["--resume", "kept.json", "--model", "twitch"], "the transcript is of another model"),
+        (["--resume", "kept.json", "--model", "twitch"], "or put the answers to this model with --any-model"),
+        (["--resume", "kept.json", "--model", "twitch"], "Give --model, --population and --priors as before"),
         (["--resume", "none.json"], "No such file"),
+        (["--resume", "latin.json"], "the transcript is no JSON"),
         (["--target", "flue"], "the model has no target 'flue'. Did you mean 'flu'"),
         (["--cost", "fever=dear"], "--cost fever='dear' is not a number"),
         (["--cost", "fever=0"], "cost fever=0.0 is no number above 0"),
@@ -329,11 +406,20 @@ def test_resume(pipe: Any, tmp_path: Path) -> None:
 def test_wrong_arguments(pipe: Any, tmp_path: Path, arguments: list[str], message: str) -> None:
     """Each is told before a question is asked, with status 2."""
     pipe("yes\n", "--threshold", 0, "--json", "kept.json")
+    (tmp_path / "latin.json").write_bytes('{"ä": 1}'.encode("latin-1"))
     before = (tmp_path / "kept.json").read_bytes()
     said = pipe("yes\n", *arguments)
     assert (said.status, said.out) == (2, "")
     assert message in said.err
     assert (tmp_path / "kept.json").read_bytes() == before
+
+
+def test_resume_of_utf_16(pipe: Any, tmp_path: Path) -> None:
+    """A transcript that PowerShell has redirected to a file is in UTF-16; it is gone on with, and kept in UTF-8."""
+    said = pipe("yes\n", "--threshold", 0, "--json", "-")
+    (tmp_path / "kept.json").write_text(said.out, encoding="utf-16")
+    assert pipe("no\n", "--resume", "kept.json").status == 0
+    assert len(transcript(tmp_path / "kept.json")["steps"]) == 2
 
 
 def test_any_model(pipe: Any) -> None:

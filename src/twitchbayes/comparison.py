@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from twitchbayes.model import Model
     from twitchbayes.posterior import Posterior
 
-__all__ = ["CauseMove", "Comparison", "EvidenceChange", "compare", "revised", "said_once"]
+__all__ = ["CauseMove", "Comparison", "EvidenceChange", "as_given", "compare", "revised", "said_once"]
 
 
 class CauseMove(NamedTuple):
@@ -154,10 +154,34 @@ def revised(
     assumed_again = model.words.read(evidence.observed, uncertain).assumed
     unknown = {name: None for name in assumed_again if name not in evidence.assumed}
     kept = {name: state for name, state in evidence.observed.items() if name not in replaced}
+    again = as_given(kept, evidence.given_as)
     still = {name: values for name, values in uncertain.items() if name not in replaced}
     # Of what stays observed there is nothing uncertain to take out.
     said = {name: value for name, value in virtual.items() if name in instead or name not in kept}
-    return {**unknown, **kept, **given}, {**still, **said}
+    return {**unknown, **again, **given}, {**still, **said}
+
+
+def as_given(observed: Mapping[str, str], given_as: Mapping[str, str]) -> dict[str, Any]:
+    """Return states as `infer` takes them, under the names that they were given under: what was one item stays one.
+
+    Parameters
+    ----------
+    observed, given_as : mapping of str to str
+        As in `Evidence`.
+
+    Returns
+    -------
+    dict of str to str or dict
+        Variable to state, and group to a mapping of its members to states.
+    """
+    items: dict[str, Any] = {}
+    for name, state in observed.items():
+        group = given_as.get(name, name)
+        if group == name:
+            items[name] = state
+        else:
+            items.setdefault(group, {})[name] = state
+    return items
 
 
 def said_once(evidence: Mapping[str, Any] | None, named: Mapping[str, Any]) -> dict[str, Any]:

@@ -29,6 +29,7 @@ from twitchbayes.values import (
     expected_words,
     is_unknown,
     listed,
+    names_no_site,
     shortest_words,
     site_words,
     state_words,
@@ -303,6 +304,9 @@ class Words:
             return
         if is_unknown(value):
             return
+        if names_no_site(value) and value.strip().casefold() not in self._sites[group]:
+            yield from ((own.name, "absent", f"{group}={value!r}") for own in self._members[group])
+            return
         named = value.replace(",", ";").split(";") if isinstance(value, str) else value
         if isinstance(named, bytes) or not isinstance(named, Iterable):
             message = f"{group}={value!r} is not a site; give {listed(self._sites[group])}, a list of them or a mapping"
@@ -318,7 +322,8 @@ class Words:
         words = self._sites[group]
         member = words.get(str(site).strip().casefold().replace(" ", "_").replace("-", "_"))
         if member is None:
-            hint = did_you_mean(site, shortest_words(words))
+            hint = " Give 'none', alone, for no site." if str(site).strip().casefold() == "none" else ""
+            hint = hint or did_you_mean(site, shortest_words(words))
             message = f"{group}={site!r} is not a site of {group}.{hint}"
             raise InvalidValueError(message)
         return member

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import json
+import math
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import islice
 from typing import Any, NamedTuple
 
+from twitchbayes.comparison import as_given
 from twitchbayes.display import DISCLAIMER
 from twitchbayes.errors import InvalidEvidenceError, InvalidValueError
 from twitchbayes.model import Model, load_model
 from twitchbayes.posterior import THRESHOLD_BITS, Posterior
-from twitchbayes.questions import LEADERS, NONE, Question, Questions
+from twitchbayes.questions import LEADERS, Question, Questions
 from twitchbayes.red_flags import RedFlag
 from twitchbayes.values import as_number
 
-__all__ = ["Interview", "Step"]
+__all__ = ["Interview", "Step", "resumed"]
 
 FORMAT = "twitchbayes interview 1"
 # What a transcript must have, and of which type.
@@ -90,8 +92,9 @@ class Interview:
     model : Model
     target, threshold_bits, costs
         As given.
-    known : dict of str to str or None
-        What was known before, variable to state; None where it was given as unknown.
+    known : dict of str to str, dict or None
+        What was known before: variable to state, a group to the states of its members; None where it was given
+        as unknown.
 
     Raises
     ------
@@ -122,8 +125,8 @@ class Interview:
         self.model = load_model(model)
         self.target = target
         self.threshold_bits = threshold_bits
-        self.costs = dict(costs or {})
-        self.known = _plain(self.model, known or {})
+        self.costs = _mapping("costs", costs)
+        self.known = _plain(self.model, _mapping("known", known))
         self._state = self._after(())
 
     @property
@@ -171,8 +174,8 @@ class Interview:
         Parameters
         ----------
         value : value
-            In the words of `infer`; of a group also "none" (or False), where none of its members is
-            present. What says nothing (None, "unknown") skips the question.
+            In the words of `infer`; False of a group is "none": none of its members is present. What says
+            nothing (None, "unknown") skips the question.
 
         Raises
         ------
@@ -214,16 +217,16 @@ class Interview:
         return last
 
     def _given(self, variable: str, value: Any) -> dict[str, Any]:
-        """Return an answer as evidence; that no member of a group is present has no word there."""
-        denies = value is False or (isinstance(value, str) and value.strip().casefold() in {NONE, "no"})
-        if denies and self.model.knowledge.variables[variable].role == "group":
-            return {member.name: False for member in self.model.knowledge.members(variable)}
+        """Return an answer as evidence, in which a group is not denied by False."""
+        if value is False and self.model.knowledge.variables[variable].role == "group":
+            return {variable: {member.name: False for member in self.model.knowledge.members(variable)}}
         return {variable: value}
 
     def _after(self, steps: tuple[Step, ...]) -> _State:
         """Return the state after these steps."""
-        said = {name: state for step in steps for name, state in step.states.items()}
-        posterior = self.model.infer({**self.known, **said})
+        said = [(state, step.variable) for step in steps for state in step.states.items()]
+        given = as_given(dict(state for state, _ in said), {name: asked for (name, _), asked in said})
+        posterior = self.model.infer({**self.known, **given})
         skipped = [step.variable for step in steps if not step.states]
         questions = posterior.worth_asking(self.threshold_bits, target=self.target, costs=self.costs, skip=skipped)
         return _State(steps, posterior, questions)
@@ -260,14 +263,14 @@ class Interview:
 
     @classmethod
     def from_json(
-        cls, text: str, *, model: str | os.PathLike[str] | Model = "twitch", strict: bool = True
+        cls, text: str | bytes, *, model: str | os.PathLike[str] | Model = "twitch", strict: bool = True
     ) -> Interview:
         """Return the interview of a transcript, to go on with.
 
         Parameters
         ----------
-        text : str
-            As `to_json` writes it.
+        text : str or bytes
+            As `to_json` writes it; bytes in UTF-8, UTF-16 or UTF-32.
         model : str, path or Model, default "twitch"
             The model that was asked.
         strict : bool, default True
@@ -281,20 +284,8 @@ class Interview:
         TwitchbayesError
             As `infer` raises them, where another model cannot take the answers.
         """
-        data = _document(text)
-        chosen = load_model(model)
-        if strict and data["model"].get("fingerprint") != chosen.fingerprint:
-            raise InvalidValueError(_other_model(data["model"], chosen))
-        interview = cls(
-            chosen,
-            target=data["target"],
-            threshold_bits=data["threshold_bits"],
-            costs=data["costs"],
-            known=data["known"],
-        )
-        steps = tuple(Step(**{name: step[name] for name in STEP}) for step in data["steps"])
-        interview._state = interview._after(steps)
-        return interview
+        otherwise = "Load that model, or put the answers to this one with strict=False"
+        return resumed(text, load_model(model), otherwise=otherwise if strict else None)
 
     def __repr__(self) -> str:
         answered = sum(bool(step.states) for step in self.history)
@@ -304,10 +295,47 @@ class Interview:
         return f"<Interview of {self.model.describe()}: {answered} answered, {skipped} skipped, {then}>"
 
 
-def _plain(model: Model, known: Mapping[str, Any]) -> dict[str, str | None]:
+def resumed(text: str | bytes, model: Model, *, otherwise: str | None) -> Interview:
+    """Return the interview of a transcript as `Interview.from_json` does, with its errors.
+
+    Parameters
+    ----------
+    text : str or bytes
+    model : Model
+    otherwise : str or None
+        What to do where the transcript is of another model, for the message; None where any model will do.
+    """
+    data = _document(text)
+    if otherwise is not None and data["model"].get("fingerprint") != model.fingerprint:
+        raise InvalidValueError(f"{_other_model(data['model'], model)}. {otherwise}")
+    steps = tuple(Step(**{name: step[name] for name in STEP}) for step in data["steps"])
+    interview = Interview(model, **{name: data[name] for name in ("target", "threshold_bits", "costs", "known")})
+    _raise([f"has a step {i + 1} {fault}" for i, step in enumerate(steps) for fault in _strays(model, step)])
+    interview._state = interview._after(steps)
+    return interview
+
+
+def _strays(model: Model, step: Step) -> Iterator[str]:
+    """Say which states of a step are none of what was asked; a variable that the model lacks is told by `infer`."""
+    words = model.words
+    asked = {words.columns[i] for i in words.columns_of(step.variable)} if step.variable in words.names else step.states
+    strays = [name for name in step.states if name not in asked]
+    if strays:
+        yield f"about {step.variable!r} with states of {', '.join(map(repr, strays))}"
+
+
+def _mapping(what: str, given: Any) -> dict[str, Any]:
+    if given is not None and not hasattr(given, "items"):
+        message = f"{what}={given!r} is no mapping of variable to value"
+        raise InvalidValueError(message)
+    return {} if given is None else dict(given.items())
+
+
+def _plain(model: Model, known: Mapping[str, Any]) -> dict[str, Any]:
     """Return what is known as states, and None for what is expressly unknown."""
-    observed = model.words.read(known).observed
-    return {**dict.fromkeys(name for name in known if name not in observed), **observed}
+    evidence = model.words.read(known)
+    unknown = dict.fromkeys(name for name in known if name not in evidence.observed)
+    return {**unknown, **as_given(evidence.observed, evidence.given_as)}
 
 
 def _other_model(said: Mapping[str, Any], chosen: Model) -> str:
@@ -315,25 +343,34 @@ def _other_model(said: Mapping[str, Any], chosen: Model) -> str:
     own = f"{chosen.name} {chosen.version}, population {chosen.population or 'its own'}"
     return (
         f"the transcript is of another model: {name} {version}, population {population or 'its own'}, fingerprint "
-        f"{str(said.get('fingerprint'))[:12]}; this is {own}, fingerprint {chosen.fingerprint[:12]}. Load that model, "
-        "or put the answers to this one with strict=False"
+        f"{str(said.get('fingerprint'))[:12]}; this is {own}, fingerprint {chosen.fingerprint[:12]}"
     )
 
 
-def _document(text: str) -> dict[str, Any]:
+def _document(text: str | bytes) -> dict[str, Any]:
     """Return a transcript of which all parts are there."""
     try:
-        data = json.loads(text)
+        data = json.loads(text, parse_constant=_no_number)
     except ValueError as error:
         message = f"the transcript is no JSON: {error}"
         raise InvalidValueError(message) from None
-    faults = [InvalidValueError(f"the transcript {fault}") for fault in _faults(data)]
-    if len(faults) > 1:
-        raise InvalidEvidenceError(faults)
-    if faults:
-        raise faults[0]
+    _raise(list(_faults(data)))
     checked: dict[str, Any] = data
     return checked
+
+
+def _no_number(constant: str) -> None:
+    message = f"{constant} is no number"
+    raise ValueError(message)
+
+
+def _raise(faults: Sequence[str]) -> None:
+    """Raise what is wrong with a transcript, if anything is."""
+    errors = [InvalidValueError(f"the transcript {fault}") for fault in faults]
+    if len(errors) > 1:
+        raise InvalidEvidenceError(errors)
+    if errors:
+        raise errors[0]
 
 
 def _faults(data: Any) -> Iterator[str]:
@@ -350,4 +387,9 @@ def _faults(data: Any) -> Iterator[str]:
 
 
 def _has(part: Mapping[str, Any], name: str, kind: type | tuple[type, ...]) -> bool:
-    return name in part and isinstance(part[name], kind) and not isinstance(part[name], bool)
+    value = part.get(name)
+    if name == "states" and isinstance(value, dict) and not all(isinstance(state, str) for state in value.values()):
+        return False
+    # JSON has no infinity, but 1e999 is read as one.
+    infinite = isinstance(value, float) and not math.isfinite(value)
+    return name in part and isinstance(value, kind) and not isinstance(value, bool) and not infinite

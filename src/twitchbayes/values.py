@@ -22,6 +22,7 @@ __all__ = [
     "expected_words",
     "is_unknown",
     "listed",
+    "names_no_site",
     "shortest_words",
     "site_words",
     "state_names",
@@ -30,6 +31,7 @@ __all__ = [
 
 PRESENT_WORDS = ("yes", "y", "true", "present", "1")
 ABSENT_WORDS = ("no", "n", "false", "absent", "0")
+NOWHERE_WORDS = ("none", "no", "nowhere")
 UNKNOWN_WORDS = ("", "unknown")
 WRITTEN = {"absent": "no", "present": "yes"}
 
@@ -113,6 +115,14 @@ def site_words(members: list[str]) -> dict[str, str]:
     shared = os.path.commonprefix(members)  # noqa: RUF071 (of names, letter by letter; these are no paths)
     prefix = shared[: shared.rfind("_") + 1]
     return {word.casefold(): name for name in members for word in (name.removeprefix(prefix), name) if word}
+
+
+def names_no_site(value: object) -> bool:
+    """Whether an answer to a group says that none of its members is present.
+
+    "None" does not: it may be Python's word for unknown.
+    """
+    return isinstance(value, str) and value.strip() != "None" and value.strip().casefold() in NOWHERE_WORDS
 
 
 def shortest_words(words: Mapping[str, str]) -> list[str]:

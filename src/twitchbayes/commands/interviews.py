@@ -12,11 +12,15 @@ from twitchbayes.commands import add_model, chosen_model
 from twitchbayes.commands.dialogue import converse
 from twitchbayes.errors import InvalidEvidenceError, InvalidValueError, TwitchbayesError
 from twitchbayes.evidence import read_items
-from twitchbayes.interview import Interview
+from twitchbayes.interview import Interview, resumed
 from twitchbayes.posterior import THRESHOLD_BITS
 
 __all__ = ["add"]
 
+OTHERWISE = (
+    "Give --model, --population and --priors as before, which a transcript does not set; or put the answers to this "
+    "model with --any-model"
+)
 STREAM = "-"  # standard output, in place of a file
 
 
@@ -115,8 +119,8 @@ def _begun(options: argparse.Namespace) -> Interview:
     if options.evidence or options.target or options.cost or options.threshold is not None:
         message = "--resume takes what is known, target, costs and threshold from the transcript; leave them out"
         raise InvalidValueError(message)
-    text = Path(options.resume).read_text(encoding="utf-8")
-    return Interview.from_json(text, model=model, strict=not options.any_model)
+    # Bytes: PowerShell writes UTF-16, which JSON tells by itself.
+    return resumed(Path(options.resume).read_bytes(), model, otherwise=None if options.any_model else OTHERWISE)
 
 
 def _file(options: argparse.Namespace) -> Path | None:
