@@ -12,7 +12,7 @@ from twitchbayes.knowledge import Knowledge
 if TYPE_CHECKING:
     from twitchbayes.explanation import Explanation, Reason
 
-__all__ = ["DECIBANS", "head", "listings", "notes", "sentence", "words"]
+__all__ = ["DECIBANS", "head", "listings", "notes", "said", "sentence", "words"]
 
 DECIBANS = 10 / math.log(10)  # in a nat
 HEAD = ("weight", "Shapley", "given all the other evidence")
@@ -20,13 +20,19 @@ NUMBERS = ("number", "value", "95% interval", "basis", "source", "where")
 
 
 def words(knowledge: Knowledge, item: Item) -> str:
-    """Return an item in the words of the model, the first letter a capital.
+    """Return an item as `said` does, the first letter a capital."""
+    text = said(knowledge, item)
+    return f"{text[:1].upper()}{text[1:]}"
+
+
+def said(knowledge: Knowledge, item: Item) -> str:
+    """Return an item in the words of the model.
 
     Of a finding, cause or binary context its label, or that it is absent; of other contexts the state too; of
     members that were given together which of them are present.
     """
     variable = knowledge.variables[item.name]
-    label = f"{variable.label[:1].upper()}{variable.label[1:]}"
+    label = variable.label
     if item.kind == "virtual":
         pairs = zip(variable.states, item.likelihoods, strict=True)
         seen = ", ".join(f"{state} {likelihood:g}" for state, likelihood in pairs)
@@ -36,7 +42,7 @@ def words(knowledge: Knowledge, item: Item) -> str:
         return f"{label} ({_members(knowledge, item)})"
     state = item.states[item.name]
     if variable.states == ("absent", "present"):
-        return f"{label}{assumed}" if state == "present" else f"Absence of {variable.label}{assumed}"
+        return f"{label}{assumed}" if state == "present" else f"absence of {label}{assumed}"
     unit = f" {variable.unit}" if variable.unit else ""
     return f"{label} {state}{unit}{assumed}"
 
@@ -53,19 +59,19 @@ def _members(knowledge: Knowledge, item: Item) -> str:
 
 def sentence(reason: Reason, label: str, probability: float) -> str:
     """Return a sentence that says no more than the factor, in the past tense: a label may be a plural."""
-    said = reason.words if reason.item.kind == "observed" else f"{reason.words},"
+    subject = reason.words if reason.item.kind == "observed" else f"{reason.words},"
     if reason.decisive:
         what = "certain" if reason.weight_nats > 0 else "impossible"
         before = percent(reason.probability_without)
-        return f"{said} made {label} {what}; without it the probability is {before}."
+        return f"{subject} made {label} {what}; without it the probability is {before}."
     if reason.side == "neutral":
         if probability in {0.0, 1.0} and reason.weight_nats == 0:
             what = "certain" if probability else "impossible"
             return f"{reason.words}: {label} is {what} without it, too."
-        return f"{said} hardly moved the odds of {label} (times {reason.factor:.3g})."
+        return f"{subject} hardly moved the odds of {label} (times {reason.factor:.3g})."
     by = math.exp(abs(reason.weight_nats))
     verb = "multiplied" if reason.weight_nats > 0 else "divided"
-    return f"{said} {verb} the odds of {label} by {_number(by)}."
+    return f"{subject} {verb} the odds of {label} by {_number(by)}."
 
 
 def _number(factor: float) -> str:
