@@ -165,7 +165,7 @@ class Explanation:
     @property
     def sentences(self) -> tuple[str, ...]:
         """One sentence an item; each factor is given all the other evidence."""
-        return tuple(phrases.sentence(reason, self.label, self.probability) for reason in self.reasons)
+        return tuple(phrases.sentence(reason, self) for reason in self.reasons)
 
     def to_frame(self) -> pd.DataFrame:
         """Return a table, one row an item.

@@ -57,8 +57,11 @@ def _members(knowledge: Knowledge, item: Item) -> str:
     return "; ".join(parts)
 
 
-def sentence(reason: Reason, label: str, probability: float) -> str:
+def sentence(reason: Reason, found: Explanation) -> str:
     """Return a sentence that says no more than the factor, in the past tense: a label may be a plural."""
+    label, probability = found.label, found.probability
+    if found.cause in reason.item.states:
+        return f"That {label} is {reason.item.states[found.cause]} was given."
     subject = reason.words if reason.item.kind == "observed" else f"{reason.words},"
     if reason.decisive:
         what = "certain" if reason.weight_nats > 0 else "impossible"
@@ -80,11 +83,12 @@ def _number(factor: float) -> str:
 
 def head(found: Explanation) -> list[str]:
     """Return what is explained: the posterior, the model, the prior, and the change from one to the other."""
-    change = (
-        f"the evidence moves the log odds by {found.change_nats * DECIBANS:+.2f} decibans"
-        if math.isfinite(found.change_nats)
-        else f"the evidence makes it {'certain' if found.change_nats > 0 else 'impossible'}"
-    )
+    given = any(found.cause in reason.item.states for reason in found.reasons)
+    change = f"the evidence moves the log odds by {found.change_nats * DECIBANS:+.2f} decibans"
+    if given:
+        change = "it was given"
+    elif not math.isfinite(found.change_nats):
+        change = f"the evidence makes it {'certain' if found.change_nats > 0 else 'impossible'}"
     return [
         f"Why P({found.label} | evidence) = {percent(found.probability)}",
         f"  {found.model['description']}",
@@ -121,7 +125,7 @@ def _shown(reason: Reason, found: Explanation) -> tuple[str, str, str]:
     share = "" if reason.shapley_nats is None else f"{reason.shapley_nats * DECIBANS:+.2f}"
     if reason.shapley_se_nats:
         share += f" (se {reason.shapley_se_nats * DECIBANS:.2f})"
-    return weight, share, sentence(reason, found.label, found.probability)
+    return weight, share, sentence(reason, found)
 
 
 def notes(found: Explanation) -> list[str]:
