@@ -224,6 +224,12 @@ def test_cause_that_is_observed(tiny: Model) -> None:
     """A cause given as evidence is decided by that alone."""
     found = tiny.infer(flu=True, fever=True).explain("flu")
     assert [(r.item.name, r.weight_nats) for r in found.reasons] == [("flu", math.inf), ("fever", 0.0)]
+    assert found.sentences[0] == "That influenza is present was given."
+    assert found.sentences[1] == "Fever: influenza is certain without it, too."
+    absent = tiny.infer(flu=False).explain("flu")
+    assert absent.sentences == ("That influenza is absent was given.",)
+    assert "it was given" in repr(absent)
+    assert "made influenza" not in repr(absent) + repr(found)
 
 
 # Numbers behind it
@@ -238,13 +244,15 @@ def test_numbers_between(sites: Model) -> None:
         "P(twitch_arm | palsy)",
         "P(twitch_leg | palsy)",
     }
-    assert {number for item, number in rows if item == "age"} == {
-        "P(palsy=present | age=40-120, sex=female)",
-        "P(palsy=present | age=40-120, sex=male)",
+    # Age and sex are known: one stratum of the four, once for both.
+    assert {(item, number) for item, number in rows if "age" in item or "sex" in item} == {
+        ("age, sex", "P(palsy=present | age=40-120, sex=female)"),
     }
     assert not any(item == "lifting" for item, _ in rows)
     strain = sites.infer(lifting=True).explain("strain").numbers
     assert ("lifting", "P(strain | lifting)") in {(n.item, n.number) for n in strain}
+    idle = sites.infer(lifting=False).explain("strain").numbers
+    assert not any(n.item == "lifting" for n in idle)  # the link from what is absent does nothing
     assert (
         found.provenance.rows["number"].tolist()
         == sites.infer(found_case()).provenance("palsy").rows["number"].tolist()
@@ -253,6 +261,16 @@ def test_numbers_between(sites: Model) -> None:
 
 def found_case() -> dict[str, Any]:
     return {"age": 62, "sex": "f", "lifting": True, "weak": True}
+
+
+def test_each_number_once_and_of_this_case(twitch: Model) -> None:
+    """No number stands twice, and none is of another age or sex; with the sex unknown the strata of both are there."""
+    numbers = twitch.infer(age=62, sex="female", weakness=True).explain("als").numbers
+    names = [n.number for n in numbers]
+    assert len(set(names)) == len(names)
+    assert [name for name in names if name.startswith("P(als=")] == ["P(als=present | age=60-69, sex=female)"]
+    both = twitch.infer(age=62, weakness=True).explain("als").numbers
+    assert sum(n.number.startswith("P(als=") and n.item == "age" for n in both) == 2
 
 
 # Sampling
