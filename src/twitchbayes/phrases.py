@@ -136,7 +136,7 @@ def notes(found: Explanation) -> list[str]:
     )
     if found.method == "none":
         return [factors, f"No Shapley values: {found.why_no_shapley}."]
-    orders = "all orders" if found.method == "exact" else "random orders"
+    orders = "all orders" if found.method == "exact" else f"{2 * found.pairs} random orders"
     return [
         factors,
         f"Shapley values share out the whole change: what an item adds, on average over {orders} of the items.",
