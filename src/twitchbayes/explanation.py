@@ -34,6 +34,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from twitchbayes import display, phrases, shapley
+from twitchbayes.batch import SetRuns
 from twitchbayes.errors import InvalidValueError, UnknownVariableError
 from twitchbayes.evidence import Evidence
 from twitchbayes.items import Item, LogOdds, items_of
@@ -282,7 +283,7 @@ def explain(posterior: Posterior, evidence: Evidence, cause: str, *, pairs: int,
         pairs=shares.pairs,
         why_no_shapley=shares.why,
         numbers=between(model.knowledge, items, cause),
-        provenance=trace(model.knowledge, model.engine, evidence, cause),
+        provenance=trace(model.knowledge, SetRuns(model.engine, strict=True), evidence, cause),
     )
 
 
