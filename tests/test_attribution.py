@@ -178,6 +178,13 @@ def test_unknown_and_absent(tiny: Model) -> None:
     assert "It is absent: nothing produced it." in repr(absent)
 
 
+def test_an_absent_group_is_never_minus_zero(sites: Model) -> None:
+    """Of a group of which no member is present P is 0, and not -0."""
+    found = sites.infer(twitching=False).attribution("site")
+    assert math.copysign(1, found.present) == 1
+    assert "P(present | evidence) = 0%" in repr(found)
+
+
 def test_produced_is_that_of_the_assumed_finding(sites: Model, tiny: Model) -> None:
     """Where twitching is assumed, named or shown by a site, `produced` is its attribution; else there is none."""
     for case in ({}, {"twitching": True}, {"twitch_arm": True}, {"site": "leg"}):

@@ -104,9 +104,31 @@ def test_independent_items(sites: Model) -> None:
     """Contexts that do not depend on each other neither agree nor conflict."""
     conflict = sites.infer(age=30, sex="m", twitching=None).conflict()
     assert conflict.bits == pytest.approx(0, abs=1e-12)
-    assert conflict.summary.startswith("The items neither agree nor conflict")
+    assert conflict.summary.startswith("The items hardly differ from independence (+0.00 bits)")
     assert conflict.resolved_by == ()
     assert not conflict.background
+
+
+@pytest.mark.parametrize("second", [True, False])
+def test_nothing_is_claimed_near_independence(folder: Path, second: bool) -> None:
+    """Findings that share a rare cause alone are within 0.1 bit: no word of conflict, agreement, cause or pair."""
+    links = "parent,child,probability\nleak,first,0.2\nleak,second,0.2\nrare,first,0.22\nrare,second,0.22\n"
+    conflict = load(folder, base={**RARE, "links": links}).infer(first=True, second=second).conflict()
+    assert 0 < abs(conflict.bits) < 0.1
+    assert (conflict.bits > 0) is not second
+    start = f"The items hardly differ from independence ({round(conflict.bits, 2) + 0.0:+.2f} bits)."
+    assert conflict.summary.startswith(f"{start} No listed cause")  # that is about background
+    assert "-0.00" not in conflict.summary
+    assert conflict.resolved_by == ()
+
+
+def test_sentences_use_labels(twitch: Model) -> None:
+    """Items and causes are told by their labels, names stand in the lists."""
+    conflict = twitch.infer(muscle_wasting=True, weakness=False, cramps=False, age=24, twitching=None).conflict()
+    worst = conflict.pairs[0]
+    assert {worst.a, worst.b} == {"muscle_wasting", "age"}
+    assert f"muscle wasting and age 18-29 years conflict most ({worst.bits:+.3g} bits)" in conflict.summary
+    assert "muscle_wasting" not in conflict.summary
 
 
 def test_two_explained_findings_agree(tiny: Model) -> None:

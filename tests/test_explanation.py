@@ -224,6 +224,12 @@ def test_cause_that_is_observed(tiny: Model) -> None:
     """A cause given as evidence is decided by that alone."""
     found = tiny.infer(flu=True, fever=True).explain("flu")
     assert [(r.item.name, r.weight_nats) for r in found.reasons] == [("flu", math.inf), ("fever", 0.0)]
+    assert found.sentences[0] == "That influenza is present was given."
+    assert found.sentences[1] == "Fever: influenza is certain without it, too."
+    absent = tiny.infer(flu=False).explain("flu")
+    assert absent.sentences == ("That influenza is absent was given.",)
+    assert "it was given" in repr(absent)
+    assert "made influenza" not in repr(absent) + repr(found)
 
 
 # Numbers behind it
@@ -238,13 +244,15 @@ def test_numbers_between(sites: Model) -> None:
         "P(twitch_arm | palsy)",
         "P(twitch_leg | palsy)",
     }
-    assert {number for item, number in rows if item == "age"} == {
-        "P(palsy=present | age=40-120, sex=female)",
-        "P(palsy=present | age=40-120, sex=male)",
+    # Age and sex are known: one stratum of the four, once for both.
+    assert {(item, number) for item, number in rows if "age" in item or "sex" in item} == {
+        ("age, sex", "P(palsy=present | age=40-120, sex=female)"),
     }
     assert not any(item == "lifting" for item, _ in rows)
     strain = sites.infer(lifting=True).explain("strain").numbers
     assert ("lifting", "P(strain | lifting)") in {(n.item, n.number) for n in strain}
+    idle = sites.infer(lifting=False).explain("strain").numbers
+    assert not any(n.item == "lifting" for n in idle)  # the link from what is absent does nothing
     assert (
         found.provenance.rows["number"].tolist()
         == sites.infer(found_case()).provenance("palsy").rows["number"].tolist()
@@ -253,6 +261,16 @@ def test_numbers_between(sites: Model) -> None:
 
 def found_case() -> dict[str, Any]:
     return {"age": 62, "sex": "f", "lifting": True, "weak": True}
+
+
+def test_each_number_once_and_of_this_case(twitch: Model) -> None:
+    """No number stands twice, and none is of another age or sex; with the sex unknown the strata of both are there."""
+    numbers = twitch.infer(age=62, sex="female", weakness=True).explain("als").numbers
+    names = [n.number for n in numbers]
+    assert len(set(names)) == len(names)
+    assert [name for name in names if name.startswith("P(als=")] == ["P(als=present | age=60-69, sex=female)"]
+    both = twitch.infer(age=62, weakness=True).explain("als").numbers
+    assert sum(n.number.startswith("P(als=") and n.item == "age" for n in both) == 2
 
 
 # Sampling
@@ -270,7 +288,8 @@ def test_sampled_within_their_standard_error(seven: Any, monkeypatch: pytest.Mon
     exact = {r.item.name: r.shapley_nats for r in seven.explain("als").reasons}
     monkeypatch.setattr(explanation, "EXACT_ITEMS", 3)
     found = seven.explain("als", pairs=20, seed=4)
-    assert found.method == "sampled"
+    assert (found.method, found.pairs, found.to_dict()["shapley_pairs"]) == ("sampled", 20, 20)
+    assert "on average over 40 random orders" in repr(found)
     assert all(0 < r.shapley_se_nats < 0.2 for r in found.reasons)
     for r in found.reasons:
         assert r.shapley_nats == pytest.approx(exact[r.item.name], abs=4 * r.shapley_se_nats)
@@ -281,13 +300,49 @@ def test_sampled_within_their_standard_error(seven: Any, monkeypatch: pytest.Mon
     assert other != found.reasons
 
 
-def test_too_many_rows_to_sample(seven: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Above the bound there are weights and no shares, and the reason is said."""
-    monkeypatch.setattr(explanation, "EXACT_ROWS", 100)  # of 2^7 = 128
-    monkeypatch.setattr(explanation, "SAMPLED_ROWS", 1000)
+def test_the_time_chooses_the_method(seven: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Exact, as many pairs of orders as fit, or no shares and the reason: by an estimate of 1 ms a subset."""
+    monkeypatch.setattr(LogOdds, "nanoseconds", lambda _, kept: np.full(len(kept), 1e6))
+    monkeypatch.setattr(explanation, "EXACT_NANOSECONDS", 127.5e6)  # of 2^7 = 128 subsets
+    monkeypatch.setattr(explanation, "SAMPLED_NANOSECONDS", 12 * 12.5e6)  # a pair has 2 * 6 subsets of 1 to 6 items
+    assert [(f.method, f.pairs) for f in (seven.explain("als"), seven.explain("als", pairs=4))] == [
+        ("sampled", 12),
+        ("sampled", 4),
+    ]
+    monkeypatch.setattr(explanation, "SAMPLED_NANOSECONDS", 9 * 12.5e6)
     found = seven.explain("als")
-    assert (found.method, len(found.reasons)) == ("none", 7)
-    assert "they would take 3,200 rows of evidence, above 1,000" in repr(found)  # 2 * 200 * (7 + 1)
+    assert (found.method, found.pairs, len(found.reasons)) == ("none", 0, 7)
+    assert "even 10 pairs of random orders would take about 0.1 s" in repr(found)
+    assert seven.explain("als", pairs=9).method == "sampled"
+    monkeypatch.setattr(explanation, "EXACT_NANOSECONDS", 128.5e6)
+    assert seven.explain("als").method == "exact"
+
+
+def test_the_estimate_counts_rows_and_findings(twitch: Model) -> None:
+    """A subset takes longer the more findings are present; virtual evidence in it makes as many rows as it has states.
+
+    A row of it more is about as long as the same subset of hard evidence, and each row that is made has its own share.
+    """
+    case = twitch.words.read({"weakness": True, "cramps": True, "fatigue": True})
+    kept = np.tri(4, 4, -1, dtype=bool)
+    few, many = LogOdds(twitch.engine, case, items_of(case), "als").nanoseconds(kept)[[1, 3]]
+    assert few < many
+    virtual = twitch.infer(virtual_evidence={"weakness": 2, "cramps": 2})._evidence
+    odds = LogOdds(twitch.engine, virtual, items_of(virtual), "als")
+    assert [item.kind for item in items_of(virtual)] == ["assumed", "virtual", "virtual"]
+    none, one, both = odds.nanoseconds(np.array([[0, 0, 0], [0, 1, 0], [0, 1, 1]], dtype=bool))
+    rows = [twitch.engine.nanoseconds(virtual_rows(virtual, names), 1) / 2 for names in ((), ("weakness",), ())]
+    assert none == pytest.approx(rows[0] + 4 * 3_000)
+    assert one == pytest.approx(2 * rows[1] + 4 * 3_000)
+    assert both > one
+
+
+def virtual_rows(case: Any, names: tuple[str, ...]) -> Any:
+    """Two rows in which these variables are all absent, and all present, and nothing else is known."""
+    codes = np.full((2, len(case.columns)), -1, dtype=np.int8)
+    for name in names:
+        codes[:, case.columns.index(name)] = 0, 1
+    return codes
 
 
 def test_parts_are_answered_alike(seven: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -201,7 +201,8 @@ def _present(engine: Engine, evidence: Evidence, finding: str, sites: Ints, log_
         further[0, columns.index(finding)] = PRESENT
         return float(np.exp(np.minimum(log_probability(engine, evidence, further)[0] - log_evidence, 0.0)))
     further[0, first + sites] = 0
-    return float(-np.expm1(np.minimum(log_probability(engine, evidence, further)[0] - log_evidence, 0.0)))
+    log_none = np.minimum(log_probability(engine, evidence, further)[0] - log_evidence, 0.0)
+    return float(-np.expm1(log_none)) + 0.0  # never -0
 
 
 def produced(engine: Engine, evidence: Evidence, sites: Ints, log_evidence: float) -> tuple[Floats, float]:

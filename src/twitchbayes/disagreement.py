@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from twitchbayes import display
+from twitchbayes import display, phrases
 from twitchbayes.display import Listing, percent
 from twitchbayes.engine import ABSENT, PRESENT, UNKNOWN, Runs
 from twitchbayes.errors import InvalidValueError
 from twitchbayes.evidence import Evidence
+from twitchbayes.items import Item as Told
 from twitchbayes.knowledge import Knowledge
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ __all__ = ["CauseConflict", "Conflict", "Item", "PairConflict", "measure"]
 
 Floats = NDArray[np.float64]
 
-NEGLIGIBLE = 1e-9  # bits: what rounding makes of items that are independent
+NEGLIGIBLE = 0.1  # bits: a factor of 1.07, of which nothing is said
 NONE = "none"  # the row of no listed cause among those of the causes
 
 
@@ -105,12 +106,12 @@ class Conflict:
 
     @property
     def resolved_by(self) -> tuple[str, ...]:
-        """The causes each of which, counted as an item, takes the conflict away; () where there is none.
+        """The causes each of which, counted as an item, takes the conflict away; () below 0.1 bit.
 
         The evidence has then made the cause at least as many times more probable as the items are less probable
         together: a rare case, perhaps, and no conflict.
         """
-        if self.bits <= NEGLIGIBLE:
+        if self.bits < NEGLIGIBLE:
             return ()
         return tuple(c.cause for c in self.causes if c.cause != NONE and c.with_it is not None and c.with_it <= 0)
 
@@ -315,33 +316,53 @@ def _log_probabilities(engine: Runs, parts: Sequence[Evidence]) -> Floats:
 
 
 def _sentences(conflict: Conflict) -> Iterator[str]:
-    bits, text = conflict.bits, {item.name: item.text for item in conflict.items}
     if len(conflict.items) < 2:
         yield "There are fewer than two items: nothing can conflict."
-    elif bits > NEGLIGIBLE:
-        yield f"The items conflict: together they are {_times(bits)} less probable than if they were independent."
-        worst = conflict.pairs[0]
-        if worst.bits > NEGLIGIBLE:
-            yield f"Two by two, {text[worst.a]} and {text[worst.b]} conflict most ({worst.bits:+.3g} bits)."
-        yield _resolution(conflict)
-    elif bits < -NEGLIGIBLE:
-        yield f"The items agree: together they are {_times(-bits)} as probable as if they were independent."
-        worst_item = conflict.items[0]
-        if worst_item.bits > NEGLIGIBLE:
-            yield f"Against the rest stands {worst_item.text} ({worst_item.bits:+.3g} bits)."
+    elif abs(conflict.bits) < NEGLIGIBLE:
+        yield f"The items hardly differ from independence ({round(conflict.bits, 2) + 0.0:+.2f} bits)."
+    elif conflict.bits > 0:
+        yield from _of_conflict(conflict)
     else:
-        yield "The items neither agree nor conflict: they are as probable together as if they were independent."
+        yield from _of_agreement(conflict)
     if conflict.background:
         none = percent(conflict.of.none)
         yield f"No listed cause is present with probability {none}: what was found may be nothing but background."
+
+
+def _of_conflict(conflict: Conflict) -> Iterator[str]:
+    yield f"The items conflict: together they are {_times(conflict.bits)} less probable than if they were independent."
+    worst = conflict.pairs[0]
+    if worst.bits >= NEGLIGIBLE:
+        words = {item.name: _words(conflict, item) for item in conflict.items}
+        yield f"Two by two, {words[worst.a]} and {words[worst.b]} conflict most ({worst.bits:+.3g} bits)."
+    yield _resolution(conflict)
+
+
+def _of_agreement(conflict: Conflict) -> Iterator[str]:
+    yield f"The items agree: together they are {_times(-conflict.bits)} as probable as if they were independent."
+    worst = conflict.items[0]
+    if worst.bits >= NEGLIGIBLE:
+        yield f"Against the rest stands {_words(conflict, worst)} ({worst.bits:+.3g} bits)."
+
+
+def _words(conflict: Conflict, item: Item) -> str:
+    """Return an item in the labels of the model, as an explanation does."""
+    knowledge, evidence = conflict.of.model.knowledge, conflict.of._evidence
+    if item.name in evidence.virtual:
+        return phrases.said(knowledge, Told(item.name, "virtual", {}, evidence.virtual[item.name]))
+    # The OR of members that are named says no more than they do.
+    named = [v for v in item.variables if v == item.name or not knowledge.variables[v].any_of]
+    states = {variable: evidence.items[variable] for variable in named}
+    return phrases.said(knowledge, Told(item.name, "assumed" if item.assumed else "observed", states))
 
 
 def _resolution(conflict: Conflict) -> str:
     rows = {row.cause: row for row in conflict.causes}
     if conflict.resolved_by:
         row = rows[conflict.resolved_by[0]]
+        label = conflict.of.model.knowledge.variables[row.cause].label
         raised = f"from {percent(row.prior)} to {percent(row.posterior)}"
-        return f"With {row.cause} present as one item more this measure is not above 0: the items raise it {raised}."
+        return f"With {label} present as one item more this measure is not above 0: the items raise it {raised}."
     return (
         "No single cause takes that away. An item may be wrong, several causes may be present, or it may be due to "
         "none that the model lists; the measure cannot tell which."
@@ -360,7 +381,7 @@ def _listings(conflict: Conflict) -> Iterator[Listing]:
     title = "Each item against all the rest, in bits (above 0: it fits them badly)"
     yield Listing.of(title, ("item", "alone", "bits"), rows, right=("alone", "bits"))
     if len(conflict.items) > 2:
-        shown = [(text[pair.a], text[pair.b], _signed(pair.bits)) for pair in conflict.pairs if pair.bits > NEGLIGIBLE]
+        shown = [(text[pair.a], text[pair.b], _signed(pair.bits)) for pair in conflict.pairs if pair.bits >= NEGLIGIBLE]
         if shown:
             yield Listing.of("Pairs of items that conflict, in bits", ("item", "item ", "bits"), shown, right=("bits",))
     head = ("cause", "prior", "posterior", "with it", "given it")

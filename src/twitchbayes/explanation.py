@@ -34,6 +34,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from twitchbayes import display, phrases, shapley
+from twitchbayes.batch import SetRuns
 from twitchbayes.errors import InvalidValueError, UnknownVariableError
 from twitchbayes.evidence import Evidence
 from twitchbayes.items import Item, LogOdds, items_of
@@ -52,8 +53,9 @@ Floats = NDArray[np.float64]
 
 NEUTRAL_DECIBANS = 0.1  # below it an item moves the odds by less than 2.4%
 EXACT_ITEMS = 14  # up to so many items all subsets are answered
-EXACT_ROWS = 1 << 16  # rows of evidence for exact Shapley values: seconds
-SAMPLED_ROWS = 1 << 20  # and for sampled ones
+EXACT_NANOSECONDS = 2e9  # about how long exact Shapley values may take
+SAMPLED_NANOSECONDS = 3e9  # and sampled ones
+FEWEST_PAIRS = 10  # of random orders: fewer leave too little to tell a standard error from
 
 
 class Reason(NamedTuple):
@@ -123,6 +125,8 @@ class Explanation:
         One an item, the heaviest first, for or against.
     method : str
         Of the Shapley values: "exact", "sampled" or, where there are none, "none".
+    pairs : int
+        Pairs of random orders that were counted; 0 unless sampled.
     why_no_shapley : str
         The reason where there are none; else empty.
     numbers : tuple of Between
@@ -139,6 +143,7 @@ class Explanation:
     change_nats: float
     reasons: tuple[Reason, ...]
     method: str
+    pairs: int
     why_no_shapley: str
     numbers: tuple[Between, ...]
     provenance: Provenance
@@ -165,7 +170,7 @@ class Explanation:
     @property
     def sentences(self) -> tuple[str, ...]:
         """One sentence an item; each factor is given all the other evidence."""
-        return tuple(phrases.sentence(reason, self.label, self.probability) for reason in self.reasons)
+        return tuple(phrases.sentence(reason, self) for reason in self.reasons)
 
     def to_frame(self) -> pd.DataFrame:
         """Return a table, one row an item.
@@ -192,6 +197,7 @@ class Explanation:
             "items": [{**row, "decisive": r.decisive} for row, r in zip(plain, self.reasons, strict=True)],
             "sentences": list(self.sentences),
             "shapley_method": self.method,
+            "shapley_pairs": self.pairs,
             "why_no_shapley": self.why_no_shapley,
             "numbers_between": [{**row._asdict(), "sources": list(row.sources)} for row in self.numbers],
             "influential_numbers": influential,
@@ -226,8 +232,10 @@ COLUMNS = (
 def explain(posterior: Posterior, evidence: Evidence, cause: str, *, pairs: int, seed: int) -> Explanation:
     """Return what each item of the evidence of an answer says of a cause.
 
-    Up to 14 items, Shapley values are exact: all subsets of the items are one batch. Above that they are
-    sampled, from random orders of the items in pairs of an order and its reverse, with a standard error.
+    Up to 14 items, Shapley values are exact where all subsets of the items take less than about 2 s. Otherwise they
+    are sampled, from as many random orders as take about 3 s, in pairs of an order and its reverse, with a standard
+    error; where that is too few pairs there are none. The times are estimated, and not measured, so that the method
+    is the same on any machine.
 
     Parameters
     ----------
@@ -236,7 +244,7 @@ def explain(posterior: Posterior, evidence: Evidence, cause: str, *, pairs: int,
         What was answered.
     cause : str
     pairs, seed : int
-        Of the random orders, where they are needed.
+        Of the random orders, where they are needed; at most so many pairs.
 
     Raises
     ------
@@ -256,11 +264,11 @@ def explain(posterior: Posterior, evidence: Evidence, cause: str, *, pairs: int,
     # All items, all but each, and none.
     found = odds.of(np.vstack([np.ones(len(items), bool), ~np.eye(len(items), dtype=bool), np.zeros(len(items), bool)]))
     everything, without, prior = found[0], found[1:-1], found[-1]
-    values, errors, method, why = _shares(odds, len(items), everything, pairs=pairs, seed=seed)
+    shares = _shares(odds, len(items), everything, pairs=pairs, seed=seed)
     probabilities = _probability(without)
     reasons = [
         Reason(item, phrases.words(model.knowledge, item), _difference(everything, out), float(p), value, error)
-        for item, out, p, value, error in zip(items, without, probabilities, values, errors, strict=True)
+        for item, out, p, value, error in zip(items, without, probabilities, shares.values, shares.errors, strict=True)
     ]
     described = {"name": model.name, "version": model.version, "population": model.population}
     return Explanation(
@@ -271,32 +279,52 @@ def explain(posterior: Posterior, evidence: Evidence, cause: str, *, pairs: int,
         prior=posterior.prior[cause],
         change_nats=_difference(everything, prior),
         reasons=tuple(sorted(reasons, key=lambda reason: -abs(reason.weight_nats))),
-        method=method,
-        why_no_shapley=why,
+        method=shares.method,
+        pairs=shares.pairs,
+        why_no_shapley=shares.why,
         numbers=between(model.knowledge, items, cause),
-        provenance=trace(model.knowledge, model.engine, evidence, cause),
+        provenance=trace(model.knowledge, SetRuns(model.engine, strict=True), evidence, cause),
     )
 
 
-Shares = tuple[Sequence[float | None], Sequence[float | None], str, str]
+class _Shares(NamedTuple):
+    """Shapley values with their standard errors, the method, pairs of orders, and the reason where there are none."""
+
+    values: Sequence[float | None]
+    errors: Sequence[float | None]
+    method: str
+    pairs: int = 0
+    why: str = ""
 
 
-def _shares(odds: LogOdds, n: int, everything: float, *, pairs: int, seed: int) -> Shares:
-    """Return Shapley values, their standard errors, the method, and the reason where there are none."""
+def _shares(odds: LogOdds, n: int, everything: float, *, pairs: int, seed: int) -> _Shares:
+    """Return Shapley values by the method that the time allows, which is estimated: the same on any machine."""
+    nothing = [None] * n
     # What is certain given some items stays so given more: where all of them leave a finite number all subsets do.
     if not np.isfinite(everything):
         certain = "certain" if everything > 0 else "impossible"
-        return [None] * n, [None] * n, "none", f"the cause is {certain} given this evidence, and infinity has no shares"
-    if n <= EXACT_ITEMS and odds.rows_per_subset << n <= EXACT_ROWS:
-        return shapley.exact(odds.of, n).tolist(), [0.0] * n, "exact", ""
-    rows = 2 * pairs * (n + 1) * odds.rows_per_subset
-    if rows > SAMPLED_ROWS:
-        why = (
-            f"they would take {rows:,} rows of evidence, above {SAMPLED_ROWS:,}: less virtual evidence, or fewer pairs"
+        return _Shares(
+            nothing, nothing, "none", why=f"the cause is {certain} given this evidence, and infinity has no shares"
         )
-        return [None] * n, [None] * n, "none", why
-    values, errors = shapley.sampled(odds.of, n, pairs, seed)
-    return values.tolist(), errors.tolist(), "sampled", ""
+    by_size = _nanoseconds(odds, n)
+    counts = np.array([float(math.comb(n, size)) for size in range(n + 1)])
+    if n <= EXACT_ITEMS and counts @ by_size <= EXACT_NANOSECONDS:
+        return _Shares(shapley.exact(odds.of, n).tolist(), [0.0] * n, "exact")
+    # All orders share nothing and everything, which are answered once.
+    pair = 2 * by_size[1:-1].sum()
+    fewest, fits = min(FEWEST_PAIRS, pairs), min(pairs, int(SAMPLED_NANOSECONDS // pair))
+    if fits < fewest:
+        why = f"even {fewest} pairs of random orders would take about {fewest * pair / 1e9:.1f} s; give fewer items"
+        return _Shares(nothing, nothing, "none", why=why)
+    values, errors = shapley.sampled(odds.of, n, fits, seed)
+    return _Shares(values.tolist(), errors.tolist(), "sampled", pairs=fits)
+
+
+def _nanoseconds(odds: LogOdds, n: int) -> Floats:
+    """Return about how long a subset of each size takes, (n + 1,): the mean of the first items and the last ones."""
+    first = np.tri(n + 1, n, -1, dtype=bool)
+    both: Floats = (odds.nanoseconds(first) + odds.nanoseconds(first[:, ::-1])) / 2
+    return both
 
 
 def _difference(first: float, second: float) -> float:

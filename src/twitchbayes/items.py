@@ -20,6 +20,7 @@ Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
 ROWS_AT_ONCE = 1 << 16  # rows of evidence made at a time: some 5 MB
+ROW_NANOSECONDS = 3_000  # about what a row takes that is made, and found to be like another
 NEARLY_CERTAIN = 1 - 1e-6  # above it 1 - p has lost digits, and P(cause absent) is asked for by itself
 
 
@@ -89,10 +90,31 @@ class LogOdds:
                 states = self._codes[:, columns.index(item.name)]
                 self._log_likelihoods[i] = np.log(np.array(item.likelihoods)[states])
 
+        self._states = np.array([max(1, np.count_nonzero(item.likelihoods)) for item in items], dtype=np.int64)
+
     @property
     def rows_per_subset(self) -> int:
         """How many rows of hard evidence a subset of the items is."""
         return len(self._codes)
+
+    def nanoseconds(self, kept: Bools) -> Floats:
+        """Return about how long each subset takes by itself: an estimate from its evidence, and no clock.
+
+        Parameters
+        ----------
+        kept : ndarray of bool, shape (n_subsets, n_items)
+
+        Returns
+        -------
+        ndarray, shape (n_subsets,)
+            In nanoseconds in NumPy; the compiled kernel may be several times as fast.
+        """
+        # Of the states of virtual evidence the first and the last are the cheapest and the dearest.
+        ends = np.where((kept @ self._says)[:, None, :], self._codes[[0, -1]], np.int8(UNKNOWN))
+        each = np.array([self._engine.nanoseconds(rows, 1) / len(rows) for rows in ends])
+        distinct = np.where(kept, self._states, 1).prod(axis=1)
+        estimate: Floats = each * distinct + ROW_NANOSECONDS * self.rows_per_subset
+        return estimate
 
     def of(self, kept: Bools) -> Floats:
         """Return the log odds given each subset of the items.
@@ -142,7 +164,9 @@ class LogOdds:
 
     def _log_probabilities(self, rows: Codes, kept: Bools, clash: Bools | None = None) -> tuple[Floats, Floats]:
         """Return ln P(items) and ln P(items, cause present) of each subset, up to a constant they share."""
-        batch = answer_rows(self._engine, rows.reshape(-1, rows.shape[-1]))
+        # A kernel that is there already is the faster for few rows, too.
+        compiled = True if self._engine.has("kernel") else None
+        batch = answer_rows(self._engine, rows.reshape(-1, rows.shape[-1]), compiled=compiled)
         for reason in batch.refused.values():
             raise EngineLimitError(reason)
         logs = batch.answer.log_evidence.reshape(rows.shape[:2]) + kept @ self._log_likelihoods

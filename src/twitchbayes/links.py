@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from twitchbayes.items import Item
 from twitchbayes.knowledge import Knowledge, Number
-from twitchbayes.provenance import number_names
+from twitchbayes.provenance import number_names, numbers_of
 
 __all__ = ["Between", "between"]
 
 
 class Between(NamedTuple):
-    """A number of the tables that ties an item to a cause: a fraction with its 95% interval, and where it is from."""
+    """A number of the tables that ties an item to a cause: a fraction with its 95% interval, and where it is from.
+
+    `item` names the item, or all that it ties, as "age, sex" for a stratum of both.
+    """
 
     item: str
     number: str
@@ -29,19 +32,31 @@ class Between(NamedTuple):
 def between(knowledge: Knowledge, items: Sequence[Item], cause: str) -> tuple[Between, ...]:
     """Return the links from the cause to each finding of an item, from each context to the cause, and its strata.
 
-    An item without any acts through others alone: it explains them away, or speaks of a context behind a context.
+    Each number is there once, by the first item that it ties. Numbers that hold for others, a stratum of another
+    age or a link from a context that is absent, have no influence and are left out. An item without any acts through
+    others alone: it explains them away, or speaks of a context behind a context.
     """
     called = number_names(knowledge)
-    rows: list[Between] = []
-    for item in items:
-        ends = {name for variable in item.variables for name in _ends(knowledge, variable)}
-        for i, prior in enumerate(knowledge.priors):
-            if prior.variable == cause and any(item.states.get(c, s) == s for c, s in prior.given if c in ends):
-                rows.append(_row(item, called[i], prior.number))
-        for i, link in enumerate(knowledge.links, start=len(knowledge.priors)):
-            if (link.parent == cause and link.child in ends) or (link.child == cause and link.parent in ends):
-                rows.append(_row(item, called[i], link.number))
-    return tuple(rows)
+    known = {variable: state for item in items for variable, state in item.states.items()}
+    ends = {item.name: {name for v in item.variables for name in _ends(knowledge, v)} for item in items}
+    ties: dict[int, list[str]] = {}
+    for name, reached in ends.items():
+        for i in _tying(knowledge, reached, known, cause):
+            ties.setdefault(i, []).append(name)
+    numbers = numbers_of(knowledge)
+    return tuple(_row(", ".join(names), called[i], numbers[i]) for i, names in ties.items())
+
+
+def _tying(knowledge: Knowledge, ends: set[str], known: Mapping[str, str], cause: str) -> Iterator[int]:
+    """Yield the places of the numbers that tie some variables to a cause and may hold in this case."""
+    for i, prior in enumerate(knowledge.priors):
+        holds = all(known.get(context, state) == state for context, state in prior.given)
+        if prior.variable == cause and holds and any(context in ends for context, _ in prior.given):
+            yield i
+    for i, link in enumerate(knowledge.links, start=len(knowledge.priors)):
+        into = link.child == cause and link.parent in ends and known.get(link.parent) != "absent"
+        if into or (link.parent == cause and link.child in ends):
+            yield i
 
 
 def _ends(knowledge: Knowledge, variable: str) -> tuple[str, ...]:
@@ -50,6 +65,6 @@ def _ends(knowledge: Knowledge, variable: str) -> tuple[str, ...]:
     return tuple(member.name for member in knowledge.members(group)) if group else (variable,)
 
 
-def _row(item: Item, name: str, number: Number) -> Between:
+def _row(item: str, name: str, number: Number) -> Between:
     values = number.probability, number.low, number.high
-    return Between(item.name, name, *values, number.basis, number.sources, number.file, number.line)
+    return Between(item, name, *values, number.basis, number.sources, number.file, number.line)

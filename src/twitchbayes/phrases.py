@@ -12,7 +12,7 @@ from twitchbayes.knowledge import Knowledge
 if TYPE_CHECKING:
     from twitchbayes.explanation import Explanation, Reason
 
-__all__ = ["DECIBANS", "head", "listings", "notes", "sentence", "words"]
+__all__ = ["DECIBANS", "head", "listings", "notes", "said", "sentence", "words"]
 
 DECIBANS = 10 / math.log(10)  # in a nat
 HEAD = ("weight", "Shapley", "given all the other evidence")
@@ -20,13 +20,19 @@ NUMBERS = ("number", "value", "95% interval", "basis", "source", "where")
 
 
 def words(knowledge: Knowledge, item: Item) -> str:
-    """Return an item in the words of the model, the first letter a capital.
+    """Return an item as `said` does, the first letter a capital."""
+    text = said(knowledge, item)
+    return f"{text[:1].upper()}{text[1:]}"
+
+
+def said(knowledge: Knowledge, item: Item) -> str:
+    """Return an item in the words of the model.
 
     Of a finding, cause or binary context its label, or that it is absent; of other contexts the state too; of
     members that were given together which of them are present.
     """
     variable = knowledge.variables[item.name]
-    label = f"{variable.label[:1].upper()}{variable.label[1:]}"
+    label = variable.label
     if item.kind == "virtual":
         pairs = zip(variable.states, item.likelihoods, strict=True)
         seen = ", ".join(f"{state} {likelihood:g}" for state, likelihood in pairs)
@@ -36,7 +42,7 @@ def words(knowledge: Knowledge, item: Item) -> str:
         return f"{label} ({_members(knowledge, item)})"
     state = item.states[item.name]
     if variable.states == ("absent", "present"):
-        return f"{label}{assumed}" if state == "present" else f"Absence of {variable.label}{assumed}"
+        return f"{label}{assumed}" if state == "present" else f"absence of {label}{assumed}"
     unit = f" {variable.unit}" if variable.unit else ""
     return f"{label} {state}{unit}{assumed}"
 
@@ -51,21 +57,24 @@ def _members(knowledge: Knowledge, item: Item) -> str:
     return "; ".join(parts)
 
 
-def sentence(reason: Reason, label: str, probability: float) -> str:
+def sentence(reason: Reason, found: Explanation) -> str:
     """Return a sentence that says no more than the factor, in the past tense: a label may be a plural."""
-    said = reason.words if reason.item.kind == "observed" else f"{reason.words},"
+    label, probability = found.label, found.probability
+    if found.cause in reason.item.states:
+        return f"That {label} is {reason.item.states[found.cause]} was given."
+    subject = reason.words if reason.item.kind == "observed" else f"{reason.words},"
     if reason.decisive:
         what = "certain" if reason.weight_nats > 0 else "impossible"
         before = percent(reason.probability_without)
-        return f"{said} made {label} {what}; without it the probability is {before}."
+        return f"{subject} made {label} {what}; without it the probability is {before}."
     if reason.side == "neutral":
         if probability in {0.0, 1.0} and reason.weight_nats == 0:
             what = "certain" if probability else "impossible"
             return f"{reason.words}: {label} is {what} without it, too."
-        return f"{said} hardly moved the odds of {label} (times {reason.factor:.3g})."
+        return f"{subject} hardly moved the odds of {label} (times {reason.factor:.3g})."
     by = math.exp(abs(reason.weight_nats))
     verb = "multiplied" if reason.weight_nats > 0 else "divided"
-    return f"{said} {verb} the odds of {label} by {_number(by)}."
+    return f"{subject} {verb} the odds of {label} by {_number(by)}."
 
 
 def _number(factor: float) -> str:
@@ -74,11 +83,12 @@ def _number(factor: float) -> str:
 
 def head(found: Explanation) -> list[str]:
     """Return what is explained: the posterior, the model, the prior, and the change from one to the other."""
-    change = (
-        f"the evidence moves the log odds by {found.change_nats * DECIBANS:+.2f} decibans"
-        if math.isfinite(found.change_nats)
-        else f"the evidence makes it {'certain' if found.change_nats > 0 else 'impossible'}"
-    )
+    given = any(found.cause in reason.item.states for reason in found.reasons)
+    change = f"the evidence moves the log odds by {found.change_nats * DECIBANS:+.2f} decibans"
+    if given:
+        change = "it was given"
+    elif not math.isfinite(found.change_nats):
+        change = f"the evidence makes it {'certain' if found.change_nats > 0 else 'impossible'}"
     return [
         f"Why P({found.label} | evidence) = {percent(found.probability)}",
         f"  {found.model['description']}",
@@ -115,7 +125,7 @@ def _shown(reason: Reason, found: Explanation) -> tuple[str, str, str]:
     share = "" if reason.shapley_nats is None else f"{reason.shapley_nats * DECIBANS:+.2f}"
     if reason.shapley_se_nats:
         share += f" (se {reason.shapley_se_nats * DECIBANS:.2f})"
-    return weight, share, sentence(reason, found.label, found.probability)
+    return weight, share, sentence(reason, found)
 
 
 def notes(found: Explanation) -> list[str]:
@@ -126,7 +136,7 @@ def notes(found: Explanation) -> list[str]:
     )
     if found.method == "none":
         return [factors, f"No Shapley values: {found.why_no_shapley}."]
-    orders = "all orders" if found.method == "exact" else "random orders"
+    orders = "all orders" if found.method == "exact" else f"{2 * found.pairs} random orders"
     return [
         factors,
         f"Shapley values share out the whole change: what an item adds, on average over {orders} of the items.",
