@@ -371,8 +371,76 @@ def test_pipe_with_a_wrong_word_fails(pipe: Any, tmp_path: Path) -> None:
     """What follows a wrong word would answer other questions: status 2, and the steps before it are kept."""
     said = pipe("yes\nperhaps\nno\n", "--threshold", 0, "--json", "kept.json")
     assert said.status == 2
-    assert "'perhaps' is not a state of" in said.err
+    assert re.search(r"'perhaps' is no answer about \w+; give no or yes, or don't know$", said.err, re.MULTILINE)
     assert len(transcript(tmp_path / "kept.json")["steps"]) == 1
+
+
+def test_pipe_prints_what_was_accepted(pipe: Any) -> None:
+    """After a wrong word `--json -` still prints the transcript of the answers before it."""
+    said = pipe("yes\nperhaps\n", "--threshold", 0, "--json", "-")
+    assert said.status == 2
+    assert [step["said"] for step in json.loads(said.out)["steps"]] == ["yes"]
+
+
+def test_words_of_a_terminal(pipe: Any, tmp_path: Path) -> None:
+    """None as Python has it is no place, and the message speaks of the words that can be typed."""
+    model = write_model(tmp_path / "sites", base=SITES)
+    said = pipe("don't know\n" * 9, "--model", model, "--threshold", 0, "--json", "-")
+    before = [step["variable"] for step in json.loads(said.out)["steps"]].index("site")
+    said = pipe("don't know\n" * before + "None\n", "--model", model, "--threshold", 0)
+    assert said.status == 2
+    message = "'None' is no answer about site; give any of arm, leg, with ; between them, or none, or don't know"
+    assert said.err == f"twitchbayes: {message}\n"
+
+
+def test_undo_of_a_skip(pipe: Any) -> None:
+    """There was no answer to take back: the question is open again."""
+    said = pipe("don't know\nundo\nyes\nundo\n", "--threshold", 0)
+    assert re.search(r"the question about \w+ is open again(.|\n)*took back the answer about \w+", said.out)
+
+
+class Typed(io.StringIO):
+    """Lines that someone types."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_typed_answers_to_a_pipe(pipe: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where only the output is no terminal, a wrong word is asked again; what was answered is kept at the end."""
+    monkeypatch.setattr(io, "StringIO", Typed)
+    said = pipe("perhaps\nyes\nquit\n", "--threshold", 0)
+    assert said.status == 0
+    assert "'perhaps' is no answer about" in said.out
+    file = re.search(r"stopped; (interview-\w+\.json) has the transcript", said.err)
+    assert file is not None
+    assert [step["said"] for step in transcript(tmp_path / file[1])["steps"]] == ["yes"]
+
+
+def test_no_folder_for_the_transcript(pipe: Any) -> None:
+    """That a transcript cannot be kept is told before a question, by the name that was given."""
+    said = pipe("yes\n", "--json", "nowhere/kept.json")
+    assert (said.status, said.out) == (2, "")
+    assert re.search(r"cannot write '.*kept\.json': No such file", said.err)
+
+
+def test_folder_that_goes_away(pipe: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where saving fails later the interview goes on, and the answers are in a new file."""
+    (tmp_path / "there").mkdir()
+    read = dialogue._Dialogue._line
+
+    def removed(self: Any, words: Any) -> str:
+        if (tmp_path / "there").exists():
+            (tmp_path / "there").rmdir()
+        return read(self, words)
+
+    monkeypatch.setattr(dialogue._Dialogue, "_line", removed)
+    said = pipe("yes\nno\n", "--threshold", 0, "--json", "there/kept.json")
+    assert said.status == 2
+    assert re.search(r"cannot write '.*kept\.json': .*; the answers so far are not in it", said.err)
+    file = re.search(r"not saved there; (interview-\w+\.json) has the transcript", said.err)
+    assert file is not None
+    assert [step["said"] for step in transcript(tmp_path / file[1])["steps"]] == ["yes", "no"]
 
 
 def test_resume(pipe: Any, tmp_path: Path) -> None:
@@ -544,7 +612,7 @@ def test_terminal_with_a_menu(small: Path, tmp_path: Path, opened: list[Terminal
     t.type(f"{ARROW_DOWN}{ARROW_DOWN}\r")
     t.question(2)
     t.type("perhaps\r")
-    t.wait_for("'perhaps' is not a state of")
+    t.wait_for("'perhaps' is no answer about")
     t.question(2)
     t.type("undo\r")
     t.wait_for("took back the answer about")
@@ -587,7 +655,7 @@ def test_terminal_without_a_menu(small: Path, tmp_path: Path, opened: list[Termi
     opened.append(t)
     t.question(1)
     t.type("perhaps\n")
-    t.wait_for("'perhaps' is not a state of")
+    t.wait_for("'perhaps' is no answer about")
     t.question(1)
     t.type("yes\n")
     t.question(2)

@@ -307,7 +307,8 @@ def resumed(text: str | bytes, model: Model, *, otherwise: str | None) -> Interv
     """
     data = _document(text)
     if otherwise is not None and data["model"].get("fingerprint") != model.fingerprint:
-        raise InvalidValueError(f"{_other_model(data['model'], model)}. {otherwise}")
+        message = f"{_other_model(data['model'], model)}. {otherwise}"
+        raise InvalidValueError(message)
     steps = tuple(Step(**{name: step[name] for name in STEP}) for step in data["steps"])
     interview = Interview(model, **{name: data[name] for name in ("target", "threshold_bits", "costs", "known")})
     _raise([f"has a step {i + 1} {fault}" for i, step in enumerate(steps) for fault in _strays(model, step)])

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TextIO
 
 from twitchbayes.display import percent
-from twitchbayes.errors import TwitchbayesError
+from twitchbayes.errors import InvalidValueError, TwitchbayesError
 from twitchbayes.interview import Interview
 from twitchbayes.model import Model
 from twitchbayes.questions import NONE, Question, bits
@@ -30,7 +30,7 @@ EXPLAINED = 4  # answers that "why" tells of, the most probable ones
 PART = re.compile(r"[^;,\s][^;,]*")  # what a menu completes: one site of several
 
 
-def converse(interview: Interview, *, dialogue: TextIO, keep: Callable[[], None]) -> None:
+def converse(interview: Interview, *, dialogue: TextIO, keep: Callable[[], object]) -> None:
     """Ask until nothing is worth asking, the other side quits, or a pipe ends.
 
     Parameters
@@ -44,17 +44,18 @@ def converse(interview: Interview, *, dialogue: TextIO, keep: Callable[[], None]
     Raises
     ------
     TwitchbayesError
-        Where an answer in a pipe cannot be taken: those after it would be to other questions.
+        Where an answer that nobody types cannot be taken: those after it would be to other questions.
     KeyboardInterrupt
     """
     _Dialogue(interview, dialogue, keep).run()
 
 
 class _Dialogue:
-    def __init__(self, interview: Interview, out: TextIO, keep: Callable[[], None]) -> None:
+    def __init__(self, interview: Interview, out: TextIO, keep: Callable[[], object]) -> None:
         self._interview, self._out, self._keep = interview, out, keep
-        self._terminal = sys.stdin.isatty() and out.isatty()
-        self._read: Reader = _menu(out) if self._terminal and _has_menu() else self._line
+        self._typed = sys.stdin.isatty()  # by someone who can answer again
+        self._shown = self._typed and out.isatty()
+        self._read: Reader = _menu(out) if self._shown and _has_menu() else self._line
         self._flags: tuple[RedFlag, ...] = ()
 
     def run(self) -> None:
@@ -87,17 +88,34 @@ class _Dialogue:
             return
         try:
             if folded == "undo":
-                self._say(f"  took back the answer about {self._interview.undo().variable}")
+                self._undo()
             else:
-                self._interview.answer(None if folded in UNSURE_WORDS else word)
+                self._answer(question, None if folded in UNSURE_WORDS else word)
         except TwitchbayesError as error:
-            if not self._terminal:
+            if not self._typed:
                 raise
             self._say("\n".join(f"  {fault}" for fault in getattr(error, "errors", [error])))
             return
         self._keep()
         self._say(f"  so far: {self._leaders(self._interview.leaders, self._interview.posterior.serious)}")
         self._tell_flags()
+
+    def _undo(self) -> None:
+        step = self._interview.undo()
+        if step.states:
+            self._say(f"  took back the answer about {step.variable}")
+        else:
+            self._say(f"  the question about {step.variable} is open again")
+
+    def _answer(self, question: Question, word: str | None) -> None:
+        """Answer, or say in the words of a terminal what may be answered."""
+        model = self._interview.model
+        try:
+            model.words.read({question.variable: word})
+        except TwitchbayesError:
+            message = f"{word!r} is no answer about {question.variable}; give {_expected(question, model)}, or {UNSURE}"
+            raise InvalidValueError(message) from None
+        self._interview.answer(word)
 
     def _explain(self, question: Question) -> None:
         """Say what the most probable answers would lead to."""
@@ -128,7 +146,7 @@ class _Dialogue:
         """Read a line, and write it where no terminal does."""
         print(PROMPT, end="", file=self._out, flush=True)
         line = sys.stdin.readline()
-        if not self._terminal:
+        if not self._shown:
             self._say(line.rstrip("\n"))
         if not line:
             raise EOFError

@@ -88,21 +88,54 @@ def _questions(options: argparse.Namespace) -> int:
 
 
 def _ask(options: argparse.Namespace) -> int:
-    interview, file = _begun(options), _file(options)
+    file = _file(options)
+    interview = _begun(options)
     printed = options.json == STREAM
+    kept = _Kept(interview, file)
     try:
-        converse(interview, dialogue=sys.stderr if printed else sys.stdout, keep=lambda: _write(interview, file))
+        converse(interview, dialogue=sys.stderr if printed else sys.stdout, keep=kept.save)
     except KeyboardInterrupt:
-        if interview.history:
-            file = file or _new_file()
-            _write(interview, file)
-            message = f"interrupted; {file} has the transcript; twitchbayes ask --resume {file} goes on"
-            print(f"\ntwitchbayes: {message}", file=sys.stderr)
+        kept.leave("\ninterrupted")
         raise
-    _write(interview, file)
-    if printed:
-        print(interview.to_json())
+    finally:
+        if printed:
+            print(interview.to_json())
+    if file is not None and not kept.save():
+        kept.leave("not saved there")
+        return 2
+    if sys.stdin.isatty() and not printed and file is None and not interview.finished:
+        kept.leave("stopped")
     return 0
+
+
+class _Kept:
+    """The file of a transcript, if it has one; where it cannot be written, the interview goes on."""
+
+    def __init__(self, interview: Interview, file: Path | None) -> None:
+        self._interview, self._file = interview, file
+
+    def save(self) -> bool:
+        """Write the transcript of now, and return whether that was possible; say so where it was not."""
+        try:
+            _write(self._interview, self._file)
+        except OSError as error:
+            _tell(f"cannot write {str(self._file)!r}: {error.strerror}; the answers so far are not in it")
+            return False
+        return True
+
+    def leave(self, why: str) -> None:
+        """Leave the answers, if there are any, in the file, or in a new one, and say how to go on."""
+        if not self._interview.history:
+            return
+        if self._file is None or not self.save():
+            self._file = _new_file()
+            _write(self._interview, self._file)
+        _tell(f"{why}; {self._file} has the transcript; twitchbayes ask --resume {self._file} goes on")
+
+
+def _tell(message: str) -> None:
+    start = "\n" if message.startswith("\n") else ""
+    print(f"{start}twitchbayes: {message.lstrip()}", file=sys.stderr)
 
 
 def _begun(options: argparse.Namespace) -> Interview:
@@ -125,14 +158,24 @@ def _begun(options: argparse.Namespace) -> Interview:
 
 def _file(options: argparse.Namespace) -> Path | None:
     """Return where the transcript is kept, if anywhere: nothing but the one that is resumed is overwritten."""
-    resumed = Path(options.resume) if options.resume else None
+    resumed_file = Path(options.resume) if options.resume else None
     if not options.json or options.json == STREAM:
-        return resumed
+        return _writable(resumed_file) if resumed_file else None
     file = Path(options.json)
-    if file.exists() and not (resumed is not None and file.samefile(resumed)):
+    if file.exists() and not (resumed_file is not None and file.samefile(resumed_file)):
         message = f"{str(file)!r} exists; choose another name, or go on with it by --resume"
         raise FileExistsError(message)
-    return file
+    return _writable(file)
+
+
+def _writable(file: Path) -> Path:
+    """Return a file in whose folder one can be made: what cannot be kept is told before a question is asked."""
+    try:
+        with tempfile.TemporaryFile(dir=file.parent):
+            return file
+    except OSError as error:
+        message = f"cannot write {str(file)!r}: {error.strerror}"
+        raise OSError(message) from None
 
 
 def _new_file() -> Path:
