@@ -15,7 +15,11 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     add_evidence(explain)
     explain.add_argument("--cause", required=True, metavar="NAME", help="the cause that is explained, as als")
     explain.add_argument(
-        "--pairs", type=int, default=200, metavar="N", help="pairs of random orders, for more than 14 items"
+        "--pairs",
+        type=int,
+        default=200,
+        metavar="N",
+        help="pairs of random orders at most, where Shapley values would take too long exactly",
     )
     explain.add_argument("--seed", type=int, default=0, metavar="N", help="of the random orders (default: 0)")
     add_model(explain)
