@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from models import load
 from oracle import BruteForce
 from random_models import ORDINARY, cases, models
-from twitchbayes import EngineLimitError, InvalidValueError, Model, UnknownVariableError, explanation
+from twitchbayes import EngineLimitError, InvalidValueError, Model, UnknownVariableError, display, explanation
 from twitchbayes.display import DISCLAIMER
 from twitchbayes.engine import Engine
 from twitchbayes.explanation import Explanation
@@ -422,3 +422,14 @@ def test_text_and_html_escape(folder: Path) -> None:
     assert "&lt;b&gt;hot" in page
     assert "<th scope='col'" in page
     assert DISCLAIMER in page
+
+
+def test_tables_fit_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a narrow terminal what has no room goes below, indented; elsewhere a row is one line, as wide as it is."""
+    listing = display.Listing.of("Title", ("name", "number", "words"), [("x" * 9, "1", "y" * 30)], right=("number",))
+    row = f"  {'x' * 9}       1  {'y' * 30}"
+    assert listing.lines() == ["Title", "  name       number  words", row]
+    monkeypatch.setattr(display, "_terminal_columns", lambda: len(row))
+    assert listing.lines()[-1] == row
+    monkeypatch.setattr(display, "_terminal_columns", lambda: 40)
+    assert listing.lines()[-2:] == [f"  {'x' * 9}       1", f"      {'y' * 30}"]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import html
 import math
+import shutil
+import sys
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -271,13 +273,14 @@ class Listing(NamedTuple):
         return cls(title, head, rows[:SHOWN], max(len(rows) - SHOWN, 0), right)
 
     def lines(self) -> list[str]:
-        """Return it as text, in aligned columns."""
+        """Return it as text, in aligned columns; in a terminal too narrow for them, the last below the others."""
         lines = [self.title]
         widths = [max(map(len, column)) for column in zip(self.head, *self.rows, strict=True)]
+        room = _terminal_columns()
         for row in [self.head, *self.rows] if self.head else []:
             cells = zip(row, widths, self.head, strict=True)
             aligned = (cell.rjust(width) if name in self.right else cell.ljust(width) for cell, width, name in cells)
-            lines.append(f"  {'  '.join(aligned)}".rstrip())
+            lines += _folded(list(aligned), room)
         return [*lines, *([f"  and {self.more:,} more"] if self.more else [])]
 
     def html(self) -> str:
@@ -294,6 +297,24 @@ class Listing(NamedTuple):
         more = f"<p>and {self.more:,} more</p>" if self.more else ""
         caption = f"<caption style='caption-side:top;text-align:left'>{title}</caption>"
         return f"<table>{caption}<thead><tr>{cells(self.head, 'th')}</tr></thead><tbody>{body}</tbody></table>{more}"
+
+
+def _terminal_columns() -> float:
+    """Return how wide a row may be in the terminal, with a margin for who indents it; without one, as wide as it is."""
+    seen = sys.stdout is not None and sys.stdout.isatty()
+    return shutil.get_terminal_size().columns - 2 if seen else math.inf
+
+
+def _folded(cells: Sequence[str], room: float) -> list[str]:
+    """Return the cells of a row as a line, or as several: cells that have no room go below, indented."""
+    lines: list[str] = []
+    held: list[str] = []
+    for cell in cells:
+        if held and len("  ".join(["", *held, cell.rstrip()])) > room:
+            lines.append("  ".join(["", *held]).rstrip())
+            held = [" " * 2]
+        held.append(cell)
+    return [*lines, "  ".join(["", *held]).rstrip()]
 
 
 def shortened(cell: object, widest: int = WIDEST) -> str:
