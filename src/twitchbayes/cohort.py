@@ -211,7 +211,8 @@ def check_usable(source: str, *, size: int, used: int, excluded: Mapping[str, in
 
 
 def count_states(network: Network, codes: Codes) -> NDArray[np.int64]:
-    """Return how many cases have each state of each column: (n_columns, n_states); parts add up."""
+    """Return how many cases have each state of each column, said or implied: (n_columns, n_states); parts add up."""
+    codes = _with_unions(network, codes.copy())
     most = max(len(states) for states in network.states.values())
     return np.stack([(codes == state).sum(axis=0) for state in range(most)], axis=1).astype(np.int64)
 
@@ -402,7 +403,7 @@ class _Reading:
         }
         self._excluded.update({reason: count for reason, count in told.items() if count})
         used = np.flatnonzero(~bad)
-        self._codes.append(_with_unions(self._model.network, cases.codes[used]))
+        self._codes.append(cases.codes[used])
         self._rows.append(used + self._size)
         if self._in_lines:
             self._lines.append(np.array(cases.labels(used), dtype=np.int64))
