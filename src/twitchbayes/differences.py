@@ -141,7 +141,7 @@ def compare(first: Model, second: Model) -> Difference:
     return Difference(
         _side(first),
         _side(second),
-        _numbers(a, b),
+        _numbers(first, second),
         _variables(a, b),
         _frame(("key", "first", "second"), ((k, x, y) for k, x, y in paired(a.meta, b.meta) if x != y)),
         moves,
@@ -170,17 +170,19 @@ class _Entry(NamedTuple):
     name: str
     form: str
     number: Number
+    net: float
 
 
-def _entries(knowledge: Knowledge) -> dict[_Place, _Entry]:
+def _entries(model: Model) -> dict[_Place, _Entry]:
+    knowledge, net = model.knowledge, model.network.to_net(model.network.numbers)[0].tolist()
     role = {name: variable.role for name, variable in knowledge.variables.items()}
     priors = [((role[p.variable], "", p.variable, stratum(p), p.state), "", p.number) for p in knowledge.priors]
     links = [
         (("leak" if k.parent == "leak" else "link", k.parent, k.child, "", "present"), k.form, k.number)
         for k in knowledge.links
     ]
-    named = zip(number_names(knowledge), [*priors, *links], strict=True)
-    return {place: _Entry(name, form, number) for name, (place, form, number) in named}
+    named = zip(number_names(knowledge), [*priors, *links], net, strict=True)
+    return {place: _Entry(name, form, number, q) for name, (place, form, number), q in named}
 
 
 _PAIRED = ("low", "high", "form", "basis", "source")
@@ -191,13 +193,15 @@ _NUMBER_COLUMNS = (
 )
 
 
-def _numbers(first: Knowledge, second: Knowledge) -> pd.DataFrame:
+def _numbers(first: Model, second: Model) -> pd.DataFrame:
     rows: list[tuple[Any, ...]] = []
     for place, a, b in paired(_entries(first), _entries(second)):
         entry, what = a or b, _what(a, b)
         if entry and what:
             p, q = (e.number.probability if e else math.nan for e in (a, b))
-            move = float(_moves(np.array(p), np.array(q)))
+            # A compound link and a net one are compared as net ones: the form alone moves nothing.
+            scale = (a.net, b.net) if a and b and a.form != b.form else (p, q)
+            move = float(_moves(*map(np.array, scale)))
             sides = zip(_cells(a), _cells(b), strict=True)
             rows.append((entry.name, what, p, q, move, *(cell for pair in sides for cell in pair), *place))
     rows.sort(key=lambda row: _rank(row[1], row[4]))
