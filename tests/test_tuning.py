@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from models import load
 from twitchbayes import load_model
 from twitchbayes.beliefs import quantiles
 from twitchbayes.errors import InvalidFrameError, InvalidValueError, TwitchbayesError
@@ -72,6 +73,23 @@ def test_numbers_that_the_cases_say_nothing_of_stay_to_the_last_digit(tiny: Mode
     rows = tuning.model.knowledge.tables["links.csv"].rows
     before = tiny.knowledge.tables["links.csv"].rows
     assert [new == old for new, old in zip(rows, before, strict=True)] == (~report.changed.to_numpy()[3:]).tolist()
+
+
+def test_a_link_of_zero_stays_zero_where_the_cases_say_nothing_of_it(tmp_path: Path) -> None:
+    """Its distribution has 0 as its mode and a mean above it: that is no news from the cases."""
+    links = """
+        parent,child,probability,low,high
+        winter,flu,0.1,0,1
+        leak,fever,0.01,0,1
+        leak,cough,0.05,0,1
+        flu,fever,0,0,0.1
+        flu,cough,0.6,0,1
+        cold,cough,0.5,0,1
+        """
+    tuning = load(tmp_path / "zero", links=links).tune(COUNTED)
+    kept = row(tuning, "P(fever | flu)")
+    assert not kept.changed
+    assert (kept.new, kept.new_low, kept.new_high) == (0, 0, 0.1)
 
 
 def test_the_result_is_a_whole_model(tiny: Model, tmp_path: Path) -> None:
@@ -157,8 +175,6 @@ def test_what_the_cases_cannot_say_is_told(tiny: Model) -> None:
 
 def test_numbers_that_leave_their_interval_are_told(tmp_path: Path) -> None:
     """A table that the cases contradict is not overruled in silence."""
-    from models import load
-
     model = load(
         tmp_path / "sure",
         priors="variable,probability,low,high\nwinter,0.25,0.2,0.3\nflu,0.02,0.01,0.03\ncold,0.1,0.05,0.2\n",

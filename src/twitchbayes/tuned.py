@@ -54,7 +54,7 @@ def report_of(model: Model, priors: Priors, last: Pass, sizes: Floats) -> pd.Dat
     )
     before = np.where(priors.free, priors.a + np.where(priors.in_group, _beside(priors), priors.b), beliefs.sizes)
     after = np.where(priors.free, sizes, beliefs.sizes)
-    changed = priors.free & _is_news(old[0], last.net, before, after)
+    changed = priors.free & _is_news(beliefs.means, last.net, before, after)
     new = np.where(changed, last.net, old[0])
     low, high = quantiles(new, after, (TAIL, 1 - TAIL))
     with np.errstate(invalid="ignore"):
@@ -90,7 +90,10 @@ def _beside(priors: Priors) -> Floats:
 
 
 def _is_news(old: Floats, new: Floats, before: Floats, after: Floats) -> Bools:
-    """Return which numbers the cases say something of."""
+    """Return which numbers the cases say something of, by the means and sizes of their distributions.
+
+    The mean is the table's value but where that is 0 or 1 with an interval: it would seem to move of itself.
+    """
     with np.errstate(divide="ignore", invalid="ignore"):
         moved = np.abs(np.log(new) - np.log1p(-new) - np.log(old) + np.log1p(-old))
         gained = after / before - 1
