@@ -149,6 +149,22 @@ def test_links_are_learned_as_net_links(sites: Model) -> None:
     np.testing.assert_allclose(net, tuning.report.new, rtol=1e-12)
 
 
+def test_a_tuned_leak_leaves_compound_links_where_they_were(sites: Model) -> None:
+    """A compound link holds the leak in it: it is written as the net link that it was before the leak moved."""
+    tuning = sites.tune(pd.DataFrame({"weak": ["yes"] * 95 + ["no"] * 5}), learn="leaks")
+    before, after = (model.knowledge.links for model in (sites, tuning.model))
+    place = next(i for i, link in enumerate(before) if link.form == "compound" and link.child == "weak")
+    leak = row(tuning, "P(weak | leak)")
+    assert leak.new > before[place].number.probability  # as a compound link it would be below its leak
+    net = (before[place].number.probability - leak.old) / (1 - leak.old)
+    assert after[place].number.probability == pytest.approx(net, rel=1e-12)
+    assert (after[place].form, after[place].number.basis) == ("net", before[place].number.basis)
+    assert (
+        "its leak was tuned: was 0.9 (0 to 1, compound)"
+        in tuning.model.knowledge.tables["links.csv"].rows[place]["note"]
+    )
+
+
 def test_cases_that_all_twitch_are_taken_to_be_selected(sites: Model) -> None:
     """Where all cases have what is assumed they are conditioned on it, unless the caller says otherwise."""
     cases = sites.simulate(300, seed=3, given={"twitching": True})

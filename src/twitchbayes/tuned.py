@@ -148,11 +148,12 @@ def tuned(
         },
     )
     cells: dict[str, dict[int, dict[str, str]]] = {"priors.csv": {}, "links.csv": {}}
-    n_priors = len(knowledge.priors)
+    n_priors, restated = len(knowledge.priors), _restated(model, report)
     for i, number in enumerate(report.itertuples()):
-        if number.changed:
+        if number.changed or i in restated:
             file, place = ("priors.csv", i) if i < n_priors else ("links.csv", i - n_priors)
-            cells[file][place] = _cells(knowledge.tables[file].rows[place], number, citation["source"])
+            row = knowledge.tables[file].rows[place]
+            cells[file][place] = _tuned_cells(row, number, citation["source"]) if number.changed else _net(row, number)
     revised = knowledge_module.revise(knowledge, cells, citations=[citation])
     changes = priors_module.since(model.changes, priors_module.changes(knowledge, revised))
     return type(model)(revised, changes=changes)
@@ -164,19 +165,37 @@ def _new_name(base: str, taken: Collection[str]) -> str:
     return next(name for name in names if name not in taken)
 
 
-def _cells(row: Row, number: Any, source: str) -> dict[str, str]:
+def _restated(model: Model, report: pd.DataFrame) -> frozenset[int]:
+    """Return the compound links whose leak alone is tuned: left compound, they would move with it."""
+    links, leaks = model.network.index.compound_leaks
+    changed = report.changed.to_numpy()
+    return frozenset(links[changed[leaks] & ~changed[links]].tolist())
+
+
+def _tuned_cells(row: Row, number: Any, source: str) -> dict[str, str]:
     """Return the new cells of a row; what stood there is kept in its note."""
-    stood = f"{row['probability']} ({row['low']} to {row['high']}{', ' + row['form'] if row['form'] else ''})"
     cells = {
-        "probability": repr(float(number.new)),
-        "low": repr(float(number.new_low)),
-        "high": repr(float(number.new_high)),
         "basis": "tuned",
         "source": ";".join(dict.fromkeys([*words(row["source"]), source])),
-        "note": f"{row['note']} Tuned by {source}: was {stood}, {row['basis']}.".strip(),
+        "note": f"{row['note']} Tuned by {source}: was {_stood(row)}, {row['basis']}.".strip(),
     }
-    # What is learned of a link is its net link probability.
-    return cells | ({"form": "net"} if row["form"] else {})
+    return _values(row, number) | cells
+
+
+def _net(row: Row, number: Any) -> dict[str, str]:
+    """Return the cells of a compound link as a net one."""
+    note = f"{row['note']} Written as a net link, for its leak was tuned: was {_stood(row)}.".strip()
+    return _values(row, number) | {"note": note}
+
+
+def _stood(row: Row) -> str:
+    return f"{row['probability']} ({row['low']} to {row['high']}{', ' + row['form'] if row['form'] else ''})"
+
+
+def _values(row: Row, number: Any) -> dict[str, str]:
+    """Return the cells of a number: what is learned of a link is its net link probability."""
+    values = {"probability": number.new, "low": number.new_low, "high": number.new_high}
+    return {name: repr(float(value)) for name, value in values.items()} | ({"form": "net"} if row["form"] else {})
 
 
 # What should be known
