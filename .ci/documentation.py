@@ -1,7 +1,7 @@
 """The documentation site: pages made from files outside docs/, the links to them, formulas as MathML.
 
-mkdocs.yml names this file under `hooks`. A link from one file of the repository to another is written as it works in the
-repository; here it becomes the link that works on the site, so that the same Markdown is right in both places.
+mkdocs.yml names this file under `hooks`. A link from one file of the repository to another is written as it works in
+the repository; here it becomes the link that works on the site, so that the same Markdown is right in both places.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ def shown(block: str) -> str:
 
 
 def led_to(link: str, source: str, here: str, config: MkDocsConfig, files: Files) -> str:
-    """Return a link of a file of the repository as a link of its page; what leads nowhere stays, for MkDocs to refuse."""
+    """Return a link of a file of the repository as one of its page; what leads nowhere stays, for MkDocs to refuse."""
     path, mark, heading = link.partition("#")
     if not path or "://" in path or path.startswith("mailto:"):
         return link

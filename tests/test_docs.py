@@ -207,6 +207,14 @@ def test_index_names_every_page() -> None:
     assert {page.removeprefix("docs/") for page in PAGES if page.startswith("docs/")} - {"index.md"} <= linked
 
 
+def test_comparison_quotes_what_was_measured() -> None:
+    """A ratio of the comparison stands, in these digits, on a page that a benchmark prints."""
+    quoted = set(re.findall(r"\b[\d.,]+x\b", text_of("docs/comparison.md")))
+    measured = set(re.findall(r"\b[\d.,]+x\b", text_of("docs/performance.md") + text_of("docs/calibration.md")))
+    assert quoted
+    assert quoted <= measured
+
+
 def rewritten(block: Block) -> str:
     """Return a console block with what its commands print now; a shortened output stays, if it still matches."""
     parts, status = [], 0
@@ -241,9 +249,9 @@ class Listener(doctest.DocTestRunner):
         super().__init__(**options)
         self.output = output
 
-    def report_failure(self, out: object, test: object, example: object, got: str) -> None:
-        """Keep what was printed."""
-        self.output.append(got)
+    def report_failure(self, *told: object) -> None:
+        """Keep what was printed, which is told last."""
+        self.output.append(str(told[-1]))
 
 
 def prompted(source: str) -> Iterator[tuple[str, str]]:
