@@ -24,6 +24,7 @@ PAGES = {"CHANGELOG.md": "changelog.md", "CONTRIBUTING.md": "contributing.md", "
 BESIDE = "repository"
 
 FENCED = re.compile(r"^(```.*?^```$)", re.MULTILINE | re.DOTALL)
+TABLE_CODE = re.compile(r"(?<=\| )`[^`\n]*`")
 LINK = re.compile(r"(\[[^\]]*\]\()([^)\s]+)(\))")
 
 
@@ -94,7 +95,12 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
         return match[1] + led_to(match[2], source, here, config, files) + match[3]
 
     parts = FENCED.split(markdown)
-    return "".join(shown(part) if FENCED.fullmatch(part) else LINK.sub(led, part) for part in parts)
+    return "".join(shown(part) if FENCED.fullmatch(part) else LINK.sub(led, bars(part)) for part in parts)
+
+
+def bars(text: str) -> str:
+    """Return text with bare bars in the code of its tables: Python-Markdown would show the mark that escapes them."""
+    return TABLE_CODE.sub(lambda code: code[0].replace("\\|", "|"), text)
 
 
 def shown(block: str) -> str:

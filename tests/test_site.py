@@ -162,7 +162,7 @@ def is_outside(target: str) -> bool:
 def test_nothing_is_loaded_from_outside(pages: dict[Path, Parsed], site: Path) -> None:
     """Scripts, styles, fonts and pictures are files of the site, and they are there."""
     for page, parsed in pages.items():
-        assert parsed.loads
+        assert parsed.loads, page.name
         for target in parsed.loads:
             assert not is_outside(target), f"{page.name} loads {target}"
             file = page.parent / unquote(re.split("[?#]", target)[0])
@@ -185,6 +185,13 @@ def test_links_resolve(pages: dict[Path, Parsed]) -> None:
             assert target.is_file(), f"{page.name} links to {link}"
             if place and target in pages:
                 assert unquote(place) in pages[target].places, f"{page.name} links to {link}"
+
+
+def test_code_in_tables_is_shown_as_it_is(site: Path) -> None:
+    """The number of a link is P(child | parent), without the escape that Markdown wants in a table."""
+    card = (site / "models/twitch.html").read_text(encoding="utf-8")
+    assert "<code>P(exercise | recent_exercise)</code>" in card
+    assert not [page.name for page in site.glob("**/*.html") if "\\|" in page.read_text(encoding="utf-8")]
 
 
 def test_every_public_name_has_its_heading(pages: dict[Path, Parsed], site: Path) -> None:
