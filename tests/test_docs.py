@@ -275,7 +275,8 @@ def rewrite() -> None:
                 elif block.language == "python" and ">>> " in block.text:
                     text = text.replace(block.text, rewritten_examples(block, page, namespace))
                 elif block.language == "python":
-                    run_python(block, page, namespace)
+                    with contextlib.redirect_stdout(io.StringIO()):
+                        run_python(block, page, namespace)
         (ROOT / page).write_text(text, encoding="utf-8")
 
 
