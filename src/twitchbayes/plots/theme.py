@@ -72,7 +72,7 @@ def pyplot() -> Any:
     return plt
 
 
-def titled(ax: Axes, what: str, *about: str, pad: float | None = None) -> None:
+def titled(ax: Axes, what: str, *about: str, pad: float = 10.0) -> None:
     """Write above all that is drawn what it is and, in lines of their own, given what; broken to its width."""
     inner, outer = _extents(ax)
     points = outer.width * 72 / ax.figure.dpi
