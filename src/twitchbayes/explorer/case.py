@@ -14,7 +14,6 @@ from twitchbayes.explorer.details import details
 from twitchbayes.explorer.export import Origin, as_code, as_document
 from twitchbayes.explorer.numbers import as_priors, checked, rows
 from twitchbayes.model import Model
-from twitchbayes.posterior import Posterior
 from twitchbayes.values import as_number, as_scalar
 
 __all__ = ["Case", "State"]
