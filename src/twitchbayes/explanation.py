@@ -44,6 +44,7 @@ from twitchbayes.provenance import Provenance, trace
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.axes import Axes
 
     from twitchbayes.posterior import Posterior
 
@@ -171,6 +172,29 @@ class Explanation:
     def sentences(self) -> tuple[str, ...]:
         """One sentence an item; each factor is given all the other evidence."""
         return tuple(phrases.sentence(reason, self) for reason in self.reasons)
+
+    def plot(self, *, top: int = 12, ax: Axes | None = None) -> Axes:
+        """Draw what each item adds to the log odds, from the prior to the posterior; see `twitchbayes.plots.weights`.
+
+        Parameters
+        ----------
+        top : int, default 12
+            Items at most, the heaviest; the others are one bar together.
+        ax : matplotlib.axes.Axes, optional
+            Where to draw; a new figure otherwise.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+
+        Raises
+        ------
+        InvalidValueError
+            If matplotlib is missing (extra `plot`).
+        """
+        from twitchbayes import plots
+
+        return plots.weights(self, top=top, ax=ax)
 
     def to_frame(self) -> pd.DataFrame:
         """Return a table, one row an item.

@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from twitchbayes.comparison import as_given
 from twitchbayes.display import DISCLAIMER
@@ -18,6 +18,9 @@ from twitchbayes.posterior import THRESHOLD_BITS, Posterior
 from twitchbayes.questions import LEADERS, Question, Questions
 from twitchbayes.red_flags import RedFlag
 from twitchbayes.values import as_number
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 __all__ = ["Interview", "Step", "resumed"]
 
@@ -140,6 +143,12 @@ class Interview:
         return self._state.posterior
 
     @property
+    def answers(self) -> tuple[Posterior, ...]:
+        """The answer of the model before the first step and after each one; the last is `posterior`."""
+        earlier = (self._answer(self.history[:count]) for count in range(len(self.history)))
+        return (*earlier, self.posterior)
+
+    @property
     def leaders(self) -> dict[str, float]:
         """The three most probable causes so far."""
         return dict(islice(self.posterior.items(), LEADERS))
@@ -222,14 +231,41 @@ class Interview:
             return {variable: {member.name: False for member in self.model.knowledge.members(variable)}}
         return {variable: value}
 
-    def _after(self, steps: tuple[Step, ...]) -> _State:
-        """Return the state after these steps."""
+    def _answer(self, steps: tuple[Step, ...]) -> Posterior:
+        """Return the answer of the model to what is known after these steps."""
         said = [(state, step.variable) for step in steps for state in step.states.items()]
         given = as_given(dict(state for state, _ in said), {name: asked for (name, _), asked in said})
-        posterior = self.model.infer({**self.known, **given})
+        return self.model.infer({**self.known, **given})
+
+    def _after(self, steps: tuple[Step, ...]) -> _State:
+        """Return the state after these steps."""
+        posterior = self._answer(steps)
         skipped = [step.variable for step in steps if not step.states]
         questions = posterior.worth_asking(self.threshold_bits, target=self.target, costs=self.costs, skip=skipped)
         return _State(steps, posterior, questions)
+
+    def plot(self, *, top: int = 5, ax: Axes | None = None) -> Axes:
+        """Draw how the leading causes went from answer to answer; see `twitchbayes.plots.history`.
+
+        Parameters
+        ----------
+        top : int, default 5
+            Causes at most, up to 5.
+        ax : matplotlib.axes.Axes, optional
+            Where to draw; a new figure otherwise.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+
+        Raises
+        ------
+        InvalidValueError
+            If matplotlib is missing (extra `plot`), or `top` is out of range.
+        """
+        from twitchbayes import plots
+
+        return plots.history(self, top=top, ax=ax)
 
     # Transcripts
 

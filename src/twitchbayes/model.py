@@ -21,6 +21,7 @@ from twitchbayes.studies import Studies
 if TYPE_CHECKING:
     import networkx as nx
     import pandas as pd
+    from matplotlib.axes import Axes
     from pgmpy.models import DiscreteBayesianNetwork
 
     from twitchbayes.differences import Difference
@@ -243,6 +244,29 @@ class Model(Studies):
         drawing.write_text(card.picture(self.knowledge), encoding="utf-8", newline="\n")
         path.write_text(text, encoding="utf-8", newline="\n")
         return path
+
+    def plot(self, posterior: Posterior | None = None, *, ax: Axes | None = None) -> Axes:
+        """Draw the network in three layers; see `twitchbayes.plots.network`.
+
+        Parameters
+        ----------
+        posterior : Posterior, optional
+            An answer of the model, which is coloured in.
+        ax : matplotlib.axes.Axes, optional
+            Where to draw; a new figure otherwise.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+
+        Raises
+        ------
+        InvalidValueError
+            If matplotlib is missing (extra `plot`), or the posterior is of a model with other variables.
+        """
+        from twitchbayes import plots
+
+        return plots.network(self, posterior, ax=ax)
 
     def describe(self) -> str:
         """Return one line: name, version, population and window."""
