@@ -11,7 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from twitchbayes import card, consistency
+from twitchbayes import card, consistency, display
 from twitchbayes import knowledge as knowledge_module
 from twitchbayes import priors as priors_module
 from twitchbayes.cases import header
@@ -280,6 +280,9 @@ class Model(Studies):
         sizes = f"{len(self.contexts)} contexts, {len(self.causes)} causes, {len(self.findings)} findings"
         numbers = f"{len(self.knowledge.priors) + len(self.knowledge.links)} numbers"
         return f"<Model {self.describe()}: {sizes}, {numbers} from {len(self.knowledge.citations)} sources>"
+
+    def _repr_html_(self) -> str:
+        return display.model_as_html(self)
 
 
 def _number_columns(number: knowledge_module.Number) -> dict[str, Any]:

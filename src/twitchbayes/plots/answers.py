@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from twitchbayes.display import given, labels, percent
 from twitchbayes.errors import InvalidValueError
@@ -52,17 +52,15 @@ def posterior(p: Posterior, *, intervals: CredibleIntervals | bool | None = None
         If matplotlib is missing, or the intervals are of another answer.
     """
     found = _intervals(p, intervals)
-    names = labels(p)
-    values = {**p, "none": p.none, "serious": p.serious}
-    before = {**{cause: p.prior[cause] for cause in p}, "none": p.model.prior_none}
-    rows = found.rows if found else {}
-    ax = axes_of(ax, height=height_of(len(names), more=2.1))
-    scale = Probabilities.of([*values.values(), *before.values(), *(b for r in rows.values() for b in (r.low, r.high))])
-    for row, name in enumerate(names):
-        _row(ax, scale, row, name, values[name], before.get(name), rows.get(name), serious=_is_serious(p, name))
+    names, rows = labels(p), list(_rows(p, found))
+    ax = axes_of(ax, height=height_of(len(rows), more=2.1))
+    spreads = [bound for row in rows if row.spread for bound in (row.spread.low, row.spread.high)]
+    scale = Probabilities.of([*(row.value for row in rows), *(row.before or 0.0 for row in rows[:-1]), *spreads])
+    for place, row in enumerate(rows):
+        _draw_row(ax, scale, place, row)
     ax.axhline(len(p) - 0.5, color="0.5", linewidth=0.8)
     label_rows(ax, list(names.values()))
-    beside(ax, "posterior", [percent(value) for value in values.values()])
+    beside(ax, "posterior", [percent(row.value) for row in rows])
     scale.put(ax, "x", "probability")
     _posterior_legend(ax, found)
     assumed = [f"assumed {', '.join(f'{n}={s}' for n, s in p.assumed.items())}"] if p.assumed else []
@@ -82,28 +80,35 @@ def _intervals(p: Posterior, asked: CredibleIntervals | bool | None) -> Credible
     return asked
 
 
-def _is_serious(p: Posterior, name: str) -> bool:
-    return name == "serious" or (name in p and p.model.knowledge.variables[name].serious)
+class _Row(NamedTuple):
+    """What is drawn of a cause, of none of them or of a serious one."""
+
+    name: str
+    value: float
+    before: float | None
+    spread: Interval | None
+    serious: bool
 
 
-def _row(  # noqa: PLR0913 (what is drawn of a row, each by its name)
-    ax: Axes,
-    scale: Probabilities,
-    row: int,
-    name: str,
-    value: float,
-    before: float | None,
-    spread: Interval | None,
-    *,
-    serious: bool,
-) -> None:
-    colour, marker = (VERMILLION, "D") if serious else (BLUE, "o")
-    if spread is not None:
-        ends = [scale.at(spread.low), scale.at(spread.high)]
-        ax.plot(ends, [row, row], color=colour, linewidth=3, alpha=0.6, solid_capstyle="butt", gid=f"{name}.interval")
-    if before is not None:
-        ax.plot(scale.at(before), row, "|", color=GREY, markersize=13, markeredgewidth=2, gid=f"{name}.prior")
-    ax.plot(scale.at(value), row, marker, color=colour, markersize=7, clip_on=False, gid=name, zorder=3)
+def _rows(p: Posterior, found: CredibleIntervals | None) -> Iterator[_Row]:
+    spreads = found.rows if found else {}
+    for cause, value in p.items():
+        serious = p.model.knowledge.variables[cause].serious
+        yield _Row(cause, value, p.prior[cause], spreads.get(cause), serious)
+    yield _Row("none", p.none, p.model.prior_none, spreads.get("none"), serious=False)
+    yield _Row("serious", p.serious, None, spreads.get("serious"), serious=True)
+
+
+def _draw_row(ax: Axes, scale: Probabilities, place: int, row: _Row) -> None:
+    colour, marker = (VERMILLION, "D") if row.serious else (BLUE, "o")
+    y = [place, place]
+    if row.spread is not None:
+        ends = [scale.at(row.spread.low), scale.at(row.spread.high)]
+        ax.plot(ends, y, color=colour, linewidth=3, alpha=0.6, solid_capstyle="butt", gid=f"{row.name}.interval")
+    if row.before is not None:
+        look: dict[str, Any] = {"color": GREY, "markersize": 13, "markeredgewidth": 2, "clip_on": False}
+        ax.plot(scale.at(row.before), place, marker="|", gid=f"{row.name}.prior", **look)
+    ax.plot(scale.at(row.value), place, marker, color=colour, markersize=7, clip_on=False, gid=row.name, zorder=3)
 
 
 def _posterior_legend(ax: Axes, found: CredibleIntervals | None) -> None:
@@ -127,7 +132,7 @@ def history(interview: Interview, *, top: int = 5, ax: Axes | None = None) -> Ax
     ----------
     interview : Interview
     top : int, default 5
-        Causes that are drawn, 1 to 5: those with the highest posterior now, first those that led after any step.
+        Causes that are drawn, 1 to 5: those that led after any step, and then those with the highest posterior now.
     ax : matplotlib.axes.Axes, optional
 
     Returns
@@ -153,7 +158,7 @@ def history(interview: Interview, *, top: int = 5, ax: Axes | None = None) -> Ax
     ax = axes_of(ax, height=height_of(len(steps), more=2.4))
     scale = Probabilities.of(p[cause] for p in answers for cause in shown)
     for cause, (colour, marker, dashes) in zip(shown, STYLES, strict=False):
-        line = {"color": colour, "marker": marker, "linestyle": dashes, "clip_on": False, "gid": cause}
+        line: dict[str, Any] = {"color": colour, "marker": marker, "linestyle": dashes, "clip_on": False, "gid": cause}
         label = f"{variables[cause].label} ({percent(answers[-1][cause])} now)"
         ax.plot([scale.at(p[cause]) for p in answers], range(len(steps)), label=label, **line)
     label_rows(ax, steps)

@@ -68,7 +68,6 @@ def calibration(evaluation: Evaluation, cause: str | None = None, *, ax: Axes | 
         _bin(ax, scale, number, row)
     scale.put(ax, "x", "mean of the predicted probabilities")
     scale.put(ax, "y", "observed share of the cases")
-    ax.set_aspect("equal")
     _below(ax)
     about = f"{len(curve)} bins of {_span(curve['cases'])} {'pairs of case and cause' if cause is None else 'cases'}"
     label = "all causes together" if cause is None else evaluation.labels[cause]
@@ -131,12 +130,11 @@ def roc(evaluation: Evaluation, cause: str, *, ax: Axes | None = None) -> Axes:
     if "roc_auc" in measured.intervals:
         area += " (95% interval {:.3f} to {:.3f})".format(*measured.intervals["roc_auc"])
     ax.plot([0, 1], [0, 1], color=GREY, linestyle="--", linewidth=1, label="chance, area 0.5", gid="chance")
-    line = {"color": BLUE, "linewidth": 2, "clip_on": False, "gid": cause}
+    line: dict[str, Any] = {"color": BLUE, "linewidth": 2, "clip_on": False, "gid": cause}
     ax.plot(1 - curve["specificity"], curve["sensitivity"], label=area, **line)
     whole = Probabilities.of([1.0])
     whole.put(ax, "x", "1 - specificity: cases without it that are called present")
     whole.put(ax, "y", "sensitivity: cases with it that are called present")
-    ax.set_aspect("equal")
     _below(ax)
     counts = f"{measured.present:,} with it, {measured.cases - measured.present:,} without"
     about = f"{_cases(evaluation)}: {counts}"
@@ -177,8 +175,8 @@ class _Beta(NamedTuple):
 def densities(tuning: Tuning, number: str, *, ax: Axes | None = None) -> Axes:
     """Draw what is believed of a number before and after tuning: the density of its log odds.
 
-    The area under a curve between two probabilities is the belief that the number lies between them. Of log odds and not
-    of the probability, because that density is finite everywhere.
+    The area under a curve between two probabilities is the belief that the number lies between them. It is the density
+    of the log odds and not of the probability, because that one is finite everywhere.
 
     Parameters
     ----------

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from twitchbayes.display import given, percent
 from twitchbayes.errors import InvalidValueError
 from twitchbayes.plots.layers import ordered
 from twitchbayes.plots.text import LINE, PLAIN, wrapped
-from twitchbayes.plots.theme import BLUE, GREEN, GREY, WIDE, SMALL, VERMILLION, blend, legend, on, pyplot, titled
+from twitchbayes.plots.theme import BLUE, GREEN, GREY, SMALL, VERMILLION, WIDE, blend, legend, on, pyplot, titled
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -22,14 +22,24 @@ if TYPE_CHECKING:
 
 __all__ = ["network"]
 
-ROLES = ("context", "cause", "finding")
-HEADS = ("contexts", "causes", "findings")
+
+class _Head(NamedTuple):
+    """What stands above a layer, and where."""
+
+    text: str
+    x: float
+    side: Literal["left", "center", "right"]
+
+
 # Where things are, in parts of the width of the axes: links run between the marks and the boxes.
 CONTEXT, BOX, FINDING = 0.27, (0.385, 0.615), 0.73
+HEADS = (_Head("contexts", CONTEXT, "right"), _Head("causes", 0.5, "center"), _Head("findings", FINDING, "left"))
 GAP = 0.012
 WORDS = CONTEXT - GAP  # the width of a label beside its mark
-ROW, OTHER = 0.31, 2.6  # inches: a row of the longest layer, and what is above and below
+# Inches: the width, and the heights of a row, the legend, the heads and a line of the title.
+WIDEST, ROW, BELOW, HEAD, TITLE = 1.25 * WIDE, 0.31, 1.0, 0.45, 0.19
 THINNEST, THICKEST = 0.4, 4.0  # points, for link probabilities 0 and 1
+ACTIVE, PLAINLY, PASSIVE = 0.8, 0.5, 0.3  # how opaque lines are
 # A cause is filled the more the higher its posterior: up to each of these, that much blue.
 LEVELS = ((0.001, 0.04), (0.01, 0.2), (0.1, 0.45), (0.5, 0.75), (1.0, 1.0))
 
@@ -97,8 +107,8 @@ def network(model: Model, posterior: Posterior | None = None, *, ax: Axes | None
     Returns
     -------
     matplotlib.axes.Axes
-        The marks and boxes have the names of the variables as their ids, the lines those of the numbers, P(child | parent),
-        and `<parent> to <child>` where there is no link probability.
+        The marks and boxes have the names of the variables as their ids, the lines those of the numbers, P(child |
+        parent), and `<parent> to <child>` where there is no link probability.
 
     Raises
     ------
@@ -111,21 +121,24 @@ def network(model: Model, posterior: Posterior | None = None, *, ax: Axes | None
         raise InvalidValueError(message)
     lines = list(_lines(knowledge))
     layers = _layers(knowledge, lines)
+    title = [f"The network of {model.describe()}", *(_about(posterior) if posterior is not None else ())]
+    ax = _own_axes(max(map(len, layers)), title) if ax is None else ax
     drawing = _drawing(ax, knowledge, posterior, layers)
     for line in sorted(lines, key=lambda line: _active(drawing, line)):
         _draw_line(drawing, line)
-    for layer, head, x, side in zip(layers, HEADS, (CONTEXT, 0.5, FINDING), ("right", "center", "left"), strict=True):
-        drawing.ax.text(
-            x, 1.0, head, ha=side, va="bottom", fontsize=SMALL + 1, style="italic", transform=drawing.ax.transAxes
-        )
+    for layer, head in zip(layers, HEADS, strict=True):
+        _draw_head(drawing, head)
         for name in layer:
-            (_draw_cause if head == "causes" else _draw_mark)(drawing, knowledge.variables[name])
-    _network_legend(drawing, lines)
-    about = [f"given {given(posterior)}"] if posterior is not None else []
-    if posterior is not None and posterior.assumed:
-        about.append(f"assumed {', '.join(f'{name}={state}' for name, state in posterior.assumed.items())}")
-    titled(drawing.ax, f"The network of {model.describe()}", *about, pad=18)
-    return drawing.ax
+            (_draw_cause if head.text == "causes" else _draw_mark)(drawing, knowledge.variables[name])
+    legend(ax, [*_line_handles(lines), *_cause_handles(drawing), *_mark_handles(posterior)], ncols=4)
+    titled(ax, *title, pad=18)
+    return ax
+
+
+def _about(posterior: Posterior) -> Iterator[str]:
+    yield f"given {given(posterior)}"
+    if posterior.assumed:
+        yield f"assumed {', '.join(f'{name}={state}' for name, state in posterior.assumed.items())}"
 
 
 def _lines(knowledge: Knowledge) -> Iterator[_Line]:
@@ -144,31 +157,31 @@ def _lines(knowledge: Knowledge) -> Iterator[_Line]:
 
 
 def _layers(knowledge: Knowledge, lines: Sequence[_Line]) -> list[list[str]]:
-    layers = [[v.name for v in knowledge.of_role(role)] for role in ROLES]
+    roles = knowledge.of_role("context"), knowledge.of_role("cause"), knowledge.of_role("finding")
+    layers = [[variable.name for variable in variables] for variables in roles]
     role = {name: index for index, layer in enumerate(layers) for name in layer}
     return ordered(layers, [(line.parent, line.child) for line in lines if role[line.child] == role[line.parent] + 1])
 
 
-def _drawing(
-    ax: Axes | None, knowledge: Knowledge, posterior: Posterior | None, layers: Sequence[Sequence[str]]
-) -> _Drawing:
-    ax = _own_axes(max(map(len, layers))) if ax is None else ax
+def _drawing(ax: Axes, knowledge: Knowledge, posterior: Posterior | None, layers: Sequence[Sequence[str]]) -> _Drawing:
     ax.set(xlim=(0, 1), ylim=(0, 1), xticks=[], yticks=[])
     ax.spines[:].set_visible(False)
     place = {
-        name: (x, 1 - (row + 0.5) / len(layer))
-        for layer, x in zip(layers, (CONTEXT, 0.5, FINDING), strict=True)
+        name: (head.x, 1 - (row + 0.5) / len(layer))
+        for layer, head in zip(layers, HEADS, strict=True)
         for row, name in enumerate(layer)
     }
     states = {} if posterior is None else {**posterior.assumed, **posterior.evidence}
     return _Drawing(ax, knowledge, posterior, layers, place, states)
 
 
-def _own_axes(rows: int) -> Axes:
+def _own_axes(rows: int, title: Sequence[str]) -> Axes:
+    """Return the axes of a new figure, with room for so many rows below a title."""
     plt = pyplot()
-    height = max(rows * ROW, 2.0) + OTHER
-    figure = plt.figure(figsize=(1.25 * WIDE, height))
-    axes: Axes = figure.add_axes((0.01, 1.5 / height, 0.98, 1 - OTHER / height))
+    count = sum(len(wrapped(text, 72 * WIDEST, SMALL + 1)) for text in title)
+    height = max(rows, 6) * ROW + BELOW + HEAD + TITLE * count
+    figure = plt.figure(figsize=(WIDEST, height))
+    axes: Axes = figure.add_axes((0.01, BELOW / height, 0.98, max(rows, 6) * ROW / height))
     return axes
 
 
@@ -192,14 +205,14 @@ def _draw_line(drawing: _Drawing, line: _Line) -> None:
     width = THINNEST + (THICKEST - THINNEST) * line.probability if line.kind == "link" else 1.0
     dashes = {"link": "-", "prior": (0, (4, 3)), "or": (0, (1, 2))}[line.kind]
     path = Path(_curve(drawing, line), [Path.MOVETO, Path.CURVE4, Path.CURVE4, Path.CURVE4])
-    alpha = 0.55 if active else 0.18
+    alpha = (ACTIVE if drawing.posterior is not None else PLAINLY) if active else PASSIVE
     drawing.ax.add_patch(
         PathPatch(path, fill=False, edgecolor=colour, linewidth=width, linestyle=dashes, alpha=alpha, gid=line.name)
     )
 
 
 def _curve(drawing: _Drawing, line: _Line) -> list[tuple[float, float]]:
-    """Return a curve from the right side of the parent to the left side of the child; in one layer, an arc beside it."""
+    """Return a curve from the right of the parent to the left of the child; in one layer, an arc beside it."""
     (x, y), (to_x, to_y) = drawing.place[line.parent], drawing.place[line.child]
     if x == to_x:
         inwards = 1 if x < 0.5 else -1
@@ -213,6 +226,10 @@ def _curve(drawing: _Drawing, line: _Line) -> list[tuple[float, float]]:
 
 
 # Variables
+
+
+def _draw_head(drawing: _Drawing, head: _Head) -> None:
+    drawing.ax.text(head.x, 1.0, head.text, ha=head.side, va="bottom", fontsize=SMALL + 1, style="italic")
 
 
 def _draw_mark(drawing: _Drawing, variable: Variable) -> None:
@@ -230,7 +247,7 @@ def _draw_mark(drawing: _Drawing, variable: Variable) -> None:
 
 
 def _mark(drawing: _Drawing, name: str) -> dict[str, Any]:
-    """Return the look of a mark: filled where present, or in a state that was said; open where absent; a dot if unknown."""
+    """Return the look of a mark: open where absent, filled in any other state, a dot where nothing is known."""
     virtual = drawing.posterior.virtual_evidence if drawing.posterior is not None else {}
     state, size = drawing.states.get(name), drawing.size
     if name in virtual:
@@ -261,8 +278,8 @@ def _draw_cause(drawing: _Drawing, variable: Variable) -> None:
     box = Rectangle((BOX[0], y - height / 2), BOX[1] - BOX[0], height, gid=variable.name, zorder=2)
     box.set(facecolor=fill, edgecolor=edge, linewidth=line)
     drawing.ax.add_patch(box)
-    look = {"ha": "center", "va": "center", "color": on(fill), "fontsize": drawing.size, "zorder": 3}
-    drawing.ax.text(0.5, y, "\n".join(text), linespacing=1.1, **look, **PLAIN)
+    look = {"ha": "center", "va": "center", "color": on(fill), "fontsize": drawing.size, "zorder": 3, **PLAIN}
+    drawing.ax.text(0.5, y, "\n".join(text), None, linespacing=1.1, **look)
 
 
 def _share(p: float) -> float:
@@ -270,13 +287,6 @@ def _share(p: float) -> float:
 
 
 # Legend
-
-
-def _network_legend(drawing: _Drawing, lines: Sequence[_Line]) -> None:
-    handles = [*_line_handles(lines), *_cause_handles(drawing)]
-    if drawing.posterior is not None:
-        handles += _mark_handles(drawing)
-    legend(drawing.ax, handles, ncols=4, columnspacing=1.5)
 
 
 def _line_handles(lines: Sequence[_Line]) -> list[Artist]:
@@ -309,18 +319,20 @@ def _cause_handles(drawing: _Drawing) -> list[Artist]:
     return handles
 
 
-def _mark_handles(drawing: _Drawing) -> list[Artist]:
+def _mark_handles(posterior: Posterior | None) -> list[Artist]:
     from matplotlib.lines import Line2D
 
-    assumed, virtual = (bool(part) for part in (drawing.posterior.assumed, drawing.posterior.virtual_evidence))
+    if posterior is None:
+        return []
+    observed, absent = bool(posterior.evidence), "absent" in posterior.evidence.values()
     looks: list[tuple[str, dict[str, Any], bool]] = [
-        ("observed", {"marker": "s", "color": BLUE}, True),
-        ("observed to be absent", {"marker": "s", "color": BLUE, "markerfacecolor": "none"}, True),
-        ("assumed", {"marker": "^", "color": BLUE}, assumed),
-        ("seen uncertainly", {"marker": "D", "color": GREEN}, virtual),
+        ("observed", {"marker": "s", "color": BLUE}, observed),
+        ("observed to be absent", {"marker": "s", "color": BLUE, "markerfacecolor": "none"}, absent),
+        ("assumed", {"marker": "^", "color": BLUE}, bool(posterior.assumed)),
+        ("seen uncertainly", {"marker": "D", "color": GREEN}, bool(posterior.virtual_evidence)),
         ("unknown", {"marker": "o", "color": GREY, "markersize": 4}, True),
     ]
     handles: list[Artist] = [Line2D([], [], linestyle="", label=label, **look) for label, look, there in looks if there]
-    if any(True for _ in drawing.states):
-        handles.append(Line2D([], [], color=BLUE, linewidth=2, alpha=0.55, label="to or from what is present"))
+    if observed or posterior.assumed:
+        handles.append(Line2D([], [], color=BLUE, linewidth=2, alpha=ACTIVE, label="to or from what is present"))
     return handles

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from twitchbayes.display import given, percent
 from twitchbayes.errors import InvalidValueError
@@ -30,9 +30,9 @@ NEGLIGIBLE = 1e-12  # of the posterior: a swing of less is rounding
 def weights(explanation: Explanation, *, top: int = 12, ax: Axes | None = None) -> Axes:
     """Draw what each item of the evidence adds to the log odds of a cause, from the prior to the posterior.
 
-    Weights of evidence need not add up; the waterfall has the Shapley values, which do, and a mark at the weight of each
-    item given all the others, from the same start. Where there are no Shapley values the bars are the weights, each from
-    0; a weight that is infinite is drawn to the edge and named decisive.
+    Weights of evidence need not add up; the waterfall has the Shapley values, which do, and a mark at the weight of
+    each item given all the others, from the same start. Where there are no Shapley values the bars are the weights,
+    each from 0; a weight that is infinite is drawn to the edge and named decisive.
 
     Parameters
     ----------
@@ -85,8 +85,14 @@ def _waterfall(found: Explanation, top: int, ax: Axes | None) -> Axes:
         if bar.error:
             ax.plot([stop - bar.error, stop + bar.error], [row, row], color="0.5", linewidth=2)
         if bar.weight is not None:
-            mark = {"markerfacecolor": "none", "markeredgecolor": GREY, "markersize": 7, "markeredgewidth": 1.5}
-            ax.plot(bar.start + bar.weight, row, "D", gid=f"{bar.name}.weight", **mark)
+            words = ax.xaxis.label.get_color()  # seen on the bar and beside it
+            mark: dict[str, Any] = {
+                "markerfacecolor": "none",
+                "markeredgecolor": words,
+                "markersize": 7,
+                "markeredgewidth": 1.5,
+            }
+            ax.plot(bar.start + bar.weight, row, marker="D", gid=f"{bar.name}.weight", **mark)
     ax.plot([start, start], [0, 1], color=GREY, linewidth=1)
     for row, (name, place) in enumerate([("prior", start), ("posterior", end)]):
         ax.plot(place, row * (len(bars) + 1), "o", color=GREEN, markersize=9, gid=name, zorder=3)
@@ -133,7 +139,15 @@ def _waterfall_legend(ax: Axes, found: Explanation) -> None:
     handles: list[Artist] = [
         Patch(color=BLUE, label=f"speaks for it: mean over {orders} (Shapley value)"),
         Patch(color=VERMILLION, label="speaks against it"),
-        Line2D([], [], marker="D", linestyle="", markerfacecolor="none", color=GREY, label="weight given all others"),
+        Line2D(
+            [],
+            [],
+            marker="D",
+            linestyle="",
+            markerfacecolor="none",
+            color=ax.xaxis.label.get_color(),
+            label="weight given all others",
+        ),
     ]
     if any(reason.shapley_se_nats for reason in found.reasons):
         handles.append(Line2D([], [], color="0.5", linewidth=2, label="standard error of the mean, each way"))
@@ -218,7 +232,12 @@ def _swing(ax: Axes, scale: Probabilities, row: int, function: SensitivityFuncti
     ):
         if value is not None:
             start, stop = scale.at(now), scale.at(value)
-            look = {"color": colour, "hatch": hatch, "edgecolor": "white" if hatch else colour, "linewidth": 0}
+            look: dict[str, Any] = {
+                "color": colour,
+                "hatch": hatch,
+                "edgecolor": "white" if hatch else colour,
+                "linewidth": 0,
+            }
             ax.barh(row, stop - start, THICK, left=start, gid=f"{function.name}.{end}", **look)
     change = function.change_inside
     if change is not None:

@@ -23,7 +23,7 @@ def height_of(rows: int, *, more: float = 1.7) -> float:
 
 
 def label_rows(ax: Axes, labels: Sequence[str]) -> None:
-    """Number the rows from 0 at the top and put their labels to the left, as large as there is room for.
+    """Put a label to the left of each row, counted from 0 at the top, as large as there is room for.
 
     Above the first row there is room for the head of what stands beside the rows.
     """

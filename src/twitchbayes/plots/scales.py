@@ -73,10 +73,11 @@ class Probabilities:
             line(self.smallest / 1.6, color="0.5", linewidth=0.8, linestyle=":", zorder=0)
 
     def _linear(self, ax: Axes, which: str, axis: Axis) -> None:
-        from matplotlib.ticker import PercentFormatter
+        from matplotlib.ticker import MaxNLocator
 
         getattr(ax, f"set_{which}lim")(0, self.largest)
-        axis.set_major_formatter(PercentFormatter(1.0))
+        axis.set_major_locator(MaxNLocator(5))
+        axis.set_major_formatter(lambda p, _: f"{100 * p:.6g}%")
 
     def _ticks(self, axis: Axis) -> None:
         from matplotlib.ticker import FixedLocator, NullFormatter
@@ -86,7 +87,7 @@ class Probabilities:
         at = [10.0**power for power in range(last, first - 1, -step)][::-1]
         shown = ["0%"] * self.has_zero + [f"{_percent(p)}" for p in at]
         axis.set_major_locator(FixedLocator([self.zero] * self.has_zero + at))
-        axis.set_major_formatter(lambda _, place: shown[place or 0])
+        axis.set_major_formatter(lambda _, place: shown[int(place or 0)])
         within = [m * 10.0**power for power in range(first, last) for m in range(2, 10)] if step == 1 else []
         axis.set_minor_locator(FixedLocator(within))
         axis.set_minor_formatter(NullFormatter())

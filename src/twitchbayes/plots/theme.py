@@ -1,7 +1,7 @@
 """The look of all plots: colours that a colour-blind eye tells apart, on white and on black, axes and titles.
 
-Marks have one of five colours, each with a contrast of 3:1 or more on white and on #111111 (WCAG 2.2, 1.4.11); words
-have the colours that matplotlib is set to, so that `plt.style.use("dark_background")` is all that a dark notebook takes.
+Marks have one of five colours, each with a contrast of 3:1 or more on white and on #111111 (WCAG 2.2, 1.4.11). Words
+have the colours that matplotlib is set to, so that all a dark notebook takes is `plt.style.use("dark_background")`.
 Wherever a colour says something, a shape, a place or a word says it too.
 
 References
@@ -44,6 +44,7 @@ __all__ = [
 BLUE, VERMILLION, GREEN, PURPLE, GREY = "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#7f7f7f"
 MARKS = (BLUE, VERMILLION, GREEN, PURPLE, GREY)
 WIDE, SQUARE = 9.0, 6.4  # inches: width of the figures that plots make
+INSET = 0.88
 SMALL = 9.0  # size of words, in points
 
 
@@ -71,12 +72,13 @@ def pyplot() -> Any:
     return plt
 
 
-def titled(ax: Axes, what: str, *about: str, pad: float | None = None) -> None:
+def titled(ax: Axes, what: str, *about: str, pad: float = 10.0) -> None:
     """Write above all that is drawn what it is and, in lines of their own, given what; broken to its width."""
     inner, outer = _extents(ax)
     points = outer.width * 72 / ax.figure.dpi
     lines = [line for text in (what, *about) for line in wrapped(text, points, SMALL + 1)]
-    x = (outer.x0 - inner.x0) / inner.width
+    # Somewhat inside: at another resolution the labels are drawn a little narrower.
+    x = INSET * (outer.x0 - inner.x0) / inner.width
     ax.set_title("\n".join(lines), loc="left", fontsize=SMALL + 1, x=x, pad=pad, **PLAIN)
 
 
@@ -94,8 +96,9 @@ def legend(ax: Axes, handles: Sequence[Artist], **options: Any) -> None:
 
 def _extents(ax: Axes) -> tuple[Bbox, Bbox]:
     """Return where the axes are, in pixels, without and with their labels: once the layout has placed them."""
-    if ax.figure.get_layout_engine() is not None:
-        ax.figure.draw_without_rendering()
+    figure = ax.get_figure(root=True)
+    if figure is not None and figure.get_layout_engine() is not None:
+        figure.draw_without_rendering()
     return ax.get_window_extent(), ax.get_tightbbox() or ax.get_window_extent()
 
 
