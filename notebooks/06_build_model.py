@@ -8,6 +8,8 @@
 import tempfile
 from pathlib import Path
 
+import matplotlib.pyplot as plt
+
 import twitchbayes
 from twitchbayes import scenarios
 
@@ -117,6 +119,7 @@ model
 # %%
 p = model.infer(rain=True, knock=True, age=5, interval=0.95)
 model.plot(p)
+plt.show()
 p
 
 # %% [markdown]
@@ -131,6 +134,7 @@ p.explain("contact")
 
 # %%
 p.next_questions().plot()
+plt.show()
 misted = p.what_if(misted=True)
 misted
 
@@ -141,8 +145,10 @@ misted
 # %%
 copy = twitchbayes.load_model(model.save(Path(scratch.name, "copy")))
 scratch.cleanup()
-assert refused.startswith("5 problems") and "links.csv, line 13" in refused
+assert refused.startswith("5 problems")
+assert "links.csv, line 13" in refused
 assert all(outcome.holds for outcome in outcomes)
-assert next(iter(p)) == "contact" and p.intervals["contact"].first > 0.95
+assert next(iter(p)) == "contact"
+assert p.intervals["contact"].first > 0.95
 assert next(iter(model.infer())) == "battery"
 assert copy.fingerprint == model.fingerprint
