@@ -9,7 +9,6 @@ import tempfile
 from pathlib import Path
 
 import matplotlib.pyplot as plt
-from scipy.special import logit
 
 import twitchbayes
 
@@ -65,6 +64,8 @@ tuning
 # nearly symmetric.
 
 # %%
+from scipy.special import logit
+
 figure, axes = plt.subplots(1, 2, figsize=(10, 3.6), layout="constrained")
 for ax, (name, value) in zip(axes, truth.items(), strict=True):
     tuning.plot(f"P({name}=present)", ax=ax)
@@ -74,8 +75,8 @@ plt.show()
 
 # %% [markdown]
 # **Five intervals.** The axis is logarithmic, because some numbers are small. Of nerve damage the cases say a little. Of ALS
-# they say nothing: none of the 402 people whose diagnosis is known has it. (Its lowest bar still looks shifted: the new
-# bounds are those of the distribution that stands for the interval of the table, and that distribution is not new.)
+# they say next to nothing: none of the 402 people whose diagnosis is known has it. (Its prior still looks shifted. The
+# new bounds are those of the distribution by which the library stands in for the old ones; it was the same before.)
 
 # %%
 names = [f"P({name}=present)" for name in truth]
@@ -85,18 +86,17 @@ figure, ax = plt.subplots(figsize=(9, 3.2), layout="constrained")
 for name, row in numbers.iterrows():
     ax.plot([row["old_low"], row["old_high"]], [name, name], color="0.6", linewidth=9, solid_capstyle="butt")
     ax.plot([row["new_low"], row["new_high"]], [name, name], color="C0", linewidth=4, solid_capstyle="butt")
-ax.set(xscale="log", xlabel="probability, 95% interval (grey: before, blue: after)", ylabel="number of the model")
+ax.set(xscale="log", xlabel="probability, 95% interval (grey: before, blue: after)", ylabel="number")
 numbers[["old", "new", "size_before", "size_after", "from_data"]].round(4)
 
 # %% [markdown]
 # **How much came from the cases.** A good fifth of the numbers rest more on the cases than on what was known before.
-# Nearly half have a tenth or less from them.
+# Nearly half have less than a tenth from them.
 
 # %%
 share = tuning.report["from_data"]
-print(
-    f"more than half from the cases: {(share > 0.5).mean():.0%} of the numbers; less than a tenth: {(share < 0.1).mean():.0%}"
-)
+print(f"numbers with more than half from the cases: {(share > 0.5).mean():.0%}")
+print(f"numbers with less than a tenth from them: {(share < 0.1).mean():.0%}")
 figure, ax = plt.subplots(figsize=(9, 2.8), layout="constrained")
 ax.hist(100 * share, bins=20)
 ax.set(xlabel="what the cases brought, of what is known of a number (%)", ylabel="numbers of the model")
@@ -104,7 +104,7 @@ plt.show()
 
 # %% [markdown]
 # **In an answer.** Exercise is the cause that the clinic knows more of now: its posterior moves and its interval shrinks. ALS stays
-# nearly as unsure as it was: its bounds differ by more than a factor of ten.
+# nearly as unsure as it was, with an upper bound more than ten times the lower one.
 
 # %%
 case = {"twitch_location": "leg_foot", "weakness": False, "age": 31}

@@ -55,7 +55,7 @@ pd.DataFrame(rows).astype(float).round(3)
 # probabilities, so that a ROC curve is no answer to the question.
 
 # %%
-figure, axes = plt.subplots(1, 2, figsize=(10, 4.6), layout="constrained")
+figure, axes = plt.subplots(1, 2, figsize=(10, 5.6), layout="constrained")
 for ax, evaluation, title in zip(axes, [home, away], ["general adults", "neurology clinic"], strict=True):
     evaluation.plot_roc("serious", ax=ax)
     ax.set_title(title, loc="left")

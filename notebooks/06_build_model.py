@@ -8,8 +8,6 @@
 import tempfile
 from pathlib import Path
 
-import matplotlib.pyplot as plt
-
 import twitchbayes
 from twitchbayes import scenarios
 
@@ -87,7 +85,8 @@ folder.mkdir()
 tables = {"variables": variables, "priors": priors, "links": links, "sources": sources, "scenarios": expected}
 
 # %% [markdown]
-# **Three mistakes** stand in these tables, on purpose. Loading finds all of them at once, each with its file and line.
+# **Three mistakes** stand in these tables, on purpose: percentages for fractions, and two words misspelt. Loading finds all
+# of them at once, each with its file and line.
 
 # %%
 (folder / "model.toml").write_text(meta, encoding="utf-8")
@@ -117,6 +116,8 @@ model
 # **Ask it.** The lamp is five years old. The picture has the contexts, the causes and the findings in three layers.
 
 # %%
+import matplotlib.pyplot as plt
+
 p = model.infer(rain=True, knock=True, age=5, interval=0.95)
 model.plot(p)
 plt.show()

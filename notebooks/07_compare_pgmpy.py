@@ -13,10 +13,12 @@ import pandas as pd
 
 import twitchbayes
 
-warnings.simplefilter("ignore")  # pgmpy announces its next version, and NumPy divides by 0 where evidence is impossible
+warnings.simplefilter("ignore")
 from pgmpy.inference import VariableElimination
 
 # %% [markdown]
+# (Warnings are silenced: pgmpy announces its next version, and NumPy a division by 0 that comes further down.)
+#
 # **Handed over.** `to_pgmpy` makes a pgmpy network of the model. A noisy-OR becomes a full table there, with a column for
 # every combination of the parents' states.
 
@@ -79,14 +81,14 @@ print(f"people a second: twitchbayes {1 / table:,.0f}, pgmpy {20 / (time.perf_co
 # %% [markdown]
 # **What pgmpy does and twitchbayes does not.** It answers for any variables together, tells which are independent, and
 # cuts a network for an intervention (*do*): to make somebody calm says nothing about sleep, to find somebody calm
-# does. It also learns structures and takes full tables, continuous variables and time, of which nothing is shown here.
+# does. It also learns structures from data, takes any table, and has networks of continuous variables and of steps in
+# time, of which nothing is shown here.
 
 # %%
 print(elimination.query(["cramps", "fatigue"], evidence={"weakness": "present"}, show_progress=False))
 for known in ([], ["fatigue"]):
-    print(
-        f"{known} known, anemia and withdrawal depend:", network.is_dconnected("anemia", "withdrawal", observed=known)
-    )
+    depend = network.is_dconnected("anemia", "withdrawal", observed=known)
+    print(f"anemia and withdrawal depend on each other, given {known}: {depend}")
 cut = VariableElimination(network.do(["stress"]))
 for how, engine in {"seen": elimination, "made": cut}.items():
     table = engine.query(["sleep_loss"], evidence={"stress": "absent"}, show_progress=False)
@@ -136,8 +138,6 @@ tables = {
 import tempfile
 from pathlib import Path
 
-from pgmpy.readwrite import BIFReader
-
 with tempfile.TemporaryDirectory() as folder:
     for name, text in tables.items():
         Path(folder, name).write_text(text, encoding="utf-8")
@@ -150,6 +150,8 @@ print(bif)
 # is quicker where all causes or many people are asked about, knows how sure its numbers are, and refuses what cannot be.
 
 # %%
+from pgmpy.readwrite import BIFReader
+
 read = VariableElimination(BIFReader(string=bif).get_model())
 flu = read.query(["flu"], evidence={"cough": "present"}, show_progress=False).get_value(flu="present")
 print(f"P(flu | cough): {flu:.15f} read back by pgmpy, {small.infer(cough=True)['flu']:.15f} here")
