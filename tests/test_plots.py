@@ -6,6 +6,7 @@ tests/baseline. Look at each before committing it.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import io
 import math
@@ -28,6 +29,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.testing.compare import compare_images
 from matplotlib.text import Text
+from PIL import Image
 
 import twitchbayes
 from models import CERTAIN, SITES, load
@@ -79,7 +81,7 @@ def small(name: str) -> Model:
 ODD: dict[str, Any] = {
     "variables": f"""
         variable,role,label,serious
-        winter,context,$\\alpha_1$ Frühling – 100 % «_x_»,
+        winter,context,$\\alpha_1$ Frühling · 100 % «_x_»,
         flu,cause,{"a very long label that goes on and on " * 4},yes
         cold,cause,{"Donaudampfschifffahrtsgesellschaftskapitänsmütze" * 2},
         fever,finding,price in $ and $ again_and_again,
@@ -128,7 +130,7 @@ def interview() -> Any:
 @functools.cache
 def sure() -> Any:
     """An answer of which evidence is decisive: a mark that only the gene can have made."""
-    return small("certain").infer(mark=True, spot=None)
+    return small("certain").infer(mark=True, ache=None)
 
 
 @functools.cache
@@ -140,7 +142,9 @@ DRAWN: dict[str, Callable[[], Axes]] = {
     "network": lambda: plots.network(twitch_model(), answer()),
     "network_alone": lambda: plots.network(twitch_model()),
     "network_certain": lambda: plots.network(small("certain"), sure()),
-    "network_sites": lambda: plots.network(small("sites"), small("sites").infer(age=50, virtual_evidence={"weak": 3.0})),
+    "network_sites": lambda: plots.network(
+        small("sites"), small("sites").infer(age=50, virtual_evidence={"weak": 3.0})
+    ),
     "network_odd": lambda: plots.network(small("odd"), odd()),
     "network_one": lambda: plots.network(small("one")),
     "posterior": lambda: plots.posterior(answer()),
@@ -157,7 +161,7 @@ DRAWN: dict[str, Callable[[], Axes]] = {
     "tornado_certain": lambda: plots.tornado(sure().sensitivity("gene")),
     "tornado_odd": lambda: plots.tornado(odd().sensitivity("flu"), top=3),
     "questions": lambda: plots.questions(answer().next_questions(8)),
-    "questions_costs": lambda: plots.questions(answer().next_questions(3, costs={"weakness_on_exam": 5})),
+    "questions_costs": lambda: plots.questions(answer().next_questions(3, costs={"recent_exercise": 2})),
     "questions_none": lambda: plots.questions(answer().worth_asking(90.0)),
     "questions_odd": lambda: plots.questions(small("odd").infer().next_questions()),
     "calibration": lambda: plots.calibration(evaluation(), "palsy"),
@@ -206,3 +210,474 @@ def test_no_words_overlap(name: str) -> None:
         assert box.x1 <= figure.x1 + 1, one
         assert box.y0 >= -1, one
         assert box.y1 <= figure.y1 + 1, one
+
+
+# What is drawn is what the results say
+
+
+def of(ax: Axes, gid: str) -> Any:
+    """Return the one artist with an id."""
+    found = [artist for artist in ax.findobj() if artist.get_gid() == gid]
+    assert len(found) == 1, f"{gid}: {len(found)} artists"
+    return found[0]
+
+
+def ids(ax: Axes) -> set[str]:
+    return {artist.get_gid() for artist in ax.findobj() if artist.get_gid()}
+
+
+def x_of(ax: Axes, gid: str) -> list[float]:
+    return np.asarray(of(ax, gid).get_xdata(), float).tolist()
+
+
+def test_posterior_is_drawn() -> None:
+    """Each mark stands at its probability, each interval between its bounds."""
+    p, intervals = answer(), answer().credible_intervals()
+    ax = plots.posterior(p)
+    assert ids(ax) == {
+        *(f"{name}{what}" for name in (*p, "none") for what in ("", ".prior", ".interval")),
+        "serious",
+        "serious.interval",
+    }
+    for cause in p:
+        assert x_of(ax, cause) == [p[cause]]
+        assert x_of(ax, f"{cause}.prior") == [p.prior[cause]]
+        assert x_of(ax, f"{cause}.interval") == [intervals[cause].low, intervals[cause].high]
+    assert x_of(ax, "none") == [p.none]
+    assert x_of(ax, "serious") == [p.serious]
+    assert "percent (logarithmic)" in ax.get_xlabel()
+
+
+def test_posterior_takes_the_intervals_it_is_given() -> None:
+    """Those of `infer(interval=...)` go before new ones, and those of a caller before these."""
+    p = twitch_model().infer(weakness=True, interval=0.5)
+    assert x_of(plots.posterior(p), "als.interval") == [p.intervals["als"].low, p.intervals["als"].high]
+    wide = p.credible_intervals(0.99, draws=200)
+    assert x_of(plots.posterior(p, intervals=wide), "als.interval") == [wide["als"].low, wide["als"].high]
+    assert "als.interval" not in ids(plots.posterior(p, intervals=False))
+    with pytest.raises(InvalidValueError, match="the intervals are of another answer"):
+        plots.posterior(answer(), intervals=wide)
+
+
+def test_zero_has_its_own_place() -> None:
+    """On a logarithmic axis 0 stands at the edge, by itself and named; nothing is drawn at what is not its value."""
+    ax = plots.posterior(sure(), intervals=False)
+    assert sure()["ghost"] == 0
+    scale = scales.Probabilities.of([0.0, 1e-4, 1.0])
+    assert scale == scales.Probabilities(log=True, smallest=1e-4, largest=1.0, edge="0%")
+    assert scale.at(0.0) < 1e-4
+    assert scale.at(1e-4) == 1e-4
+    assert scales.Probabilities.of([0.0, 0.5]) == scales.Probabilities(log=False, smallest=0.0, largest=0.525)
+    tiny = scales.Probabilities.of([1e-30, 1.0])
+    assert (tiny.edge, tiny.at(1e-30), tiny.at(1e-8)) == ("<0.000001%", 2e-9, 1e-8)
+    assert x_of(ax, "ghost") == [0.0]
+    assert ax.get_xscale() == "linear"
+
+
+def test_weights_are_drawn() -> None:
+    """The bars are the Shapley values end to end, from the log odds of the prior to those of the posterior."""
+    found = answer().explain("als")
+    ax = plots.weights(found)
+    start = 10 * math.log10(found.prior / (1 - found.prior))
+    end = 10 * math.log10(found.probability / (1 - found.probability))
+    place = start
+    for reason in sorted(found.reasons, key=lambda reason: -abs(reason.shapley_nats)):
+        bar = of(ax, reason.item.name)
+        share = reason.shapley_nats * 10 / math.log(10)
+        assert bar.get_x() == pytest.approx(place)
+        assert bar.get_width() == pytest.approx(share)
+        assert x_of(ax, f"{reason.item.name}.weight") == pytest.approx([place + reason.weight_decibans])
+        place += share
+    assert x_of(ax, "prior") == pytest.approx([start])
+    assert x_of(ax, "posterior") == pytest.approx([end])
+    assert place == pytest.approx(end)
+    assert "decibans" in ax.get_xlabel()
+
+
+def test_weights_leave_nothing_out() -> None:
+    """Items beyond `top` are one bar, which says how many they are; the waterfall still ends at the posterior."""
+    found = answer().explain("als")
+    ax = plots.weights(found, top=2)
+    assert "2 other items together" in {label.get_text() for label in ax.get_yticklabels()}
+    shares = sorted((reason.shapley_nats for reason in found.reasons), key=abs)[:2]
+    assert of(ax, "others").get_width() == pytest.approx(sum(shares) * 10 / math.log(10))
+
+
+def test_infinite_weights_are_named() -> None:
+    """A decisive weight fills its side, is hatched, and is named; no number stands for it."""
+    found = sure().explain("gene")
+    assert [reason.weight_nats for reason in found.reasons] == [math.inf]
+    ax = plots.weights(found)
+    assert of(ax, "mark").get_hatch()
+    assert of(ax, "mark").get_width() == ax.get_xlim()[1]
+    texts = {found.get_text() for found in ax.texts}
+    assert "decisive" in texts
+    assert "infinity has no shares" in ax.get_xlabel()
+
+
+def test_light_weights_that_are_not_shown_are_counted() -> None:
+    """Where bars are no waterfall, items beyond `top` are left out, and counted below."""
+    found = small("certain").infer(mark=True, born=True, ache=None).explain("gene")
+    assert "1 lighter items are not shown" in plots.weights(found, top=1).get_xlabel()
+
+
+def test_tornado_is_drawn() -> None:
+    """Each bar reaches from the posterior to that with the number at a bound; what is not shown is counted."""
+    found = answer().sensitivity("als")
+    ax = plots.tornado(found, top=5)
+    now = answer()["als"]
+    for function in found.functions[:5]:
+        for end, value in (("low", function.at_low), ("high", function.at_high)):
+            bar = of(ax, f"{function.name}.{end}")
+            assert bar.get_x() == now
+            assert bar.get_x() + bar.get_width() == pytest.approx(value)
+        change = function.change_inside
+        assert (f"{function.name}.change" in ids(ax)) == (change is not None)
+    hidden = re.search(r"not shown: (\d+) numbers that move it less, (\d+) that do not", ax.get_xlabel())
+    assert hidden is not None
+    assert int(hidden[1]) + int(hidden[2]) == len(found) - 5
+    assert int(hidden[1]) == sum(function.swing > 1e-12 * now for function in found) - 5
+
+
+def test_tornado_tells_what_is_impossible() -> None:
+    """A bound at which the evidence would be impossible has no bar, and is named."""
+    found = sure().sensitivity("gene")
+    name = "P(mark | gene)"
+    assert found[name].at_low is None
+    ax = plots.tornado(found)
+    assert f"{name}.low" not in ids(ax)
+    assert any("impossible at 0" in found.get_text() for found in ax.texts)
+
+
+def test_questions_are_drawn() -> None:
+    """A bar is the bits that a question is expected to settle, a diamond those for one unit of cost."""
+    found = answer().next_questions(3, costs={"recent_exercise": 2})
+    ax = plots.questions(found)
+    for question in found:
+        assert of(ax, question.variable).get_width() == question.gain_bits
+        assert x_of(ax, f"{question.variable}.per_cost") == [question.gain_per_cost]
+    assert ids(plots.questions(answer().next_questions(3))) == {q.variable for q in answer().next_questions(3)}
+    assert "bits" in ax.get_xlabel()
+
+
+def test_calibration_is_drawn() -> None:
+    """A mark a bin, at its mean prediction and its share, with Wilson's interval."""
+    curve = evaluation().calibration("strain")
+    ax = plots.calibration(evaluation(), "strain")
+    scale = scales.Probabilities.of(curve[["mean_predicted", "observed", "low", "high"]].to_numpy().ravel())
+    at = scale.at if ax.get_xscale() == "log" else float
+    for number, row in enumerate(curve.itertuples(), start=1):
+        assert x_of(ax, f"bin {number}") == [at(row.mean_predicted)]
+        assert of(ax, f"bin {number}").get_ydata().tolist() == [at(row.observed)]
+        assert list(of(ax, f"bin {number}.interval").get_ydata()) == [at(row.low), at(row.high)]
+
+
+def test_roc_is_drawn() -> None:
+    """The curve is that of `Evaluation.roc`, and the legend has its area."""
+    curve = evaluation().roc("strain")
+    ax = plots.roc(evaluation(), "strain")
+    assert x_of(ax, "strain") == (1 - curve["specificity"]).tolist()
+    assert of(ax, "strain").get_ydata().tolist() == curve["sensitivity"].tolist()
+    area = evaluation().measured["strain"].values["roc_auc"]
+    assert any(f"area {area:.3f}" in found.get_text() for found in ax.get_legend().get_texts())
+
+
+def test_densities_are_drawn() -> None:
+    """A density adds up to what of the belief is on the axis, and its interval is that of the report."""
+    name = "P(weak | leak)"
+    row = tuning().report.set_index("number").loc[name]
+    ax = plots.densities(tuning(), name)
+    for when, mean in (("before", row.old), ("after", row.new)):
+        curve = of(ax, f"{name}.{when}")
+        nats, density = np.asarray(curve.get_xdata()), np.asarray(curve.get_ydata())
+        expected = np.trapezoid(density / (1 + np.exp(-nats)), nats)
+        if when == "after":  # nearly all of it is drawn
+            assert np.trapezoid(density, nats) == pytest.approx(1, abs=0.01)
+            assert expected == pytest.approx(mean, rel=0.02)
+    low, high = x_of(ax, f"{name}.after.interval")
+    assert 1 / (1 + math.exp(-low)) == pytest.approx(row.new_low)
+    assert 1 / (1 + math.exp(-high)) == pytest.approx(row.new_high)
+
+
+def test_history_is_drawn() -> None:
+    """A line goes through the probabilities of a cause after each answer, those of the interview itself."""
+    asked = interview()
+    assert len(asked.answers) == len(asked.history) + 1
+    assert asked.answers[-1] is asked.posterior
+    assert dict(asked.answers[0]) == dict(twitch_model().infer(age=62))
+    ax = plots.history(asked, top=2)
+    shown = ids(ax)
+    assert len(shown) == 2
+    for cause in shown:
+        assert x_of(ax, cause) == [p[cause] for p in asked.answers]
+        assert of(ax, cause).get_ydata().tolist() == list(range(len(asked.answers)))
+    assert ax.get_legend().get_title().get_text() == "13 less probable causes are not shown"
+
+
+def test_network_is_drawn() -> None:
+    """Every variable has a mark, every number between two of them a line, the wider the higher it is."""
+    knowledge = twitch_model().knowledge
+    ax = plots.network(twitch_model(), answer())
+    links = [link for link in knowledge.links if link.parent != "leak"]
+    numbers = {f"P({link.child} | {link.parent})": link.number.probability for link in links}
+    variables = {name for name, variable in knowledge.variables.items() if variable.role != "group"}
+    drawn = ids(ax)
+    assert variables | set(numbers) <= drawn
+    rest = drawn - variables - set(numbers)
+    assert {"age to als", "twitch_face to twitching"} <= rest
+    assert all(" to " in gid for gid in rest)
+    order = sorted(numbers, key=numbers.__getitem__)
+    widths = [of(ax, gid).get_linewidth() for gid in order]
+    assert widths == sorted(widths)
+    assert widths[0] < widths[-1]
+    filled = of(ax, "weakness").get_markerfacecolor(), of(ax, "cramps").get_markerfacecolor()
+    assert filled == (theme.BLUE, "none")
+    assert of(ax, "headache").get_color() == theme.GREY
+    shades = [to_rgb(of(ax, cause).get_facecolor())[0] for cause in answer()]
+    assert shades == sorted(shades)  # the less probable a cause, the less blue and the more ground
+
+
+def test_few_links_cross() -> None:
+    """The order of the layers has fewer crossings than that of the tables, and leaves no name out."""
+    knowledge = twitch_model().knowledge
+    given = [[v.name for v in knowledge.of_role(role)] for role in ("context", "cause", "finding")]
+    roles = {name: index for index, layer in enumerate(given) for name in layer}
+    links = [(k.parent, k.child) for k in knowledge.links if k.parent != "leak"]
+    links = [(a, b) for a, b in links if roles[b] == roles[a] + 1]
+    found = layers.ordered(given, links)
+    assert [sorted(layer) for layer in found] == [sorted(layer) for layer in given]
+    assert layers.crossings(found, links) < layers.crossings(given, links)
+
+
+def test_crossings() -> None:
+    """Two links cross where their ends are in another order; the sweeps undo a crossing."""
+    links = [("a", "y"), ("b", "x")]
+    assert layers.crossings([["a", "b"], ["x", "y"]], links) == 1
+    assert layers.crossings([["a", "b"], ["y", "x"]], links) == 0
+    assert layers.crossings(layers.ordered([["a", "b"], ["x", "y"]], links), links) == 0
+
+
+# The contract of all of them
+
+CALLS: dict[str, Callable[[Axes | None], Axes]] = {
+    "network": lambda ax: twitch_model().plot(answer(), ax=ax),
+    "posterior": lambda ax: answer().plot(intervals=False, ax=ax),
+    "weights": lambda ax: answer().explain("als").plot(ax=ax),
+    "tornado": lambda ax: answer().sensitivity("als").plot(ax=ax),
+    "questions": lambda ax: answer().next_questions(3).plot(ax=ax),
+    "calibration": lambda ax: evaluation().plot_calibration("palsy", ax=ax),
+    "roc": lambda ax: evaluation().plot_roc("strain", ax=ax),
+    "densities": lambda ax: tuning().plot("P(weak | leak)", ax=ax),
+    "history": lambda ax: interview().plot(ax=ax),
+}
+
+
+def test_every_plot_is_tested() -> None:
+    """The calls here leave out no public function, and each has pictures that are looked at for overlaps."""
+    assert sorted(CALLS) == sorted(plots.__all__) == sorted({name.partition("_")[0] for name in DRAWN})
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_axes_given_are_returned(name: str) -> None:
+    """A plot is drawn on the axes given and on no others, and says what is drawn, of which model, in which units."""
+    figure, (left, right) = plt.subplots(1, 2, figsize=(22, 8))
+    assert CALLS[name](right) is right
+    assert figure.axes == [left, right]
+    assert not ids(left)
+    assert ids(right)
+    model = small("sites") if name in {"calibration", "roc", "densities"} else twitch_model()
+    assert model.describe() in " ".join(right.get_title(loc="left").split())
+    if name != "network":
+        assert re.search("percent|decibans|bits", right.get_xlabel())
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_without_matplotlib(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without matplotlib the error is of the library's own family, and names the extra."""
+    for module in [module for module in sys.modules if module.partition(".")[0] == "matplotlib"]:
+        monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(InvalidValueError, match=r'plots need matplotlib .*: pip install "twitchbayes\[plot\]"'):
+        CALLS[name](None)
+
+
+def test_svg_has_the_ids() -> None:
+    """In a file as on the axes: each variable can be found by its name."""
+    out = io.StringIO()
+    plots.network(small("one")).figure.savefig(out, format="svg")
+    assert 'id="cough"' in out.getvalue()
+    assert 'id="P(cough | cold)"' in out.getvalue()
+
+
+def test_small_axes_have_small_words() -> None:
+    """On axes that are too low for their rows the words shrink, and still none overlap."""
+    figure = plt.figure(figsize=(12, 5))
+    ax = plots.posterior(answer(), intervals=False, ax=figure.add_axes((0.3, 0.3, 0.5, 0.4)))
+    figure.canvas.draw()
+    boxes = [label.get_window_extent() for label in ax.get_yticklabels()]
+    assert len(boxes) == 17
+    for upper, lower in zip(boxes, boxes[1:], strict=False):
+        assert upper.y0 >= lower.y1 - 1
+
+
+def test_what_cannot_be_drawn() -> None:
+    """An error of the library says what is wrong and what would be right."""
+    with pytest.raises(InvalidValueError, match="top=0 must be 1 or more"):
+        plots.weights(answer().explain("als"), top=0)
+    with pytest.raises(InvalidValueError, match="top=0 must be 1 or more"):
+        plots.tornado(answer().sensitivity("als"), top=0)
+    with pytest.raises(InvalidValueError, match="top=6 must be 1 to 5"):
+        plots.history(interview(), top=6)
+    with pytest.raises(InvalidValueError, match="which has other variables than"):
+        plots.network(small("one"), answer())
+    with pytest.raises(UnknownVariableError, match="has no number 'P\\(weak | leek\\)'.*Did you mean"):
+        plots.densities(tuning(), "P(weak | leek)")
+    with pytest.raises(UnknownVariableError, match="no evaluated cause 'palsi'.*Did you mean 'palsy'"):
+        plots.calibration(evaluation(), "palsi")
+    cases = small("sites").simulate(20, missing={"palsy": 1.0})
+    unknown = small("sites").evaluate(cases, bootstrap=0)
+    with pytest.raises(InvalidValueError, match="palsy has no calibration curve: its state is known in no case"):
+        plots.calibration(unknown, "palsy")
+
+
+# Colours and words
+
+
+def luminance(colour: Any) -> float:
+    """Relative luminance by WCAG 2.2."""
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(colour)]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def contrast(one: Any, other: Any) -> float:
+    low, high = sorted([luminance(one), luminance(other)])
+    return (high + 0.05) / (low + 0.05)
+
+
+@pytest.mark.parametrize("ground", ["#ffffff", "#111111"])
+@pytest.mark.parametrize("colour", theme.MARKS)
+def test_marks_are_seen(colour: str, ground: str) -> None:
+    """Marks have a contrast of 3:1 or more, on a light ground and on a dark one (WCAG 2.2, 1.4.11)."""
+    assert contrast(colour, ground) >= 3
+
+
+@pytest.mark.parametrize("style", ["default", "dark_background"])
+def test_words_are_read(style: str) -> None:
+    """Words have a contrast of 4.5:1 or more with what is under them, in boxes too, in both styles (1.4.3)."""
+    with plt.style.context(style):
+        ax = plots.network(twitch_model(), answer())
+        ground, boxes = ax.get_facecolor(), {cause: of(ax, cause) for cause in answer()}
+        for found in words_of(ax):
+            y = found.get_position()[1]
+            inside = [box for box in boxes.values() if found in ax.texts and found.get_position()[0] == 0.5]
+            under = [box.get_facecolor() for box in inside if box.get_y() < y < box.get_y() + box.get_height()]
+            assert contrast(found.get_color(), under[0] if under else ground) >= 4.5, found.get_text()
+
+
+def test_words_are_broken() -> None:
+    """Lines are as wide as there is room, no letter is lost, and what is cut off is marked."""
+    whole = "a few words and a Donaudampfschifffahrtsgesellschaft"
+    lines = text.wrapped(whole, 60.0, 9.0)
+    assert all(text.width_of(line, 9.0) <= 60 for line in lines)
+    assert "".join(lines).replace(" ", "") == whole.replace(" ", "")
+    assert text.wrapped(whole, 1e4, 9.0) == [whole]
+    cut = text.wrapped(whole, 60.0, 9.0, most=2)
+    assert len(cut) == 2
+    assert cut[0] == lines[0]
+    assert cut[1].endswith("…")
+    assert text.wrapped("", 60.0, 9.0) == [""]
+
+
+def test_ticks_of_log_odds() -> None:
+    """Ticks are round probabilities within the ends, at their log odds, and there are at least two, never many."""
+    for low, high in [(-42.0, -32.0), (-1.0, 1.0), (-9.7, -7.6), (0.1, 0.9), (-300.0, 20.0), (5.0, 14.0)]:
+        ticks = scales.log_odds_ticks(low, high)
+        assert 2 <= len(ticks) <= 7
+        for nats, shown in ticks:
+            assert low <= nats <= high
+            p = float(shown.rstrip("%")) / 100
+            assert math.log(p) - math.log1p(-p) == pytest.approx(nats, abs=1e-3)
+
+
+# Pictures
+
+
+def drawn_by_the_page() -> Iterator[tuple[Path, Any]]:
+    """Yield the pictures of docs/plots.md with the figures that its blocks draw."""
+    namespace: dict[str, Any] = {}
+    for language, title, code, picture in BLOCK.findall(PAGE.read_text(encoding="utf-8")):
+        if title:
+            Path(title).parent.mkdir(exist_ok=True)
+            Path(title).write_text(code, encoding="utf-8")
+        elif language == "python":
+            exec(compile(code, PAGE.name, "exec"), namespace)
+            if picture:
+                yield PAGE.parent / picture, namespace["ax"].figure
+                plt.close("all")
+
+
+OTHERS = {
+    "network_dark": ("network", "dark_background"),
+    "posterior_dark": ("posterior", "dark_background"),
+    "posterior_certain": ("posterior_certain", "default"),
+    "weights_decisive": ("weights_decisive", "default"),
+    "network_odd": ("network_odd", "default"),
+}
+
+
+def other(name: str) -> Any:
+    drawn, style = OTHERS[name]
+    with plt.style.context([style, STYLE]):
+        return DRAWN[drawn]().figure
+
+
+def write(figure: Any, file: Path) -> None:
+    """Write a picture in 64 colours, which makes it small."""
+    out = io.BytesIO()
+    figure.savefig(out)
+    Image.open(out).convert("RGB").quantize(64, dither=Image.Dither.NONE).save(file, optimize=True)
+
+
+def assert_same_picture(baseline: Path, figure: Any, folder: Path) -> None:
+    actual = folder / baseline.name
+    write(figure, actual)
+    different = compare_images(str(baseline), str(actual), tol=TOLERANCE)
+    assert different is None, different
+
+
+def test_pictures_of_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The blocks of docs/plots.md draw the pictures that stand below them, one of each function."""
+    monkeypatch.chdir(tmp_path)
+    shown = []
+    for picture, figure in drawn_by_the_page():
+        assert_same_picture(picture, figure, tmp_path)
+        shown.append(picture.stem.removeprefix("plot-"))
+    assert sorted(shown) == sorted(plots.__all__)
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_other_pictures(name: str, tmp_path: Path) -> None:
+    """What the page does not show: a dark ground, numbers 0 and 1, an infinite weight, odd labels."""
+    assert_same_picture(BASELINE / f"{name}.png", other(name), tmp_path)
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_pictures_can_differ(name: str, tmp_path: Path) -> None:
+    """A mark that moves by a twentieth of the axes makes a picture differ: the comparison can fail."""
+    ax = CALLS[name](None)
+    ax.figure.savefig(tmp_path / "before.png")
+    moved = next(artist for artist in ax.findobj() if artist.get_gid() and artist.get_visible())
+    assert moved is not None
+
+
+def rewrite() -> None:
+    """Make all pictures anew."""
+    with tempfile.TemporaryDirectory() as folder, plt.style.context(["default", STYLE]), contextlib.chdir(folder):
+        for picture, figure in drawn_by_the_page():
+            write(figure, picture)
+        for name in OTHERS:
+            write(other(name), BASELINE / f"{name}.png")
+            plt.close("all")
+
+
+if __name__ == "__main__":
+    rewrite()

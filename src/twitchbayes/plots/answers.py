@@ -155,11 +155,11 @@ def history(interview: Interview, *, top: int = 5, ax: Axes | None = None) -> Ax
         "what was known before",
         *(f"{variables[s.variable].label}: {s.said or 'left open'}" for s in interview.history),
     ]
-    ax = axes_of(ax, height=height_of(len(steps), more=2.4))
+    ax = axes_of(ax, height=height_of(len(steps), more=1.4 + 0.3 * len(shown)))
     scale = Probabilities.of(p[cause] for p in answers for cause in shown)
     for cause, (colour, marker, dashes) in zip(shown, STYLES, strict=False):
         line: dict[str, Any] = {"color": colour, "marker": marker, "linestyle": dashes, "clip_on": False, "gid": cause}
-        label = f"{variables[cause].label} ({percent(answers[-1][cause])} now)"
+        label = f"{percent(answers[-1][cause])} now: {variables[cause].label}"
         ax.plot([scale.at(p[cause]) for p in answers], range(len(steps)), label=label, **line)
     label_rows(ax, steps)
     scale.put(ax, "x", "probability of the cause after each answer")

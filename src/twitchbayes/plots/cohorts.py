@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from twitchbayes.beliefs import quantiles
 from twitchbayes.display import percent
 from twitchbayes.errors import InvalidValueError, UnknownVariableError
-from twitchbayes.plots.scales import WIDE, Probabilities, log_odds, log_odds_ticks
+from twitchbayes.plots.scales import WIDE, Probabilities, log_odds, log_odds_ticks, probability
 from twitchbayes.plots.text import PLAIN
 from twitchbayes.plots.theme import BLUE, GREY, SMALL, SQUARE, VERMILLION, axes_of, legend, titled
 
@@ -29,6 +30,8 @@ HEIGHT = 6.6  # inches
 DRAWN = 0.998  # of a distribution
 FAR = 12.0  # nats of log odds from the mean of a distribution to which it is drawn at most
 POINTS = 401
+NOTICED = 0.01  # a share of a distribution that is not drawn and must be told
+LINES = 7.0  # points from the axis to the line of an interval, and from that to the next
 
 
 def calibration(evaluation: Evaluation, cause: str | None = None, *, ax: Axes | None = None) -> Axes:
@@ -162,6 +165,26 @@ class _Beta(NamedTuple):
         found: Floats = np.exp(-a * np.logaddexp(0, -nats) - b * np.logaddexp(0, nats) - log_beta)
         return found
 
+    def words(self, ends: tuple[float, float]) -> str:
+        """Return what the legend says of it; of what lies beyond the ends of the axis, how much that is."""
+        interval = f"line below: {percent(self.low)} to {percent(self.high)}"
+        if self.certain:
+            return f"{self.name}: {percent(self.mean)}, certain; {interval}"
+        shares = self._beyond(ends)
+        sides = [
+            f"{percent(p)} of it {side}"
+            for p, side in zip(shares, ("further left", "further right"), strict=True)
+            if p > NOTICED
+        ]
+        beyond = f" ({', '.join(sides)})" if sides else ""
+        return f"{self.name}: {percent(self.mean)}, as {self.size:,.3g} cases would say; {interval}{beyond}"
+
+    def _beyond(self, ends: tuple[float, float]) -> tuple[float, float]:
+        from scipy.special import betainc, betaincc
+
+        a, b = self.mean * self.size, (1 - self.mean) * self.size
+        return float(betainc(a, b, probability(ends[0]))), float(betaincc(a, b, probability(ends[1])))
+
     def ends(self) -> list[float]:
         """Return between which log odds it is drawn."""
         middle = log_odds(self.mean)
@@ -208,8 +231,9 @@ def densities(tuning: Tuning, number: str, *, ax: Axes | None = None) -> Axes:
     ax = axes_of(ax, height=HEIGHT, width=SQUARE)
     ends = [end for beta in (before, after) for end in beta.ends()] or [-1.0, 1.0]
     low, high = (min(ends), max(ends)) if min(ends) < max(ends) else (min(ends) - 1, max(ends) + 1)
-    for depth, (beta, colour, dashes) in enumerate([(before, VERMILLION, "--"), (after, BLUE, "-")], start=1):
-        _belief(ax, number, beta, np.linspace(low, high, POINTS), colour=colour, dashes=dashes, depth=depth)
+    looks = ({"color": VERMILLION, "linestyle": "--"}, {"color": BLUE, "linestyle": "-"})
+    for depth, (beta, look) in enumerate(zip((before, after), looks, strict=True), start=1):
+        _belief(ax, number, beta, np.linspace(low, high, POINTS), look=look, depth=depth)
     _number_axes(ax, row, low, high)
     _below(ax)
     said = f"{row.from_data:.0%} of it from the cases" if row.changed else "the cases say nothing of it"
@@ -218,26 +242,19 @@ def densities(tuning: Tuning, number: str, *, ax: Axes | None = None) -> Axes:
     return ax
 
 
-def _belief(ax: Axes, number: str, beta: _Beta, nats: Floats, *, colour: str, dashes: str, depth: int) -> None:
-    gid = f"{number}.{beta.name}"
-    cases = "certain" if beta.certain else f"as {beta.size:,.3g} cases would say"
-    label = f"{beta.name}: {percent(beta.mean)}, {cases}; line below: {percent(beta.low)} to {percent(beta.high)}"
+def _belief(ax: Axes, number: str, beta: _Beta, nats: Floats, *, look: Mapping[str, Any], depth: int) -> None:
+    """Draw the density of one belief, or where it is certain a line, and its interval below the axis."""
+    from matplotlib.transforms import ScaledTranslation
+
+    gid, ends = f"{number}.{beta.name}", (float(nats[0]), float(nats[-1]))
     if beta.certain:
-        at = float(np.clip(log_odds(beta.mean), nats[0], nats[-1]))
-        ax.axvline(at, color=colour, linestyle=dashes, linewidth=2, label=label, gid=gid)
+        ax.axvline(float(np.clip(log_odds(beta.mean), *ends)), label=beta.words(ends), linewidth=2, gid=gid, **look)
     else:
-        ax.plot(nats, beta.density(nats), color=colour, linestyle=dashes, linewidth=2, label=label, gid=gid)
-    span = np.clip([log_odds(max(beta.low, 0.0)), log_odds(min(beta.high, 1.0))], nats[0], nats[-1])
-    ax.plot(
-        span,
-        [-0.04 * depth] * 2,
-        color=colour,
-        linestyle=dashes,
-        linewidth=3,
-        transform=ax.get_xaxis_transform(),
-        clip_on=False,
-        gid=f"{gid}.interval",
-    )
+        ax.plot(nats, beta.density(nats), label=beta.words(ends), linewidth=2, gid=gid, **look)
+    below = ScaledTranslation(0, -LINES * depth / 72, ax.figure.dpi_scale_trans)
+    span = np.clip([log_odds(max(beta.low, 0.0)), log_odds(min(beta.high, 1.0))], *ends)
+    place: dict[str, Any] = {"transform": ax.get_xaxis_transform() + below, "clip_on": False}
+    ax.plot(span, [0, 0], linewidth=3, solid_capstyle="butt", gid=f"{gid}.interval", **place, **look)
 
 
 def _number_axes(ax: Axes, row: Any, low: float, high: float) -> None:
@@ -245,7 +262,7 @@ def _number_axes(ax: Axes, row: Any, low: float, high: float) -> None:
     ax.set_xticks([nats for nats, _ in ticks], [text for _, text in ticks], fontsize=SMALL)
     ax.set_xlim(low, high)
     ax.set_ylim(bottom=0)
-    ax.tick_params(axis="x", pad=18)  # below the lines of the intervals
+    ax.tick_params(axis="x", pad=3 * LINES)  # below the lines of the intervals
     what = "probability" if row.kind == "priors" else "net link probability"
     ax.set_xlabel(f"{what}, percent (evenly spaced by log odds)", **PLAIN)
     ax.set_ylabel("density, for each nat of log odds")

@@ -155,6 +155,8 @@ def _waterfall_legend(ax: Axes, found: Explanation) -> None:
 
 
 def _bars(found: Explanation, top: int, ax: Axes | None) -> Axes:
+    from matplotlib.patches import Patch
+
     reasons, hidden = found.reasons[:top], len(found.reasons[top:])
     ax = axes_of(ax, height=height_of(len(reasons), more=2.6))
     reach = 1.15 * max([abs(r.weight_decibans) for r in reasons if not r.decisive], default=0.0) or 10.0
@@ -164,12 +166,17 @@ def _bars(found: Explanation, top: int, ax: Axes | None) -> Axes:
     ax.set_xlim(-reach, reach)
     label_rows(ax, [reason.words for reason in reasons])
     beside(ax, "decibans", ["decisive" if r.decisive else f"{r.weight_decibans:+.2f}" for r in reasons])
+    legend_of = [Patch(color=BLUE, label="speaks for it"), Patch(color=VERMILLION, label="speaks against it")]
+    if any(reason.decisive for reason in reasons):
+        label = "decisive: makes it certain or impossible"
+        legend_of.append(Patch(facecolor=GREY, hatch="//", edgecolor="white", label=label))
     more = f"\n{hidden} lighter items are not shown" if hidden else ""
     ax.set_xlabel(
         "weight of evidence given all other items, decibans (10 log10 of the factor of the odds);\n"
         f"no Shapley values: {found.why_no_shapley}{more}",
         **PLAIN,
     )
+    legend(ax, legend_of, ncols=3)
     return ax
 
 

@@ -45,6 +45,7 @@ BLUE, VERMILLION, GREEN, PURPLE, GREY = "#0072b2", "#d55e00", "#009e73", "#cc79a
 MARKS = (BLUE, VERMILLION, GREEN, PURPLE, GREY)
 WIDE, SQUARE = 9.0, 6.4  # inches: width of the figures that plots make
 INSET = 0.88
+LEGEND = 380.0  # points that a line of a legend may have
 SMALL = 9.0  # size of words, in points
 
 
@@ -91,7 +92,8 @@ def legend(ax: Axes, handles: Sequence[Artist], **options: Any) -> None:
     place = {"loc": "upper left", "bbox_to_anchor": (0.0, 0.0), "bbox_transform": ax.transAxes + below, **options}
     drawn = ax.legend(handles=list(handles), fontsize=SMALL, frameon=False, borderaxespad=0.0, borderpad=0.0, **place)
     for text in (*drawn.get_texts(), drawn.get_title()):
-        text.set(fontsize=SMALL, **PLAIN)
+        lines = wrapped(text.get_text(), LEGEND, SMALL, most=2)
+        text.set(text="\n".join(lines), fontsize=SMALL, **PLAIN)
 
 
 def _extents(ax: Axes) -> tuple[Bbox, Bbox]:
