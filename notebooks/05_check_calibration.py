@@ -32,8 +32,8 @@ shares = pd.DataFrame({"general": (at_home == "yes").mean(), "clinic": (in_clini
 # cause than it says.
 
 # %%
-home = model.evaluate(at_home, bootstrap=200)
-away = model.evaluate(in_clinic, bootstrap=200)
+home = model.evaluate(at_home, bootstrap=100)
+away = model.evaluate(in_clinic, bootstrap=100)
 figure, axes = plt.subplots(1, 2, figsize=(10, 4.6), layout="constrained")
 for ax, evaluation, title in zip(axes, [home, away], ["general adults", "neurology clinic"], strict=True):
     evaluation.plot_calibration("serious", ax=ax)
