@@ -220,6 +220,8 @@ class Case:
         if 0 <= place < len(self._history):
             self._put(self._history[place])
             self._place = place
+        else:
+            self._bump()
 
     def _put(self, state: State) -> None:
         """Answer a state; where it has no answer, an error is raised and the one before stays."""

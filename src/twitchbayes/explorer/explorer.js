@@ -72,8 +72,8 @@ class View {
     this.about = span("tb-about", "");
     this.leaders = make("div", { class: "tb-leaders", "aria-hidden": "true" });
     this.hint = make("p", { class: "tb-hint", "aria-hidden": "true" });
-    this.undo = button("Undo", () => this.act({ kind: "undo" }));
-    this.redo = button("Redo", () => this.act({ kind: "redo" }));
+    this.undo = button("Undo", () => this.shown.undo && this.act({ kind: "undo" }));
+    this.redo = button("Redo", () => this.shown.redo && this.act({ kind: "redo" }));
     const tools = make(
       "div",
       { class: "tb-tools", role: "group", "aria-label": "The case" },
@@ -228,7 +228,11 @@ class View {
       placeholder: "unknown",
       inputmode: "decimal",
     });
+    let typing = false; // an answer to something else that comes meanwhile is not to overwrite it
+    input.addEventListener("input", () => (typing = true));
+    input.addEventListener("blur", () => (typing = false));
     input.addEventListener("change", () => {
+      typing = false;
       const value = input.value === "" ? null : Number(input.value);
       this.act({ kind: "say", variable: entry.name, value: input.validity.badInput ? "no number" : value });
     });
@@ -237,7 +241,7 @@ class View {
       "aria-label": `${entry.label}: unknown`,
     });
     const line = this.line(entry, input, note, (now) => {
-      input.value = now.given ?? "";
+      if (!typing) input.value = now.given ?? "";
       input.placeholder = now.state ?? "unknown";
       unknown.disabled = now.state === undefined;
     });
@@ -401,8 +405,9 @@ class View {
     this.showMessage();
     this.showFlags();
     this.showNumbers();
-    this.undo.disabled = !shown.undo;
-    this.redo.disabled = !shown.redo;
+    // Not `disabled`: a button that can do no more for now is to keep the focus.
+    this.undo.setAttribute("aria-disabled", String(!shown.undo));
+    this.redo.setAttribute("aria-disabled", String(!shown.redo));
     this.about.textContent = shown.about;
     this.root.dataset.serial = shown.serial;
     this.root.dataset.settled = "false";
