@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         TwitchbayesError,
         UnknownVariableError,
     )
+    from twitchbayes.explorer import explore
     from twitchbayes.interchange import CodedEvidence, InterchangeError, from_fhir, from_phenopacket
     from twitchbayes.interview import Interview
     from twitchbayes.learner import TwitchClassifier as TwitchClassifier
@@ -38,6 +39,7 @@ _HOME = {
     "ModelTableError": "errors",
     "TwitchbayesError": "errors",
     "UnknownVariableError": "errors",
+    "explore": "explorer",
     "CodedEvidence": "interchange",
     "InterchangeError": "interchange",
     "from_fhir": "interchange",
@@ -70,6 +72,7 @@ __all__ = [
     "TwitchbayesError",
     "UnknownVariableError",
     "__version__",
+    "explore",
     "from_fhir",
     "from_phenopacket",
     "infer",
