@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 HERE = Path(__file__).parent
-NOTEBOOKS = ("lab.ipynb", "notebook.ipynb", "voila.ipynb")  # one each: a notebook has one kernel
+NOTEBOOKS = ("lab.ipynb", "notebook.ipynb")  # one each: a notebook has one kernel
 CODE = "import twitchbayes\n\nw = twitchbayes.explore()\nw"
 PATIENCE = 60  # seconds for a host to answer, before the test gives up
 
@@ -141,15 +141,17 @@ def notebook(code: str) -> str:
     return json.dumps({"cells": [cell], "metadata": {"kernelspec": kernel}, "nbformat": 4, "nbformat_minor": 5})
 
 
+def flags(options: dict[str, Any]) -> list[str]:
+    """Options of Jupyter as words of a command."""
+    return [f"--{name}={value}" for name, value in options.items()]
+
+
 @contextmanager
 def jupyter(folder: Path, code: str = CODE) -> Iterator[Host]:
-    """A Jupyter server, which shows notebooks in JupyterLab, in Notebook 7 and by Voilà."""
+    """A Jupyter server, which shows notebooks in JupyterLab and in Notebook 7."""
     settings = folder / "jupyterlab_settings_dir/@jupyterlab/apputils-extension"
     settings.mkdir(parents=True)
     (settings / "notification.jupyterlab-settings").write_text(json.dumps(QUIET), encoding="utf-8")
-    template = folder / "jupyter_data_dir/voila/templates/offline"
-    template.mkdir(parents=True)
-    (template / "index.html.j2").write_text((HERE / "voila.html.j2").read_text(encoding="utf-8"), encoding="utf-8")
     (folder / "root").mkdir()
     for name in NOTEBOOKS:
         (folder / "root" / name).write_text(notebook(code), encoding="utf-8")
@@ -165,12 +167,32 @@ def jupyter(folder: Path, code: str = CODE) -> Iterator[Host]:
         "LabApp.check_for_updates_class": "jupyterlab.NeverCheckForUpdate",
         "LabApp.news_url": None,
         "LabApp.extension_manager": "readonly",
-        "VoilaConfiguration.template": "offline",
     }
-    command = ["-m", "jupyterlab", *(f"--{name}={value}" for name, value in options.items())]
-    with started(command, folder) as process:
+    with started(["-m", "jupyterlab", *flags(options)], folder) as process:
         answers(port, process, folder)
         yield Host("JupyterLab", f"http://127.0.0.1:{port}/lab/tree/{NOTEBOOKS[0]}?token={token}", folder)
+
+
+@contextmanager
+def voila(folder: Path) -> Iterator[Host]:
+    """A notebook by Voilà."""
+    template = folder / "jupyter_data_dir/voila/templates/offline"
+    template.mkdir(parents=True)
+    (template / "index.html.j2").write_text((HERE / "voila.html.j2").read_text(encoding="utf-8"), encoding="utf-8")
+    (template / "conf.json").write_text(json.dumps({"base_template": "lab"}), encoding="utf-8")
+    (folder / "explorer.ipynb").write_text(notebook(CODE), encoding="utf-8")
+    port = free_port()
+    options = {
+        "Voila.ip": "127.0.0.1",
+        "Voila.port": port,
+        "Voila.open_browser": False,
+        "VoilaConfiguration.template": "offline",
+        # They need more of JupyterLab than Voilà has.
+        "VoilaConfiguration.extension_denylist": ["jupyterlab-jupytext", "@jupyter-notebook/lab-extension"],
+    }
+    with started(["-m", "voila", "explorer.ipynb", *flags(options)], folder) as process:
+        answers(port, process, folder)
+        yield Host("Voilà", f"http://127.0.0.1:{port}/", folder)
 
 
 @contextmanager
