@@ -14,12 +14,12 @@ from twitchbayes.explorer.details import details
 from twitchbayes.explorer.export import Origin, as_code, as_document
 from twitchbayes.explorer.numbers import as_priors, checked, rows
 from twitchbayes.model import Model
-from twitchbayes.posterior import Posterior
 from twitchbayes.values import as_number, as_scalar
 
 __all__ = ["Case", "State"]
 
 REMEMBERED = 200  # steps that can be undone
+NAMES = ("kind", "variable", "group", "cause", "number")  # of what an act is about
 
 
 @dataclass(frozen=True)
@@ -120,8 +120,10 @@ class Case:
             "clear": self.clear,
         }
         kind = message.get("kind")
-        if kind not in acts:
-            what = f"{kind!r} is no act of the explorer; it has {', '.join(acts)}"
+        wrong = [name for name in NAMES if not isinstance(message.get(name), str | None)]
+        if kind not in acts or wrong:
+            said = ", ".join(f"{name}={message.get(name)!r}" for name in ("kind", *wrong))
+            what = f"{said} is no act of the explorer; it has {', '.join(acts)}, and names are texts"
             raise InvalidValueError(what)
         acts[kind]()
 

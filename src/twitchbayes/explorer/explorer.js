@@ -127,7 +127,7 @@ class View {
       { class: "tb-questions", role: "region", "aria-label": "What is known" },
       this.next.whole,
       make("div", { class: "tb-filter" }, this.search, this.found),
-      ...this.sections.map(({ whole }) => whole),
+      make("div", { class: "tb-scroll" }, ...this.sections.map(({ whole }) => whole)),
       this.hint,
     );
   }
@@ -315,7 +315,7 @@ class View {
     for (const [name, cause] of Object.entries(this.structure.causes)) {
       const row = this.buildRow(cause.label, cause.serious, () => this.act({ kind: "select", cause: name }));
       row.whole.dataset.cause = name;
-      row.button.title = cause.definition;
+      row.definition = cause.definition;
       this.rows.set(name, row);
     }
     this.list.append(...[...this.rows.values()].map((row) => row.whole));
@@ -358,6 +358,7 @@ class View {
 
   buildRow(label, serious, select) {
     const parts = {
+      label: serious ? `${label}, serious` : label,
       name: span("tb-name", label),
       fill: span("tb-fill", ""),
       span: span("tb-span", ""),
@@ -370,7 +371,7 @@ class View {
     const inside = [make("span", { class: "tb-names" }, parts.name, badge), bar, parts.value, parts.interval];
     parts.button = select
       ? button("", select, { class: "tb-row", "aria-pressed": "false" })
-      : make("div", { class: "tb-row" });
+      : make("div", { class: "tb-row", role: "group" });
     parts.button.append(...inside);
     parts.whole = make("li", {}, parts.button);
     return parts;
@@ -437,9 +438,18 @@ class View {
     row.prior.hidden = now.prior === undefined;
     if (now.prior !== undefined) row.prior.style.left = percentage(now.prior);
     row.span.hidden = true;
-    row.interval.textContent = now.prior === undefined ? "" : `prior ${now.prior_text}`;
+    row.interval.textContent = "";
     row.now = now;
-    row.button.classList.toggle("tb-fresh", false);
+    this.nameRow(row, "");
+  }
+
+  // What a screen reader says of a row.
+  nameRow(row, interval) {
+    const parts = [row.label, row.now.text];
+    if (interval) parts.push(`95% interval ${interval}`);
+    if (row.now.prior_text !== undefined) parts.push(`prior ${row.now.prior_text}`);
+    row.button.setAttribute("aria-label", parts.join(", "));
+    row.button.title = [parts.join(", "), row.definition].filter(Boolean).join(". ");
   }
 
   showControls() {
@@ -628,8 +638,9 @@ class View {
   piece(message) {
     if (message?.kind !== "piece" || message.serial !== this.shown.serial || message.place !== this.pieces) return;
     this.pieces += 1;
-    const parts = { questions: "showQuestions", explanation: "showExplanation", intervals: "showIntervals" };
-    this[parts[message.part]](message);
+    if (message.part === "questions") this.showQuestions(message);
+    else if (message.part === "explanation") this.showExplanation(message);
+    else if (message.part === "intervals") this.showIntervals(message);
     if (message.last) this.root.dataset.settled = "true";
     else this.ask();
   }
@@ -647,7 +658,8 @@ class View {
       one.append(span("tb-name", place ? item.label : item.text || item.label), span("tb-gain", item.gain));
       return one;
     });
-    this.next.body.replaceChildren(...asks, ...(note ? [make("p", { class: "tb-small", text: note })] : []));
+    const others = make("div", { class: "tb-asks" }, ...asks.slice(1));
+    this.next.body.replaceChildren(...asks.slice(0, 1), others, ...(note ? [make("p", { class: "tb-small", text: note })] : []));
     for (const [name, control] of this.controls) control.whole.toggleAttribute("data-best", name === items[0]?.variable);
   }
 
@@ -689,8 +701,8 @@ class View {
       row.span.hidden = false;
       row.span.style.left = percentage(found.low);
       row.span.style.width = percentage(found.high - found.low);
-      const prior = row.now.prior_text === undefined ? "" : `, prior ${row.now.prior_text}`;
-      row.interval.textContent = `${found.text}${prior}`;
+      row.interval.textContent = found.text;
+      this.nameRow(row, found.text);
     }
     this.note.textContent = note;
   }

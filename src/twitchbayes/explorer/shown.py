@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from twitchbayes.display import DISCLAIMER, percent
-from twitchbayes.errors import ImpossibleEvidenceError, TwitchbayesError
+from twitchbayes.errors import ImpossibleEvidenceError, InvalidValueError, TwitchbayesError
 from twitchbayes.explorer.case import Case
 from twitchbayes.explorer.export import as_json
 from twitchbayes.explorer.numbers import adjustable, bearing, label, span
@@ -155,11 +155,15 @@ def _follows(knowledge: Knowledge, known: Mapping[str, str]) -> dict[str, str]:
     return found
 
 
-def failure(case: Case, error: TwitchbayesError) -> dict[str, Any]:
-    """Return an error as a message: what is wrong, and which questions it is about."""
+def failure(case: Case, error: TwitchbayesError, about: Iterable[Any] = ()) -> dict[str, Any]:
+    """Return an error as a message: what is wrong, and which questions are in it of those that were answered.
+
+    `about` names what the act that failed was about.
+    """
     if isinstance(error, ImpossibleEvidenceError):
-        items = list(error.conflict)
-    else:
-        known = case.model.knowledge.variables
-        items = [word for word in dict.fromkeys(re.findall(r"\w+", str(error))) if word in known]
-    return {"text": str(error), "items": items}
+        return {"text": str(error), "items": list(error.conflict)}
+    if not isinstance(error, InvalidValueError):  # an unknown name: what it lists beside is in no conflict
+        return {"text": str(error), "items": []}
+    answered = {*case.state.said, *(name for name in about if isinstance(name, str))}
+    items = [word for word in dict.fromkeys(re.findall(r"\w+", str(error))) if word in answered]
+    return {"text": str(error), "items": [word for word in items if word in case.model.knowledge.variables]}

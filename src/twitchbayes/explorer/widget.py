@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -92,29 +93,36 @@ class Explorer(anywidget.AnyWidget):
     @traitlets.validate(*SAID)
     def _take(self, proposal: Any) -> Any:
         """Take what was set from Python, or raise and stay as it is."""
+        name = proposal["trait"].name
         if not self._telling:
-            self._set(proposal["trait"].name, proposal["value"])
-            self._tell(but=proposal["trait"].name)
-        return self._own(proposal["trait"].name)
+            self._put(name, proposal["value"])
+            if self._own(name) == getattr(self, name):  # no change will be noticed, though a number within a band may
+                self._tell()
+        return self._own(name)
 
-    def _set(self, name: str, value: Any) -> None:
-        {"evidence": self._case.replace, "adjusted": self._case.replace_adjusted, "selected": self._case.select}[name](
-            value
-        )
+    @traitlets.observe(*SAID)
+    def _taken(self, _: Any) -> None:
+        # Before any other observer, so that all of them see one case.
+        if not self._telling:
+            self._tell()
+
+    def _put(self, name: str, value: Any) -> None:
+        case = self._case
+        takers = {"evidence": case.replace, "adjusted": case.replace_adjusted, "selected": case.select}
+        takers[name](value)
 
     def _own(self, name: str) -> Any:
         case = self._case
         own = {"evidence": case.evidence, "adjusted": dict(case.state.adjusted), "selected": case.selected}
         return own[name]
 
-    def _tell(self, message: Mapping[str, Any] | None = None, act: Any = None, *, but: str = "") -> None:
-        """Write the case into the traits, in one message to the page."""
+    def _tell(self, message: Mapping[str, Any] | None = None, act: Any = None) -> None:
+        """Write the case into the traits: at once for who observes them, and in one message to the page."""
         self._telling = True
         try:
-            with self.hold_sync():
+            with self.hold_sync(), self.hold_trait_notifications():
                 for name in SAID:
-                    if name != but:
-                        setattr(self, name, self._own(name))
+                    setattr(self, name, self._own(name))
                 self.set_trait("posterior", dict(self._case.answer))
                 self.set_trait("shown", shown(self._case, message, act))
         finally:
@@ -127,7 +135,7 @@ class Explorer(anywidget.AnyWidget):
             super().set_state(rest)
         for name in SAID:
             if name in sync_data and sync_data[name] != self._own(name):
-                self._try(lambda name=name: self._set(name, sync_data[name]))
+                self._try(partial(self._put, name, sync_data[name]), sync_data[name])
 
     def _heard(self, _: Any, content: Any, __: Any) -> None:
         """Take a message of the page: an act, or that it asks for more."""
@@ -136,13 +144,13 @@ class Explorer(anywidget.AnyWidget):
             if piece is not None:
                 self.send(piece)
             return
-        self._try(lambda: self._case.act(content), act=content.get("act"))
+        self._try(partial(self._case.act, content), (content.get("variable"),), act=content.get("act"))
 
-    def _try(self, take: Any, act: Any = None) -> None:
+    def _try(self, take: Callable[[], None], about: Iterable[Any], act: Any = None) -> None:
         message = None
         try:
             take()
         except TwitchbayesError as error:
             self._case.refresh()
-            message = failure(self._case, error)
+            message = failure(self._case, error, about)
         self._tell(message, act)
