@@ -95,6 +95,7 @@ class View {
       make("div", { class: "tb-columns" }, this.buildQuestions(), this.buildAnswers()),
       make("p", { class: "tb-disclaimer", text: this.structure.disclaimer }),
     );
+    this.root.addEventListener("keydown", keep);
     this.root.addEventListener("focusin", (event) => this.tell(event.target));
     this.root.addEventListener("mouseover", (event) => this.tell(event.target));
     this.el.replaceChildren(this.root);
@@ -807,6 +808,12 @@ class View {
     if (file.endsWith(".py")) copy();
     else save();
   }
+}
+
+// Notebooks take plain keys as commands, those of a widget too: arrows leave the cell, d d deletes it.
+function keep(event) {
+  const theirs = event.ctrlKey || event.altKey || event.metaKey || event.key === "Escape";
+  if (!theirs && !(event.shiftKey && event.key === "Enter")) event.stopPropagation();
 }
 
 // Light or dark is what is behind the widget, whoever painted it.
