@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import secrets
@@ -50,6 +51,24 @@ class Host(NamedTuple):
         log = self.folder / "watch.log"
         seen = log.read_text(encoding="utf-8").split() if log.exists() else []
         return sorted({name for name in seen if not local(name)})
+
+    def said_by_the_kernel(self, code: str) -> Any:
+        """What Python code, run in the kernel of the first notebook, makes of `said`; plain types."""
+        from jupyter_client import BlockingKernelClient
+
+        files = sorted((self.folder / "jupyter_runtime_dir").glob("kernel-*.json"), key=lambda file: file.stat().st_mtime)
+        client = BlockingKernelClient(connection_file=str(files[0]))
+        client.load_connection_file()
+        client.start_channels()
+        try:
+            wanted = {"said": "__import__('json').dumps(said)"}
+            reply = client.execute(f"said = None\n{code}", user_expressions=wanted, reply=True, timeout=PATIENCE)
+        finally:
+            client.stop_channels()
+        content = reply["content"]
+        if content["status"] != "ok":
+            raise RuntimeError(content["evalue"])
+        return json.loads(ast.literal_eval(content["user_expressions"]["said"]["data"]["text/plain"]))
 
     def page(self, path: str) -> str:
         """The address of another page of it."""
@@ -134,11 +153,12 @@ def answers(port: int, process: subprocess.Popen[str], folder: Path) -> None:
     raise RuntimeError(f"{process.args} does not answer:\n{(folder / 'host.log').read_text(encoding='utf-8')[-3000:]}")
 
 
-def notebook(code: str) -> str:
-    """A notebook of one cell."""
-    cell = {"cell_type": "code", "id": "cell-01", "execution_count": None, "metadata": {}, "outputs": [], "source": code}
+def notebook(*code: str) -> str:
+    """A notebook of these cells."""
+    empty = {"cell_type": "code", "execution_count": None, "metadata": {}, "outputs": []}
+    cells = [{**empty, "id": f"cell-{number}", "source": source} for number, source in enumerate(code)]
     kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
-    return json.dumps({"cells": [cell], "metadata": {"kernelspec": kernel}, "nbformat": 4, "nbformat_minor": 5})
+    return json.dumps({"cells": cells, "metadata": {"kernelspec": kernel}, "nbformat": 4, "nbformat_minor": 5})
 
 
 def flags(options: dict[str, Any]) -> list[str]:
@@ -147,14 +167,14 @@ def flags(options: dict[str, Any]) -> list[str]:
 
 
 @contextmanager
-def jupyter(folder: Path, code: str = CODE) -> Iterator[Host]:
+def jupyter(folder: Path) -> Iterator[Host]:
     """A Jupyter server, which shows notebooks in JupyterLab and in Notebook 7."""
     settings = folder / "jupyterlab_settings_dir/@jupyterlab/apputils-extension"
     settings.mkdir(parents=True)
     (settings / "notification.jupyterlab-settings").write_text(json.dumps(QUIET), encoding="utf-8")
     (folder / "root").mkdir()
     for name in NOTEBOOKS:
-        (folder / "root" / name).write_text(notebook(code), encoding="utf-8")
+        (folder / "root" / name).write_text(notebook(CODE, "w"), encoding="utf-8")
     port, token = free_port(), secrets.token_urlsafe(16)
     options = {
         "ServerApp.ip": "127.0.0.1",
