@@ -100,10 +100,7 @@ class View {
       make("div", { class: "tb-columns" }, this.buildQuestions(), this.buildAnswers()),
       make("p", { class: "tb-disclaimer", text: this.structure.disclaimer }),
     );
-    // A notebook's own shortcuts (y, z, arrow keys) are not meant where one answers a question.
-    this.root.addEventListener("keydown", (event) => {
-      if (!event.ctrlKey && !event.metaKey && !event.altKey && event.key !== "Escape") event.stopPropagation();
-    });
+    this.root.addEventListener("keydown", keep);
     this.root.addEventListener("focusin", (event) => this.tell(event.target));
     this.root.addEventListener("mouseover", (event) => this.tell(event.target));
     this.el.replaceChildren(this.root);
@@ -826,6 +823,12 @@ class View {
     if (file.endsWith(".py")) copy();
     else save();
   }
+}
+
+// Notebooks take plain keys as commands, those of a widget too: arrows leave the cell, d d deletes it.
+function keep(event) {
+  const theirs = event.ctrlKey || event.altKey || event.metaKey || event.key === "Escape";
+  if (!theirs && !(event.shiftKey && event.key === "Enter")) event.stopPropagation();
 }
 
 // Light or dark is what is behind the widget, whoever painted it.
