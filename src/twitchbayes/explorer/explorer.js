@@ -760,7 +760,8 @@ class View {
   }
 
   tell(target) {
-    this.hint.textContent = target.closest?.("[data-about]")?.dataset.about ?? "";
+    const about = target.closest?.("[data-about]")?.dataset.about;
+    this.hint.textContent = about ?? "";
   }
 
   announce() {
