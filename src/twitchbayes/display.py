@@ -84,7 +84,7 @@ def as_html(posterior: Posterior) -> str:
         for (cells, serious), probability in zip(rows, (*posterior.values(), posterior.none), strict=True)
     )
     assumed = f"<br>assumed {escape(_items(posterior.assumed))}" if posterior.assumed else ""
-    heads = [f"<th scope='col'>{escape(name)}</th>" for name in head]
+    heads = [_column_head(name, left=name == head[0]) for name in head]
     heads.insert(3, "<td></td>")
     return (
         "<div class='twitchbayes-posterior'><table>"
@@ -95,6 +95,11 @@ def as_html(posterior: Posterior) -> str:
         f"{''.join(f'<br>{escape(line)}' for line in note)}</p>{_flags(posterior)}"
         f"<p><small>{DISCLAIMER}</small></p></div>"
     )
+
+
+def _column_head(name: str, *, left: bool) -> str:
+    style = " style='text-align:left'" if left else ""
+    return f"<th scope='col'{style}>{html.escape(name)}</th>"
 
 
 def _produced(posterior: Posterior) -> tuple[Attribution | None, tuple[str, ...]]:
@@ -160,7 +165,7 @@ def intervals_as_text(intervals: CredibleIntervals) -> str:
 def intervals_as_html(intervals: CredibleIntervals) -> str:
     """Return credible intervals as a table in HTML, every text of the model escaped."""
     escape, posterior, names = html.escape, intervals.of, labels(intervals.of)
-    head = "".join(f"<th scope='col'>{name}</th>" for name in ("cause", *_INTERVAL_COLUMNS))
+    head = "".join(_column_head(name, left=name == "cause") for name in ("cause", *_INTERVAL_COLUMNS))
     body = "".join(
         f"<tr><th scope='row' style='text-align:left'>{escape(names[name])}</th>"
         f"{''.join(f'<td>{cell}</td>' for cell in _cells(row))}</tr>"
@@ -352,7 +357,7 @@ class Listing(NamedTuple):
             return f"<p>{title}</p>"
         body = "".join(f"<tr>{cells(row, 'td')}</tr>" for row in self.rows)
         more = f"<p>and {self.more:,} more</p>" if self.more else ""
-        caption = f"<caption style='caption-side:top;text-align:left'>{title}</caption>"
+        caption = f"<caption style='caption-side:top;text-align:left;padding-top:.8em'>{title}</caption>"
         return f"<table>{caption}<thead><tr>{cells(self.head, 'th')}</tr></thead><tbody>{body}</tbody></table>{more}"
 
 

@@ -87,7 +87,7 @@ class Probabilities:
         axis.set_major_formatter(lambda p, _: f"{100 * p:.6g}%")
 
     def _ticks(self, axis: Axis) -> None:
-        from matplotlib.ticker import FixedLocator, NullFormatter
+        from matplotlib.ticker import FixedLocator, NullLocator
 
         first, last = round(math.log10(self.smallest)), round(math.log10(self.largest))
         step = -(-(last - first) // MOST_TICKS)
@@ -96,9 +96,7 @@ class Probabilities:
         shown = [self.edge] * bool(self.edge) + [_percent(p) if p > near else "" for p in at]
         axis.set_major_locator(FixedLocator([self.zero] * bool(self.edge) + at))
         axis.set_major_formatter(lambda _, place: shown[int(place or 0)])
-        within = [m * 10.0**power for power in range(first, last) for m in range(2, 10)] if step == 1 else []
-        axis.set_minor_locator(FixedLocator(within))
-        axis.set_minor_formatter(NullFormatter())
+        axis.set_minor_locator(NullLocator())
 
 
 def _percent(p: float) -> str:
