@@ -137,6 +137,5 @@ def _evenly(least: float, most: float) -> list[float]:
     """Return round probabilities that are evenly spaced themselves: between close ends there are no others."""
     from matplotlib.ticker import MaxNLocator
 
-    return [
-        p for p in MaxNLocator(MOST_TICKS - 1).tick_values(least, most).tolist() if least <= p <= most and 0 < p < 1
-    ]
+    round_ones = map(float, MaxNLocator(MOST_TICKS - 1).tick_values(least, most))
+    return [p for p in round_ones if least <= p <= most and 0 < p < 1]

@@ -9,7 +9,7 @@ __all__ = ["LINE", "PLAIN", "width_of", "wrapped"]
 
 # A label of a model is no mathematics: $ and _ are drawn as they stand.
 PLAIN: Mapping[str, Any] = {"parse_math": False, "usetex": False}
-LINE = 1.25  # height of a line, in sizes of the font
+LINE = 1.3  # height of a line, in sizes of the font
 ELLIPSIS = "…"
 HINTED = 1.1  # letters are rounded to whole pixels when they are drawn, and may become so much wider
 

@@ -98,8 +98,8 @@ def legend(ax: Axes, handles: Sequence[Artist], **options: Any) -> None:
 
 def _extents(ax: Axes) -> tuple[Bbox, Bbox]:
     """Return where the axes are, in pixels, without and with their labels: once the layout has placed them."""
-    figure = ax.get_figure(root=True)
-    if figure is not None and figure.get_layout_engine() is not None:
+    figure = ax.figure.canvas.figure  # the whole one, where the axes are in a part of it
+    if figure.get_layout_engine() is not None:
         figure.draw_without_rendering()
     return ax.get_window_extent(), ax.get_tightbbox() or ax.get_window_extent()
 
