@@ -148,6 +148,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Host]
             "marimo": marimo,
             "twitchbayes explore": page,
         }
+        assert {host.name: host.outside() for host in (jupyter, voila, marimo, page) if host.outside()} == {}
 
 
 @pytest.fixture(scope="session")
@@ -162,11 +163,7 @@ def _opened(served: dict[str, Host], all_pages: Pages) -> Callable[[str], Shown]
             page.locator('.jp-Notebook-ExecutionIndicator[data-status="idle"]').wait_for()
             page.locator(".jp-CodeCell .cm-content").first.click()
             page.keyboard.press("Shift+Enter")
-        try:
-            return Shown(page).ready()
-        except Exception:
-            page.screenshot(path=f"/tmp/b/fail-{name}.png")
-            raise
+        return Shown(page).ready()
 
     return opened
 

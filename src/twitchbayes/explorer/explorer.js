@@ -86,7 +86,12 @@ class View {
     this.out = make("div", { class: "tb-out", "data-panel": "out", hidden: true });
     this.root = make(
       "section",
-      { class: "tb-explorer", "aria-label": "twitchbayes explorer", "data-settled": "false" },
+      {
+        class: "tb-explorer",
+        "aria-label": "twitchbayes explorer",
+        "data-settled": "false",
+        "data-lm-suppress-shortcuts": "true",
+      },
       make("header", { class: "tb-head" }, this.about, tools),
       this.out,
       this.message,
@@ -95,7 +100,10 @@ class View {
       make("div", { class: "tb-columns" }, this.buildQuestions(), this.buildAnswers()),
       make("p", { class: "tb-disclaimer", text: this.structure.disclaimer }),
     );
-    this.root.addEventListener("keydown", keep);
+    // A notebook's own shortcuts (y, z, arrow keys) are not meant where one answers a question.
+    this.root.addEventListener("keydown", (event) => {
+      if (!event.ctrlKey && !event.metaKey && !event.altKey && event.key !== "Escape") event.stopPropagation();
+    });
     this.root.addEventListener("focusin", (event) => this.tell(event.target));
     this.root.addEventListener("mouseover", (event) => this.tell(event.target));
     this.el.replaceChildren(this.root);
@@ -333,6 +341,8 @@ class View {
     const outcomes = make("ul", { class: "tb-causes tb-outcomes" }, ...[...this.outcomes.values()].map((r) => r.whole));
     this.note = make("p", { class: "tb-small", text: "" });
     this.posterior = this.panel("posterior", "Probability of each cause");
+    this.jump = button("", () => this.flags.whole.scrollIntoView({ block: "nearest" }), { class: "tb-jump" });
+    this.posterior.whole.prepend(this.jump);
     const key = make(
       "p",
       { class: "tb-key", "aria-hidden": "true" },
@@ -494,7 +504,8 @@ class View {
 
   showFlags() {
     const flags = this.shown.red_flags;
-    this.flags.whole.hidden = !flags.length;
+    this.flags.whole.hidden = this.jump.hidden = !flags.length;
+    this.jump.textContent = `${flags.length} red flag${flags.length === 1 ? "" : "s"}`;
     this.flags.body.replaceChildren(
       make("p", { class: "tb-small", text: "Warning signs of guidelines. They do not change the probabilities." }),
       make(
@@ -561,11 +572,13 @@ class View {
     const number = this.structure.numbers[name];
     const label = named ? `${this.structure.labels[number.variable]}: ${number.label}` : number.label;
     const value = make("output", { class: "tb-value" });
-    const sources = number.sources.map((source) => this.structure.sources[source] ?? source).join("; ");
-    const source = make("p", {
-      class: "tb-small",
-      text: `Table: ${number.text} (${number.interval}), ${number.basis}. ${sources}`,
-    });
+    const sources = number.sources.map((source) => this.structure.sources[source] ?? source);
+    const source = make(
+      "details",
+      { class: "tb-small tb-source" },
+      make("summary", { text: `table ${number.text} (${number.interval}), ${number.basis}` }),
+      make("ul", {}, ...sources.map((text) => make("li", { text }))),
+    );
     const head = make("div", { class: "tb-slider-head" }, span("tb-label", label), value);
     if (!number.ends) {
       value.textContent = `${number.text}, certain`;
@@ -808,12 +821,6 @@ class View {
     if (file.endsWith(".py")) copy();
     else save();
   }
-}
-
-// Notebooks take plain keys as commands, those of a widget too: arrows leave the cell, d d deletes it.
-function keep(event) {
-  const theirs = event.ctrlKey || event.altKey || event.metaKey || event.key === "Escape";
-  if (!theirs && !(event.shiftKey && event.key === "Enter")) event.stopPropagation();
 }
 
 // Light or dark is what is behind the widget, whoever painted it.
