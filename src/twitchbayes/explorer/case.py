@@ -129,7 +129,7 @@ class Case:
 
     def replace(self, evidence: Mapping[str, Any]) -> None:
         """Say something else of the whole case; a band leaves the number in it that was given before."""
-        said = self._read(evidence)
+        said = self._read(_mapping("evidence", evidence))
         for name, value in said.items():
             number = self.state.said.get(name)
             if value == self.answer.evidence.get(name) and not isinstance(number, str | None):
@@ -173,7 +173,7 @@ class Case:
 
     def replace_adjusted(self, adjusted: Mapping[Any, Any]) -> None:
         """Move numbers to these values, and all others to those of the table."""
-        self._adjust(adjusted)
+        self._adjust(_mapping("adjusted", adjusted))
 
     def undo(self) -> None:
         """Take the last step back, where there is one."""
@@ -220,6 +220,8 @@ class Case:
         if 0 <= place < len(self._history):
             self._put(self._history[place])
             self._place = place
+        else:
+            self._bump()
 
     def _put(self, state: State) -> None:
         """Answer a state; where it has no answer, an error is raised and the one before stays."""
@@ -267,6 +269,14 @@ class Case:
     def to_document(self) -> dict[str, Any]:
         """Return the case in plain types: `evidence` and `priors` are what `infer` takes again."""
         return as_document(self.origin, named(self._model, self.state.said), self.answer)
+
+
+def _mapping(what: str, value: Any) -> Mapping[Any, Any]:
+    """Return what a page has set, which may be anything."""
+    if isinstance(value, Mapping):
+        return value
+    message = f"{what}={value!r} is no mapping of a name to a value"
+    raise InvalidValueError(message)
 
 
 def spelled(model: Model, said: Mapping[str, Any]) -> dict[str, Any]:

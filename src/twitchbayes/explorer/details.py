@@ -120,7 +120,7 @@ def _said(reason: Reason, sentence: str) -> Piece:
         "sentence": sentence,
         "side": reason.side,
         "decibans": decibans,
-        "weight": "decisive" if decibans is None else f"{decibans:+.1f} dB",
+        "weight": "decisive" if decibans is None else f"{decibans:+.1f}",
         "variables": list(reason.item.variables),
     }
 

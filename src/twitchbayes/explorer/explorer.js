@@ -72,8 +72,8 @@ class View {
     this.about = span("tb-about", "");
     this.leaders = make("div", { class: "tb-leaders", "aria-hidden": "true" });
     this.hint = make("p", { class: "tb-hint", "aria-hidden": "true" });
-    this.undo = button("Undo", () => this.act({ kind: "undo" }));
-    this.redo = button("Redo", () => this.act({ kind: "redo" }));
+    this.undo = button("Undo", () => this.shown.undo && this.act({ kind: "undo" }));
+    this.redo = button("Redo", () => this.shown.redo && this.act({ kind: "redo" }));
     const tools = make(
       "div",
       { class: "tb-tools", role: "group", "aria-label": "The case" },
@@ -100,10 +100,7 @@ class View {
       make("div", { class: "tb-columns" }, this.buildQuestions(), this.buildAnswers()),
       make("p", { class: "tb-disclaimer", text: this.structure.disclaimer }),
     );
-    // A notebook's own shortcuts (y, z, arrow keys) are not meant where one answers a question.
-    this.root.addEventListener("keydown", (event) => {
-      if (!event.ctrlKey && !event.metaKey && !event.altKey && event.key !== "Escape") event.stopPropagation();
-    });
+    this.root.addEventListener("keydown", keep);
     this.root.addEventListener("focusin", (event) => this.tell(event.target));
     this.root.addEventListener("mouseover", (event) => this.tell(event.target));
     this.el.replaceChildren(this.root);
@@ -228,7 +225,11 @@ class View {
       placeholder: "unknown",
       inputmode: "decimal",
     });
+    let typing = false; // an answer to something else that comes meanwhile is not to overwrite it
+    input.addEventListener("input", () => (typing = true));
+    input.addEventListener("blur", () => (typing = false));
     input.addEventListener("change", () => {
+      typing = false;
       const value = input.value === "" ? null : Number(input.value);
       this.act({ kind: "say", variable: entry.name, value: input.validity.badInput ? "no number" : value });
     });
@@ -237,7 +238,7 @@ class View {
       "aria-label": `${entry.label}: unknown`,
     });
     const line = this.line(entry, input, note, (now) => {
-      input.value = now.given ?? "";
+      if (!typing) input.value = now.given ?? "";
       input.placeholder = now.state ?? "unknown";
       unknown.disabled = now.state === undefined;
     });
@@ -401,8 +402,9 @@ class View {
     this.showMessage();
     this.showFlags();
     this.showNumbers();
-    this.undo.disabled = !shown.undo;
-    this.redo.disabled = !shown.redo;
+    // Not `disabled`: a button that can do no more for now is to keep the focus.
+    this.undo.setAttribute("aria-disabled", String(!shown.undo));
+    this.redo.setAttribute("aria-disabled", String(!shown.redo));
     this.about.textContent = shown.about;
     this.root.dataset.serial = shown.serial;
     this.root.dataset.settled = "false";
@@ -758,7 +760,8 @@ class View {
   }
 
   tell(target) {
-    this.hint.textContent = target.closest?.("[data-about]")?.dataset.about ?? "";
+    const about = target.closest?.("[data-about]")?.dataset.about;
+    this.hint.textContent = about ?? "";
   }
 
   announce() {
@@ -821,6 +824,12 @@ class View {
     if (file.endsWith(".py")) copy();
     else save();
   }
+}
+
+// Notebooks take plain keys as commands, those of a widget too: arrows leave the cell, d d deletes it.
+function keep(event) {
+  const theirs = event.ctrlKey || event.altKey || event.metaKey || event.key === "Escape";
+  if (!theirs && !(event.shiftKey && event.key === "Enter")) event.stopPropagation();
 }
 
 // Light or dark is what is behind the widget, whoever painted it.

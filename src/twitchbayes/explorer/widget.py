@@ -37,6 +37,8 @@ class Explorer(anywidget.AnyWidget):
         The cause that is explained.
     adjusted : dict of str to float
         Numbers of `priors.csv` that differ from the table, as `P(als=present | sex=male)`.
+    structure, shown : dict
+        What the page draws: the model, once, and the case after every act. They cannot be set.
     """
 
     _esm = HERE / "explorer.js"
