@@ -205,7 +205,7 @@ def test_every_public_name_has_its_heading(pages: dict[Path, Parsed], site: Path
 def test_search_finds_in_a_page_opened_from_the_disk(site: Path) -> None:
     """Opened without a server, the site asks nobody for anything, complains of nothing and finds a word."""
     playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
-    chromium = shutil.which("chromium") or pytest.skip("there is no chromium")
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or pytest.skip("there is no chromium")
     outside: list[str] = []
     complaints: list[str] = []
     with playwright.sync_playwright() as driver:

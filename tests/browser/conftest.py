@@ -107,7 +107,7 @@ class Pages:
     def new(self, **settings: Any) -> Page:
         """Return a page of a context of its own."""
         context = self._browser.new_context(**{"viewport": {"width": 1200, "height": 900}, **settings})
-        context.set_default_timeout(30_000)
+        context.set_default_timeout(20_000)
         self._watched.append(Watched(context))
         return context.new_page()
 
@@ -148,25 +148,29 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Host]
             "marimo": marimo,
             "twitchbayes explore": page,
         }
+        assert {host.name: host.outside() for host in (jupyter, voila, marimo, page) if host.outside()} == {}
 
 
 @pytest.fixture(scope="session")
 def _opened(served: dict[str, Host], all_pages: Pages) -> Callable[[str], Shown]:
     """Opens the explorer in a host, once."""
 
+    failed: set[str] = set()
+
     @cache
     def opened(name: str) -> Shown:
+        # What does not open once is not waited for in every test.
+        assert name not in failed, f"{name} did not open before"
+        failed.add(name)
         page = all_pages.new()
         page.goto(served[name].url)
         if name in {"JupyterLab", "Notebook 7"}:
             page.locator('.jp-Notebook-ExecutionIndicator[data-status="idle"]').wait_for()
             page.locator(".jp-CodeCell .cm-content").first.click()
             page.keyboard.press("Shift+Enter")
-        try:
-            return Shown(page).ready()
-        except Exception:
-            page.screenshot(path=f"/tmp/b/fail-{name}.png")
-            raise
+        shown = Shown(page).ready()
+        failed.discard(name)
+        return shown
 
     return opened
 
