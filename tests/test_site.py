@@ -187,6 +187,16 @@ def test_links_resolve(pages: dict[Path, Parsed]) -> None:
                 assert unquote(place) in pages[target].places, f"{page.name} links to {link}"
 
 
+def test_links_out_of_docs_lead_to_what_they_name(pages: dict[Path, Parsed], site: Path) -> None:
+    """A link to a notebook or the changelog leads to its page, and one to another file takes the file along."""
+    assert "notebooks/01_first_answers.html" in pages[site / "index.html"].links
+    assert "changelog.html" in pages[site / "index.html"].links
+    table = pages[site / "how-to/add-a-finding.html"].links
+    assert "../repository/models/twitch/variables.csv" in table
+    copied = (site / "repository/models/twitch/variables.csv").read_bytes()
+    assert copied == (ROOT / "models/twitch/variables.csv").read_bytes()
+
+
 def test_code_in_tables_is_shown_as_it_is(site: Path) -> None:
     """The number of a link is P(child | parent), without the escape that Markdown wants in a table."""
     card = (site / "models/twitch.html").read_text(encoding="utf-8")
