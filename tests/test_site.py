@@ -231,9 +231,10 @@ def test_search_finds_in_a_page_opened_from_the_disk(site: Path) -> None:
         page.on("console", lambda message: message.type in {"error", "warning"} and complaints.append(message.text))
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.goto((site / "index.html").as_uri())
-        page.locator("input.md-search__input").fill("leak")
+        page.locator("input.md-search__input").click()
+        page.keyboard.type("leak")
         found = page.locator(".md-search-result__item a").first
-        found.wait_for(state="attached", timeout=20_000)
+        found.wait_for(timeout=20_000)
         assert "leak" in page.locator(".md-search-result__list").inner_text().lower()
         browser.close()
     assert outside == []
