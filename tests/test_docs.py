@@ -1,6 +1,6 @@
 """What README and docs/ show: Python blocks run, commands print what is shown, links lead somewhere.
 
-`python tests/test_docs.py` writes what the commands print now into the pages.
+`python tests/test_docs.py` writes what commands and examples print now into the pages.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from twitchbayes.consistency import MEASURES
 from twitchbayes.knowledge import COLUMNS, META
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = sorted(path.relative_to(ROOT).as_posix() for path in (*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")))
+PAGES = sorted(path.relative_to(ROOT).as_posix() for path in (*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")))
 
 # A block with a title is a file that the later blocks of its page read.
 FENCE = re.compile(r'^```(?P<language>\w*)(?: title="(?P<title>[^"]+)")?\n(?P<text>.*?)^```$', re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\[[^\]]*\]\((?P<target>[^)\s]+)\)")
-LANGUAGES = {"python", "console", "sh", "text", "csv", "toml"}
+LANGUAGES = {"python", "console", "sh", "text", "csv", "toml", "math"}
 
 COMMANDS = (
     "python -m pip install . && twitchbayes infer weakness=yes twitch_location=arm_hand age=62",
@@ -193,18 +193,26 @@ def test_command_page_names_every_command() -> None:
 
 
 def test_module_list_is_whole() -> None:
-    """How it works lists every module of the library."""
-    listed = re.findall(
-        r"^\| `(\w+)` \| ", text_of("docs/how-it-works.md").partition("## The modules")[2], re.MULTILINE
-    )
-    modules = {path.stem for path in (ROOT / "src/twitchbayes").glob("*.py")}
-    assert sorted(listed) == sorted(modules - {"__init__", "__main__"})
+    """How it works lists every module of the library, and every package with an asterisk."""
+    table = text_of("docs/how-it-works.md").partition("## The modules")[2]
+    listed = re.findall(r"^\| `(\w+)` (?=(\*?) ?\| )", table, re.MULTILINE)
+    modules = {(path.stem, "") for path in (ROOT / "src/twitchbayes").glob("*.py")}
+    packages = {(path.parent.name, "*") for path in (ROOT / "src/twitchbayes").glob("*/__init__.py")}
+    assert sorted(listed) == sorted((modules | packages) - {("__init__", ""), ("__main__", "")})
 
 
 def test_index_names_every_page() -> None:
     """Every page of docs/ is linked from its index."""
     linked = {match["target"].partition("#")[0] for match in LINK.finditer(text_of("docs/index.md"))}
     assert {page.removeprefix("docs/") for page in PAGES if page.startswith("docs/")} - {"index.md"} <= linked
+
+
+def test_comparison_quotes_what_was_measured() -> None:
+    """A ratio of the comparison stands, in these digits, on a page that a benchmark prints."""
+    quoted = set(re.findall(r"\b[\d.,]+x\b", text_of("docs/comparison.md")))
+    measured = set(re.findall(r"\b[\d.,]+x\b", text_of("docs/performance.md") + text_of("docs/calibration.md")))
+    assert quoted
+    assert quoted <= measured
 
 
 def rewritten(block: Block) -> str:
@@ -217,10 +225,46 @@ def rewritten(block: Block) -> str:
     return "".join(parts)
 
 
+def rewritten_examples(block: Block, page: str, namespace: dict[str, object]) -> str:
+    """Return a Python block with what its examples print now; a shortened output, an error included, stays."""
+    parts = []
+    for part in doctest.DocTestParser().parse(block.text):
+        if isinstance(part, str):
+            parts.append(part)
+            continue
+        example = doctest.DocTest([part], namespace, page, page, block.line - 1, None)
+        example.globs = namespace
+        output: list[str] = []
+        runner = Listener(output, optionflags=doctest.ELLIPSIS)
+        runner.run(example, out=lambda _: None, clear_globs=False)
+        prompts = "".join(f"{mark} {line}".rstrip() + "\n" for mark, line in prompted(part.source))
+        parts.append(prompts + (output[0] if output and "..." not in part.want else part.want))
+    return "".join(parts)
+
+
+class Listener(doctest.DocTestRunner):
+    """Run examples and keep what those print that print something other than what is shown."""
+
+    def __init__(self, output: list[str], **options: int) -> None:
+        super().__init__(**options)
+        self.output = output
+
+    def report_failure(self, *told: object) -> None:
+        """Keep what was printed, which is told last."""
+        self.output.append(str(told[-1]))
+
+
+def prompted(source: str) -> Iterator[tuple[str, str]]:
+    """Yield the lines of an example, each with its prompt."""
+    for number, line in enumerate(source.splitlines()):
+        yield (">>>" if number == 0 else "..."), line
+
+
 def rewrite() -> None:
-    """Write what the commands print now into every page."""
+    """Write what commands and examples print now into every page."""
     for page in PAGES:
         text = text_of(page)
+        namespace: dict[str, object] = {"__name__": page}
         with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
             for block in blocks(page):
                 if block.title:
@@ -228,6 +272,11 @@ def rewrite() -> None:
                     Path(block.title).write_text(block.text, encoding="utf-8")
                 elif block.language == "console":
                     text = text.replace(block.text, rewritten(block))
+                elif block.language == "python" and ">>> " in block.text:
+                    text = text.replace(block.text, rewritten_examples(block, page, namespace))
+                elif block.language == "python":
+                    with contextlib.redirect_stdout(io.StringIO()):
+                        run_python(block, page, namespace)
         (ROOT / page).write_text(text, encoding="utf-8")
 
 

@@ -64,6 +64,12 @@ def loaded_by(code: str) -> set[str]:
         ),
         pytest.param(
             "import twitchbayes as tb\n"
+            "tb.plots.posterior, tb.plots.network, tb.Interview()._repr_html_(), tb.load_model('twitch')._repr_html_()",
+            HEAVY,
+            id="plots_that_are_not_drawn",
+        ),
+        pytest.param(
+            "import twitchbayes as tb\n"
             "try: tb.infer(weaknes=True)\n"
             "except tb.UnknownVariableError: pass\n"
             "else: raise SystemExit(1)",
@@ -94,7 +100,9 @@ def test_public_names() -> None:
     assert set(dir(twitchbayes)) - set(twitchbayes.__all__) == {"TwitchClassifier"}
     for name in dir(twitchbayes):
         value = getattr(twitchbayes, name)
-        if name != "__version__":
+        if isinstance(value, ModuleType):
+            assert value is sys.modules[f"twitchbayes.{name}"]
+        elif name != "__version__":
             assert name in sys.modules[value.__module__].__all__
     with pytest.raises(AttributeError, match="module 'twitchbayes' has no attribute 'infr'"):
         twitchbayes.infr  # noqa: B018

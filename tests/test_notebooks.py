@@ -5,7 +5,10 @@
 
 from __future__ import annotations
 
+import ast
 import re
+import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +16,18 @@ import jupytext
 import nbformat
 import pytest
 
-NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
+ROOT = Path(__file__).resolve().parents[1]
+NOTEBOOKS = ROOT / "notebooks"
 SOURCES = sorted(NOTEBOOKS.glob("*.py"))
 
 # What ipykernel calls the kernel of the Python that it is installed in.
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 MAX_CODE_CELLS = 12
 MAX_LINES = 10
+
+# A plot of the notebook's own; the functions of `twitchbayes.plots` and the methods that call them label theirs.
+DRAWN = re.compile(r"\bax\.(plot|hist|bar|barh|scatter)\(|\.plot(\.\w+)?\((?=.*style=|.*figsize=)")
+LIBRARY_PLOT = re.compile(r"\.plot(_\w+)?\(.*ax=ax\)")
 
 
 def made_from(source: Path) -> str:
@@ -73,8 +81,10 @@ def test_sizes(cells: list[Any]) -> None:
 
 
 def test_question_first_answer_last(cells: list[Any]) -> None:
-    """The first cell asks one question, and the last one asserts its answer."""
+    """The first cell has the title and asks one question, in bold; the last one asserts its answer."""
     assert cells[0].cell_type == "markdown"
+    assert cells[0].source.startswith("# ")
+    assert re.search(r"\*\*[^*]+\?\*\*", cells[0].source)
     assert cells[0].source.count("?") == 1
     assert "assert " in code(cells)[-1]
     assert cells[-1].cell_type == "code"
@@ -83,6 +93,37 @@ def test_question_first_answer_last(cells: list[Any]) -> None:
 def test_defines_nothing(cells: list[Any]) -> None:
     """A function that a notebook needs belongs into the library."""
     assert not [text for text in code(cells) if re.search(r"^\s*(def|class) ", text, re.MULTILINE)]
+
+
+def test_own_plots_have_labelled_axes(cells: list[Any]) -> None:
+    """A cell that draws by itself says what both axes are."""
+    drawing = [text for text in code(cells) if DRAWN.search(text) and not LIBRARY_PLOT.search(text)]
+    assert [text for text in drawing if not ("xlabel=" in text and "ylabel=" in text)] == []
+
+
+def test_runs_anywhere(cells: list[Any]) -> None:
+    """No path of a machine, nothing from the network, no shell, and no folder that stays behind."""
+    text = "\n".join(code(cells))
+    assert re.findall(r"""["'](?:/|~|[A-Za-z]:\\)|https?://|^[!%]|mkdtemp|chdir""", text, re.MULTILINE) == []
+
+
+def test_imports_what_the_extras_bring(cells: list[Any]) -> None:
+    """A notebook imports the standard library, the library and what it needs, and what its extras name."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    needed = [*project["dependencies"], *project["optional-dependencies"]["notebook"]]
+    known = {re.split(r"[^\w-]", name)[0].lower() for name in needed} | {"twitchbayes"}
+    tree = ast.parse("\n".join(code(cells)))
+    named = {a.name for node in ast.walk(tree) if isinstance(node, ast.Import) for a in node.names}
+    named |= {str(node.module) for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    assert {name.partition(".")[0] for name in named} - known - sys.stdlib_module_names == set()
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/index.md"])
+def test_listed(page: str) -> None:
+    """The README and the index of the documentation link every notebook."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    linked = re.findall(r"\]\((?:\.\./)?notebooks/(\w+)\.ipynb\)", text)
+    assert linked == [path.stem for path in SOURCES]
 
 
 if __name__ == "__main__":

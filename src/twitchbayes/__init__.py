@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from twitchbayes import plots
     from twitchbayes.errors import (
         EngineLimitError,
         ImpossibleEvidenceError,
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
         TwitchbayesError,
         UnknownVariableError,
     )
+    from twitchbayes.explorer import explore
     from twitchbayes.interchange import CodedEvidence, InterchangeError, from_fhir, from_phenopacket
     from twitchbayes.interview import Interview
     from twitchbayes.learner import TwitchClassifier as TwitchClassifier
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
     from twitchbayes.posterior import Posterior
 
 __version__ = "0.1.0"
+
+_MODULES = ("plots",)
 
 _HOME = {
     "EngineLimitError": "errors",
@@ -38,6 +42,7 @@ _HOME = {
     "ModelTableError": "errors",
     "TwitchbayesError": "errors",
     "UnknownVariableError": "errors",
+    "explore": "explorer",
     "CodedEvidence": "interchange",
     "InterchangeError": "interchange",
     "from_fhir": "interchange",
@@ -70,16 +75,20 @@ __all__ = [
     "TwitchbayesError",
     "UnknownVariableError",
     "__version__",
+    "explore",
     "from_fhir",
     "from_phenopacket",
     "infer",
     "list_models",
     "load_model",
+    "plots",
 ]
 
 
 def __getattr__(name: str) -> object:
-    """Import a public name when it is first used (PEP 562), so that importing the package costs little."""
+    """Import a public name, or module, when it is first used (PEP 562), so that importing the package costs little."""
+    if name in _MODULES:
+        return import_module(f"{__name__}.{name}")
     if name not in _HOME:
         message = f"module {__name__!r} has no attribute {name!r}"
         raise AttributeError(message)

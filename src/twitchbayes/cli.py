@@ -23,6 +23,7 @@ from twitchbayes.commands import (
     answered,
     chosen_model,
     cohorts,
+    explore,
     interviews,
     names,
     print_json,
@@ -143,6 +144,7 @@ def _parser() -> argparse.ArgumentParser:
     export.set_defaults(run=_export)
 
     tables.add(commands)
+    explore.add(commands)
     return parser
 
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from twitchbayes import scenarios
 from twitchbayes.batch import answer_rows
 from twitchbayes.conflict import impossible
-from twitchbayes.display import Listing, percent, shortened
+from twitchbayes.display import DISCLAIMER, Listing, percent, shortened
 from twitchbayes.errors import TwitchbayesError
 from twitchbayes.knowledge import Knowledge, Number, Variable
 from twitchbayes.priors import paired, stratum
@@ -122,7 +122,7 @@ class Difference:
             for name, side in zip(SIDES, (self.first, self.second), strict=True)
         )
         lists = "".join(listing.html() for listing in _listings(self))
-        return f"<div class='twitchbayes-difference'><p>{sides}</p>{lists}</div>"
+        return f"<div class='twitchbayes-difference'><p>{sides}</p>{lists}<p><small>{DISCLAIMER}</small></p></div>"
 
 
 def compare(first: Model, second: Model) -> Difference:

@@ -6,6 +6,7 @@ import html
 import math
 import shutil
 import sys
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -13,6 +14,8 @@ from twitchbayes.errors import EngineLimitError
 
 if TYPE_CHECKING:
     from twitchbayes.attribution import Attribution
+    from twitchbayes.interview import Interview
+    from twitchbayes.model import Model
     from twitchbayes.posterior import Posterior
     from twitchbayes.uncertainty import CredibleIntervals, Interval
 
@@ -24,7 +27,9 @@ __all__ = [
     "given",
     "intervals_as_html",
     "intervals_as_text",
+    "interview_as_html",
     "labels",
+    "model_as_html",
     "percent",
     "shortened",
 ]
@@ -79,7 +84,7 @@ def as_html(posterior: Posterior) -> str:
         for (cells, serious), probability in zip(rows, (*posterior.values(), posterior.none), strict=True)
     )
     assumed = f"<br>assumed {escape(_items(posterior.assumed))}" if posterior.assumed else ""
-    heads = [f"<th scope='col'>{escape(name)}</th>" for name in head]
+    heads = [_column_head(name, left=name == head[0]) for name in head]
     heads.insert(3, "<td></td>")
     return (
         "<div class='twitchbayes-posterior'><table>"
@@ -90,6 +95,11 @@ def as_html(posterior: Posterior) -> str:
         f"{''.join(f'<br>{escape(line)}' for line in note)}</p>{_flags(posterior)}"
         f"<p><small>{DISCLAIMER}</small></p></div>"
     )
+
+
+def _column_head(name: str, *, left: bool) -> str:
+    style = " style='text-align:left'" if left else ""
+    return f"<th scope='col'{style}>{html.escape(name)}</th>"
 
 
 def _produced(posterior: Posterior) -> tuple[Attribution | None, tuple[str, ...]]:
@@ -155,7 +165,7 @@ def intervals_as_text(intervals: CredibleIntervals) -> str:
 def intervals_as_html(intervals: CredibleIntervals) -> str:
     """Return credible intervals as a table in HTML, every text of the model escaped."""
     escape, posterior, names = html.escape, intervals.of, labels(intervals.of)
-    head = "".join(f"<th scope='col'>{name}</th>" for name in ("cause", *_INTERVAL_COLUMNS))
+    head = "".join(_column_head(name, left=name == "cause") for name in ("cause", *_INTERVAL_COLUMNS))
     body = "".join(
         f"<tr><th scope='row' style='text-align:left'>{escape(names[name])}</th>"
         f"{''.join(f'<td>{cell}</td>' for cell in _cells(row))}</tr>"
@@ -203,6 +213,58 @@ def _draws_line(intervals: CredibleIntervals) -> str:
     lost += [f"{intervals.refused:,} refused"] * bool(intervals.refused)
     without = f"; left out: {', '.join(lost)}" if lost else ""
     return f"{intervals.draws:,} draws of the tables' numbers (seed {intervals.seed}){without}"
+
+
+def model_as_html(model: Model) -> str:
+    """Return what a model is as a table in HTML, every text of it escaped, nothing from outside."""
+    knowledge = model.knowledge
+    layers = [(f"{role}s", knowledge.of_role(role)) for role in ("context", "cause", "finding")]
+    numbers = [*(prior.number for prior in knowledge.priors), *(link.number for link in knowledge.links)]
+    by_basis = ", ".join(f"{count:,} {basis}" for basis, count in Counter(n.basis for n in numbers).most_common())
+    rows = [
+        *((name, f"{len(variables):,}") for name, variables in layers),
+        ("serious causes", f"{sum(variable.serious for variable in knowledge.of_role('cause')):,}"),
+        ("numbers", f"{len(numbers):,} ({by_basis})"),
+        ("sources", f"{len(knowledge.citations):,}"),
+        *((name.replace("_", " "), knowledge.meta[name]) for name in ("intended_use", "not_for", "licence")),
+        ("fingerprint", model.fingerprint[:12]),
+    ]
+    body = "".join(
+        f"<tr><th scope='row' style='text-align:left'>{html.escape(name)}</th>"
+        f"<td style='text-align:left'>{html.escape(value)}</td></tr>"
+        for name, value in rows
+    )
+    lists = "".join(
+        f"<details><summary>{name}</summary>{html.escape(', '.join(v.label for v in variables))}</details>"
+        for name, variables in layers
+    )
+    caption = f"{html.escape(knowledge.meta['title'])}<br>{html.escape(model.describe())}"
+    return (
+        "<div class='twitchbayes-model'><table>"
+        f"<caption style='caption-side:top;text-align:left'>{caption}</caption><tbody>{body}</tbody></table>"
+        f"{lists}<p><small>{DISCLAIMER}</small></p></div>"
+    )
+
+
+def interview_as_html(interview: Interview) -> str:
+    """Return an interview as tables in HTML: what was asked, where it led, and what to ask now."""
+    variables, question = interview.model.knowledge.variables, interview.ask()
+    known = ", ".join(f"{name}={value}" for name, value in interview.known.items()) or "nothing"
+    asked = [(step.question, step.said or "left open", f"{step.gain_bits:.3g}") for step in interview.history]
+    listings = [
+        Listing(f"{len(asked)} asked", ("question", "answer", "expected bits"), asked) if asked else Listing("0 asked"),
+        Listing(
+            "Most probable now",
+            ("cause", "posterior"),
+            [(variables[cause].label, percent(p)) for cause, p in interview.leaders.items()],
+        ),
+    ]
+    then = "Finished: no question is worth asking." if question is None else f"Next: {question.text}"
+    return (
+        f"<div class='twitchbayes-interview'><p>Interview of {html.escape(interview.model.describe())}"
+        f"<br>known before: {html.escape(known)}</p>{''.join(listing.html() for listing in listings)}"
+        f"<p>{html.escape(then)}</p>{_flags(interview.posterior)}<p><small>{DISCLAIMER}</small></p></div>"
+    )
 
 
 def _flags(posterior: Posterior) -> str:
@@ -295,7 +357,7 @@ class Listing(NamedTuple):
             return f"<p>{title}</p>"
         body = "".join(f"<tr>{cells(row, 'td')}</tr>" for row in self.rows)
         more = f"<p>and {self.more:,} more</p>" if self.more else ""
-        caption = f"<caption style='caption-side:top;text-align:left'>{title}</caption>"
+        caption = f"<caption style='caption-side:top;text-align:left;padding-top:.8em'>{title}</caption>"
         return f"<table>{caption}<thead><tr>{cells(self.head, 'th')}</tr></thead><tbody>{body}</tbody></table>{more}"
 
 

@@ -44,10 +44,11 @@ from twitchbayes.provenance import Provenance, trace
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.axes import Axes
 
     from twitchbayes.posterior import Posterior
 
-__all__ = ["Explanation", "Reason", "explain"]
+__all__ = ["Explanation", "Reason", "Weighed", "explain", "weigh"]
 
 Floats = NDArray[np.float64]
 
@@ -106,6 +107,22 @@ class Reason(NamedTuple):
     def decisive(self) -> bool:
         """Whether the item makes the cause certain or impossible."""
         return math.isinf(self.weight_nats)
+
+
+class Weighed(NamedTuple):
+    """The weights of evidence for a cause, without Shapley values; the fields are those of `Explanation`."""
+
+    cause: str
+    label: str
+    probability: float
+    prior: float
+    change_nats: float
+    reasons: tuple[Reason, ...]
+
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """One sentence an item; each factor is given all the other evidence."""
+        return tuple(phrases.sentence(reason, self) for reason in self.reasons)
 
 
 @dataclass(frozen=True, eq=False)
@@ -171,6 +188,29 @@ class Explanation:
     def sentences(self) -> tuple[str, ...]:
         """One sentence an item; each factor is given all the other evidence."""
         return tuple(phrases.sentence(reason, self) for reason in self.reasons)
+
+    def plot(self, *, top: int = 12, ax: Axes | None = None) -> Axes:
+        """Draw what each item adds to the log odds, from the prior to the posterior; see `twitchbayes.plots.weights`.
+
+        Parameters
+        ----------
+        top : int, default 12
+            Items at most, the heaviest; the others are one bar together.
+        ax : matplotlib.axes.Axes, optional
+            Where to draw; a new figure otherwise.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+
+        Raises
+        ------
+        InvalidValueError
+            If matplotlib is missing (extra `plot`).
+        """
+        from twitchbayes import plots
+
+        return plots.weights(self, top=top, ax=ax)
 
     def to_frame(self) -> pd.DataFrame:
         """Return a table, one row an item.
@@ -254,37 +294,67 @@ def explain(posterior: Posterior, evidence: Evidence, cause: str, *, pairs: int,
         If the exact answer to a part of the evidence would need more memory than the engine's bound.
     """
     model = posterior.model
-    if cause not in posterior:
-        raise UnknownVariableError(cause, model.causes, what="cause")
     if pairs < 2:
         message = f"pairs={pairs!r} must be 2 or more"
         raise InvalidValueError(message)
-    items = items_of(evidence)
-    odds = LogOdds(model.engine, evidence, items, cause)
-    # All items, all but each, and none.
-    found = odds.of(np.vstack([np.ones(len(items), bool), ~np.eye(len(items), dtype=bool), np.zeros(len(items), bool)]))
-    everything, without, prior = found[0], found[1:-1], found[-1]
+    weighed, odds, everything = _weigh(posterior, evidence, cause)
+    items = [reason.item for reason in weighed.reasons]
     shares = _shares(odds, len(items), everything, pairs=pairs, seed=seed)
-    probabilities = _probability(without)
     reasons = [
-        Reason(item, phrases.words(model.knowledge, item), _difference(everything, out), float(p), value, error)
-        for item, out, p, value, error in zip(items, without, probabilities, shares.values, shares.errors, strict=True)
+        reason._replace(shapley_nats=value, shapley_se_nats=error)
+        for reason, value, error in zip(weighed.reasons, shares.values, shares.errors, strict=True)
     ]
     described = {"name": model.name, "version": model.version, "population": model.population}
     return Explanation(
         cause=cause,
-        label=model.knowledge.variables[cause].label,
+        label=weighed.label,
         model={**described, "fingerprint": model.fingerprint, "description": model.describe()},
-        probability=posterior[cause],
-        prior=posterior.prior[cause],
-        change_nats=_difference(everything, prior),
-        reasons=tuple(sorted(reasons, key=lambda reason: -abs(reason.weight_nats))),
+        probability=weighed.probability,
+        prior=weighed.prior,
+        change_nats=weighed.change_nats,
+        reasons=_heaviest_first(reasons),
         method=shares.method,
         pairs=shares.pairs,
         why_no_shapley=shares.why,
         numbers=between(model.knowledge, items, cause),
         provenance=trace(model.knowledge, SetRuns(model.engine, strict=True), evidence, cause),
     )
+
+
+def weigh(posterior: Posterior, evidence: Evidence, cause: str) -> Weighed:
+    """Return the weight of evidence of each item alone, which takes an answer an item; see `explain`.
+
+    Raises
+    ------
+    UnknownVariableError
+        If there is no such cause.
+    EngineLimitError
+        If the exact answer to a part of the evidence would need more memory than the engine's bound.
+    """
+    weighed = _weigh(posterior, evidence, cause)[0]
+    return weighed._replace(reasons=_heaviest_first(weighed.reasons))
+
+
+def _weigh(posterior: Posterior, evidence: Evidence, cause: str) -> tuple[Weighed, LogOdds, float]:
+    """Return the weights in the order of the items, what answers subsets of them, and the log odds given all."""
+    model = posterior.model
+    if cause not in posterior:
+        raise UnknownVariableError(cause, model.causes, what="cause")
+    items = items_of(evidence)
+    odds = LogOdds(model.engine, evidence, items, cause)
+    # All items, all but each, and none.
+    found = odds.of(np.vstack([np.ones(len(items), bool), ~np.eye(len(items), dtype=bool), np.zeros(len(items), bool)]))
+    everything, without, prior = float(found[0]), found[1:-1], found[-1]
+    reasons = tuple(
+        Reason(item, phrases.words(model.knowledge, item), _difference(everything, out), float(p), None, None)
+        for item, out, p in zip(items, without, _probability(without), strict=True)
+    )
+    label, change = model.knowledge.variables[cause].label, _difference(everything, prior)
+    return Weighed(cause, label, posterior[cause], posterior.prior[cause], change, reasons), odds, everything
+
+
+def _heaviest_first(reasons: Sequence[Reason]) -> tuple[Reason, ...]:
+    return tuple(sorted(reasons, key=lambda reason: -abs(reason.weight_nats)))
 
 
 class _Shares(NamedTuple):

@@ -3,41 +3,26 @@
 from __future__ import annotations
 
 import json
-import math
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from twitchbayes.comparison import as_given
-from twitchbayes.display import DISCLAIMER
-from twitchbayes.errors import InvalidEvidenceError, InvalidValueError
+from twitchbayes.display import DISCLAIMER, interview_as_html
+from twitchbayes.errors import InvalidValueError
 from twitchbayes.model import Model, load_model
 from twitchbayes.posterior import THRESHOLD_BITS, Posterior
 from twitchbayes.questions import LEADERS, Question, Questions
 from twitchbayes.red_flags import RedFlag
+from twitchbayes.transcripts import FORMAT, STEP, document, raise_faults
 from twitchbayes.values import as_number
 
-__all__ = ["Interview", "Step", "resumed"]
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
-FORMAT = "twitchbayes interview 1"
-# What a transcript must have, and of which type.
-PARTS: Mapping[str, type | tuple[type, ...]] = {
-    "model": dict,
-    "target": str,
-    "threshold_bits": (int, float),
-    "costs": dict,
-    "known": dict,
-    "steps": list,
-}
-STEP: Mapping[str, type | tuple[type, ...]] = {
-    "variable": str,
-    "question": str,
-    "said": (str, type(None)),
-    "states": dict,
-    "gain_bits": (int, float),
-}
+__all__ = ["Interview", "Step", "resumed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +125,12 @@ class Interview:
         return self._state.posterior
 
     @property
+    def answers(self) -> tuple[Posterior, ...]:
+        """The answer of the model before the first step and after each one; the last is `posterior`."""
+        earlier = (self._answer(self.history[:count]) for count in range(len(self.history)))
+        return (*earlier, self.posterior)
+
+    @property
     def leaders(self) -> dict[str, float]:
         """The three most probable causes so far."""
         return dict(islice(self.posterior.items(), LEADERS))
@@ -222,14 +213,41 @@ class Interview:
             return {variable: {member.name: False for member in self.model.knowledge.members(variable)}}
         return {variable: value}
 
-    def _after(self, steps: tuple[Step, ...]) -> _State:
-        """Return the state after these steps."""
+    def _answer(self, steps: tuple[Step, ...]) -> Posterior:
+        """Return the answer of the model to what is known after these steps."""
         said = [(state, step.variable) for step in steps for state in step.states.items()]
         given = as_given(dict(state for state, _ in said), {name: asked for (name, _), asked in said})
-        posterior = self.model.infer({**self.known, **given})
+        return self.model.infer({**self.known, **given})
+
+    def _after(self, steps: tuple[Step, ...]) -> _State:
+        """Return the state after these steps."""
+        posterior = self._answer(steps)
         skipped = [step.variable for step in steps if not step.states]
         questions = posterior.worth_asking(self.threshold_bits, target=self.target, costs=self.costs, skip=skipped)
         return _State(steps, posterior, questions)
+
+    def plot(self, *, top: int = 5, ax: Axes | None = None) -> Axes:
+        """Draw how the leading causes went from answer to answer; see `twitchbayes.plots.history`.
+
+        Parameters
+        ----------
+        top : int, default 5
+            Causes at most, up to 5.
+        ax : matplotlib.axes.Axes, optional
+            Where to draw; a new figure otherwise.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+
+        Raises
+        ------
+        InvalidValueError
+            If matplotlib is missing (extra `plot`), or `top` is out of range.
+        """
+        from twitchbayes import plots
+
+        return plots.history(self, top=top, ax=ax)
 
     # Transcripts
 
@@ -294,6 +312,9 @@ class Interview:
         skipped = len(self.history) - answered
         return f"<Interview of {self.model.describe()}: {answered} answered, {skipped} skipped, {then}>"
 
+    def _repr_html_(self) -> str:
+        return interview_as_html(self)
+
 
 def resumed(text: str | bytes, model: Model, *, otherwise: str | None) -> Interview:
     """Return the interview of a transcript as `Interview.from_json` does, with its errors.
@@ -305,13 +326,13 @@ def resumed(text: str | bytes, model: Model, *, otherwise: str | None) -> Interv
     otherwise : str or None
         What to do where the transcript is of another model, for the message; None where any model will do.
     """
-    data = _document(text)
+    data = document(text)
     if otherwise is not None and data["model"].get("fingerprint") != model.fingerprint:
         message = f"{_other_model(data['model'], model)}. {otherwise}"
         raise InvalidValueError(message)
     steps = tuple(Step(**{name: step[name] for name in STEP}) for step in data["steps"])
     interview = Interview(model, **{name: data[name] for name in ("target", "threshold_bits", "costs", "known")})
-    _raise([f"has a step {i + 1} {fault}" for i, step in enumerate(steps) for fault in _strays(model, step)])
+    raise_faults([f"has a step {i + 1} {fault}" for i, step in enumerate(steps) for fault in _strays(model, step)])
     interview._state = interview._after(steps)
     return interview
 
@@ -346,51 +367,3 @@ def _other_model(said: Mapping[str, Any], chosen: Model) -> str:
         f"the transcript is of another model: {name} {version}, population {population or 'its own'}, fingerprint "
         f"{str(said.get('fingerprint'))[:12]}; this is {own}, fingerprint {chosen.fingerprint[:12]}"
     )
-
-
-def _document(text: str | bytes) -> dict[str, Any]:
-    """Return a transcript of which all parts are there."""
-    try:
-        data = json.loads(text, parse_constant=_no_number)
-    except ValueError as error:
-        message = f"the transcript is no JSON: {error}"
-        raise InvalidValueError(message) from None
-    _raise(list(_faults(data)))
-    checked: dict[str, Any] = data
-    return checked
-
-
-def _no_number(constant: str) -> None:
-    message = f"{constant} is no number"
-    raise ValueError(message)
-
-
-def _raise(faults: Sequence[str]) -> None:
-    """Raise what is wrong with a transcript, if anything is."""
-    errors = [InvalidValueError(f"the transcript {fault}") for fault in faults]
-    if len(errors) > 1:
-        raise InvalidEvidenceError(errors)
-    if errors:
-        raise errors[0]
-
-
-def _faults(data: Any) -> Iterator[str]:
-    if not isinstance(data, dict) or data.get("format") != FORMAT:
-        yield f"does not say that it is one (format {FORMAT!r})"
-        return
-    for name, kind in PARTS.items():
-        if not _has(data, name, kind):
-            yield f"lacks {name!r}, or it is of the wrong type: {data.get(name)!r}"
-    for place, step in enumerate(data["steps"] if isinstance(data.get("steps"), list) else ()):
-        lacks = [name for name, kind in STEP.items() if not isinstance(step, dict) or not _has(step, name, kind)]
-        if lacks:
-            yield f"has a step {place + 1} without {', '.join(lacks)}, or of the wrong type"
-
-
-def _has(part: Mapping[str, Any], name: str, kind: type | tuple[type, ...]) -> bool:
-    value = part.get(name)
-    if name == "states" and isinstance(value, dict) and not all(isinstance(state, str) for state in value.values()):
-        return False
-    # JSON has no infinity, but 1e999 is read as one.
-    infinite = isinstance(value, float) and not math.isfinite(value)
-    return name in part and isinstance(value, kind) and not isinstance(value, bool) and not infinite

@@ -11,7 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from twitchbayes import card, consistency
+from twitchbayes import card, consistency, display
 from twitchbayes import knowledge as knowledge_module
 from twitchbayes import priors as priors_module
 from twitchbayes.cases import header
@@ -21,6 +21,7 @@ from twitchbayes.studies import Studies
 if TYPE_CHECKING:
     import networkx as nx
     import pandas as pd
+    from matplotlib.axes import Axes
     from pgmpy.models import DiscreteBayesianNetwork
 
     from twitchbayes.differences import Difference
@@ -244,6 +245,29 @@ class Model(Studies):
         path.write_text(text, encoding="utf-8", newline="\n")
         return path
 
+    def plot(self, posterior: Posterior | None = None, *, ax: Axes | None = None) -> Axes:
+        """Draw the network in three layers; see `twitchbayes.plots.network`.
+
+        Parameters
+        ----------
+        posterior : Posterior, optional
+            An answer of the model, which is coloured in.
+        ax : matplotlib.axes.Axes, optional
+            Where to draw; a new figure otherwise.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+
+        Raises
+        ------
+        InvalidValueError
+            If matplotlib is missing (extra `plot`), or the posterior is of a model with other variables.
+        """
+        from twitchbayes import plots
+
+        return plots.network(self, posterior, ax=ax)
+
     def describe(self) -> str:
         """Return one line: name, version, population and window."""
         meta = self.knowledge.meta
@@ -256,6 +280,9 @@ class Model(Studies):
         sizes = f"{len(self.contexts)} contexts, {len(self.causes)} causes, {len(self.findings)} findings"
         numbers = f"{len(self.knowledge.priors) + len(self.knowledge.links)} numbers"
         return f"<Model {self.describe()}: {sizes}, {numbers} from {len(self.knowledge.citations)} sources>"
+
+    def _repr_html_(self) -> str:
+        return display.model_as_html(self)
 
 
 def _number_columns(number: knowledge_module.Number) -> dict[str, Any]:

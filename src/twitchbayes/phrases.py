@@ -10,7 +10,7 @@ from twitchbayes.items import Item
 from twitchbayes.knowledge import Knowledge
 
 if TYPE_CHECKING:
-    from twitchbayes.explanation import Explanation, Reason
+    from twitchbayes.explanation import Explanation, Reason, Weighed
 
 __all__ = ["DECIBANS", "head", "listings", "notes", "said", "sentence", "words"]
 
@@ -57,7 +57,7 @@ def _members(knowledge: Knowledge, item: Item) -> str:
     return "; ".join(parts)
 
 
-def sentence(reason: Reason, found: Explanation) -> str:
+def sentence(reason: Reason, found: Explanation | Weighed) -> str:
     """Return a sentence that says no more than the factor, in the past tense: a label may be a plural."""
     label, probability = found.label, found.probability
     if found.cause in reason.item.states:

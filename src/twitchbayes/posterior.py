@@ -27,6 +27,7 @@ from twitchbayes.uncertainty import CredibleIntervals, intervals_of
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.axes import Axes
 
     from twitchbayes.model import Model
     from twitchbayes.questions import Questions
@@ -443,6 +444,29 @@ class Posterior(Mapping[str, float]):
         True
         """
         return analyse(self, self._evidence, cause)
+
+    def plot(self, *, intervals: CredibleIntervals | bool | None = None, ax: Axes | None = None) -> Axes:
+        """Draw the prior and the posterior of every cause, with credible intervals; see `twitchbayes.plots.posterior`.
+
+        Parameters
+        ----------
+        intervals : CredibleIntervals or bool, optional
+            Those to draw; None takes those of `infer(interval=...)`, else `credible_intervals()`; False draws none.
+        ax : matplotlib.axes.Axes, optional
+            Where to draw; a new figure otherwise.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+
+        Raises
+        ------
+        InvalidValueError
+            If matplotlib is missing (extra `plot`), or the intervals are of another answer.
+        """
+        from twitchbayes import plots
+
+        return plots.posterior(self, intervals=intervals, ax=ax)
 
     def to_frame(self) -> pd.DataFrame:
         """Return a table: cause, label, prior, posterior (fractions) and whether the cause is serious.

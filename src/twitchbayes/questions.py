@@ -13,6 +13,7 @@ from twitchbayes.display import DISCLAIMER, Listing, percent
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.axes import Axes
 
 __all__ = ["LEADERS", "NONE", "Question", "Questions", "Reply", "bits"]
 
@@ -149,6 +150,27 @@ class Questions(Sequence[Question]):
 
     def __len__(self) -> int:
         return len(self.items)
+
+    def plot(self, *, ax: Axes | None = None) -> Axes:
+        """Draw what each question is worth, in bits; see `twitchbayes.plots.questions`.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, optional
+            Where to draw; a new figure otherwise.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+
+        Raises
+        ------
+        InvalidValueError
+            If matplotlib is missing (extra `plot`).
+        """
+        from twitchbayes import plots
+
+        return plots.questions(self, ax=ax)
 
     def to_frame(self) -> pd.DataFrame:
         """Return a table, a row a question: variable, question, gain_bits, cost, gain_per_cost, serious_rise."""

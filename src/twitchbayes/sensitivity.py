@@ -27,6 +27,7 @@ from twitchbayes.provenance import number_names
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.axes import Axes
 
     from twitchbayes.posterior import Posterior
 
@@ -214,6 +215,29 @@ class Sensitivity:
 
     def __len__(self) -> int:
         return len(self.functions)
+
+    def plot(self, *, top: int = 12, ax: Axes | None = None) -> Axes:
+        """Draw the tornado diagram; see `twitchbayes.plots.tornado`.
+
+        Parameters
+        ----------
+        top : int, default 12
+            Numbers at most, those with the largest swing.
+        ax : matplotlib.axes.Axes, optional
+            Where to draw; a new figure otherwise.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+
+        Raises
+        ------
+        InvalidValueError
+            If matplotlib is missing (extra `plot`).
+        """
+        from twitchbayes import plots
+
+        return plots.tornado(self, top=top, ax=ax)
 
     def to_frame(self) -> pd.DataFrame:
         """Return the data of a tornado diagram: one row a number, the largest swing first.

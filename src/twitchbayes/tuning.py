@@ -26,6 +26,7 @@ from twitchbayes.tuned import history_of, kinds_of, listing_of, notes_on, report
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.axes import Axes
 
     from twitchbayes.model import Model
 
@@ -166,6 +167,31 @@ class Tuning:
     notes: tuple[str, ...]
     cases: Mapping[str, Any]
     converged: bool
+
+    def plot(self, number: str, *, ax: Axes | None = None) -> Axes:
+        """Draw what is believed of a number before and after tuning; see `twitchbayes.plots.densities`.
+
+        Parameters
+        ----------
+        number : str
+            As the report names it, P(child | parent).
+        ax : matplotlib.axes.Axes, optional
+            Where to draw; a new figure otherwise.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+
+        Raises
+        ------
+        UnknownVariableError
+            If there is no such number.
+        InvalidValueError
+            If matplotlib is missing (extra `plot`).
+        """
+        from twitchbayes import plots
+
+        return plots.densities(self, number, ax=ax)
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything but the models in plain types, with what identifies them."""

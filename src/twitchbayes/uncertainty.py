@@ -14,9 +14,9 @@ approach (JRSS B 66, 2004), for what those shares mean where the inputs are unce
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,10 +24,11 @@ from numpy.typing import NDArray
 from twitchbayes import display
 from twitchbayes.batch import SetRuns
 from twitchbayes.beliefs import BLOCK
-from twitchbayes.draws import Asked, blocks
+from twitchbayes.draws import Asked, Drawn, blocks
 from twitchbayes.engine import answer
 from twitchbayes.errors import EngineLimitError, ImpossibleEvidenceError, InvalidValueError, UnknownVariableError
 from twitchbayes.evidence import Evidence
+from twitchbayes.network import Parameters
 from twitchbayes.provenance import number_names, numbers_of
 from twitchbayes.shares import explained
 
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 
     from twitchbayes.posterior import Posterior
 
-__all__ = ["CredibleIntervals", "Interval", "intervals_of"]
+__all__ = ["CredibleIntervals", "Interval", "intervals_in_steps", "intervals_of"]
 
 Floats = NDArray[np.float64]
 
@@ -246,19 +247,47 @@ _NUMBER_COLUMNS = ["number", "share", "probability", "low", "high", "basis", "so
 
 def intervals_of(posterior: Posterior, evidence: Evidence, asked: Asked) -> CredibleIntervals:
     """Return the credible intervals of an answer; see `Posterior.credible_intervals`."""
+    *_, found = intervals_in_steps(posterior, evidence, asked, BLOCK)
+    return cast("CredibleIntervals", found)
+
+
+def intervals_in_steps(
+    posterior: Posterior, evidence: Evidence, asked: Asked, draws: int
+) -> Iterator[CredibleIntervals | None]:
+    """Work out the intervals by so many draws at a time: None after each step, and the intervals at the end.
+
+    Raises
+    ------
+    ImpossibleEvidenceError, EngineLimitError
+        If the evidence is impossible, or refused, in every draw.
+    """
     model, parts, refused = posterior.model, [], 0
     reason = ""
-    for drawn in blocks(model.engine, model.beliefs, asked):
+    for parameters in _steps(blocks(model.engine, model.beliefs, asked), draws):
         runs = SetRuns(model.engine)
-        part = answer(runs, evidence, drawn.parameters)
+        part = answer(runs, evidence, parameters)
         columns = np.column_stack([part.causes, part.none, part.serious, part.log_evidence])
         columns[~part.possible | np.isin(np.arange(len(columns)), list(runs.refused))] = np.nan
         refused, reason = refused + len(runs.refused), next(iter(runs.refused.values()), reason)
         parts.append(columns)
+        yield None
     columns = np.concatenate(parts)
-    there = columns[~np.isnan(columns[:, 0])]
-    if not len(there):
+    if np.isnan(columns[:, 0]).all():
         raise EngineLimitError(reason) if refused else ImpossibleEvidenceError(posterior.evidence, smallest=False)
+    yield _summary(posterior, asked, columns, refused)
+
+
+def _steps(drawn: Iterable[Drawn], draws: int) -> Iterator[Parameters]:
+    for block in drawn:
+        if len(block.net) <= draws:
+            yield block.parameters
+        else:
+            yield from (block.parameters.take(slice(i, i + draws)) for i in range(0, len(block.net), draws))
+
+
+def _summary(posterior: Posterior, asked: Asked, columns: Floats, refused: int) -> CredibleIntervals:
+    """Return the intervals from the answers under each draw: causes, none, serious and ln P(evidence), or NaN."""
+    there, model = columns[~np.isnan(columns[:, 0])], posterior.model
     names = [*model.causes, "none", "serious"]
     values = {**posterior, "none": posterior.none, "serious": posterior.serious}
     bounds = [*asked.quantiles(there), there.mean(axis=0)]

@@ -31,7 +31,8 @@ def as_text(evaluation: Evaluation) -> str:
 def as_html(evaluation: Evaluation) -> str:
     """Return an evaluation as tables in HTML, every text escaped, nothing from outside."""
     escape = html.escape
-    head = "".join(f"<th scope='col'>{escape(name)}</th>" for name in HEADS)
+    left = " style='text-align:left'"
+    head = "".join(f"<th scope='col'{left * (name == HEADS[0])}>{escape(name)}</th>" for name in HEADS)
     body = "".join(
         f"<tr><th scope='row' style='text-align:left'>{escape(row[0])}</th>"
         f"{''.join(f'<td>{escape(cell)}</td>' for cell in row[1:])}</tr>"
@@ -47,8 +48,8 @@ def as_html(evaluation: Evaluation) -> str:
         f"<caption style='caption-side:top;text-align:left'>Evaluation of {escape(evaluation.model['description'])}"
         f"{''.join(f'<br>{escape(line)}' for line in _about(evaluation))}</caption>"
         f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-        "<table><caption style='caption-side:top;text-align:left'>All causes together</caption>"
-        "<thead><tr><th scope='col'>measure</th><th scope='col'>value</th></tr></thead>"
+        "<table><caption style='caption-side:top;text-align:left;padding-top:.8em'>All causes together</caption>"
+        f"<thead><tr><th scope='col'{left}>measure</th><th scope='col'{left}>value</th></tr></thead>"
         f"<tbody>{totals}</tbody></table><p><small>{DISCLAIMER}</small></p></div>"
     )
 

@@ -21,6 +21,7 @@ from twitchbayes.evaluation.predictions import Predictions
 if TYPE_CHECKING:
     import narwhals as nw
     import pandas as pd
+    from matplotlib.axes import Axes
 
 __all__ = ["Evaluation", "Overall"]
 
@@ -212,6 +213,56 @@ class Evaluation:
             raise InvalidValueError(message)
         false, true, thresholds = roc_curve(question.truth, question.levels, drop_intermediate=False)
         return pd.DataFrame({"threshold": thresholds, "sensitivity": true, "specificity": 1 - false})
+
+    def plot_calibration(self, cause: str | None = None, *, ax: Axes | None = None) -> Axes:
+        """Draw the calibration curve; see `twitchbayes.plots.calibration`.
+
+        Parameters
+        ----------
+        cause : str, optional
+            A cause or `serious`; None is of all pairs of case and cause.
+        ax : matplotlib.axes.Axes, optional
+            Where to draw; a new figure otherwise.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+
+        Raises
+        ------
+        UnknownVariableError
+            If the name is none of the table's.
+        InvalidValueError
+            If matplotlib is missing (extra `plot`), or no case has a known state of the cause.
+        """
+        from twitchbayes import plots
+
+        return plots.calibration(self, cause, ax=ax)
+
+    def plot_roc(self, cause: str, *, ax: Axes | None = None) -> Axes:
+        """Draw the ROC curve; see `twitchbayes.plots.roc`.
+
+        Parameters
+        ----------
+        cause : str
+            A cause or `serious`.
+        ax : matplotlib.axes.Axes, optional
+            Where to draw; a new figure otherwise.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+
+        Raises
+        ------
+        UnknownVariableError
+            If the name is none of the table's.
+        InvalidValueError
+            If matplotlib is missing (extra `plot`), or no case, or every case, has the cause.
+        """
+        from twitchbayes import plots
+
+        return plots.roc(self, cause, ax=ax)
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything in plain types; a measure without a value is its reason."""
