@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,9 @@ import twitchbayes
 from models import CERTAIN, SHIPPED, SITES, load
 from twitchbayes.model import Model
 
+# Plots are drawn into memory, whatever screen there is.
+os.environ["MPLBACKEND"] = "Agg"
+
 # No test asserts a time, so no example may fail for being slow.
 settings.register_profile(
     "twitchbayes",
@@ -20,6 +25,14 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 settings.load_profile("twitchbayes")
+
+
+@pytest.fixture(autouse=True)
+def _no_figure_stays() -> Iterator[None]:
+    """Close what a test has drawn, so that figures do not pile up."""
+    yield
+    if "matplotlib.pyplot" in sys.modules:
+        sys.modules["matplotlib.pyplot"].close("all")
 
 
 @pytest.fixture(scope="session")

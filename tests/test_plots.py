@@ -51,11 +51,10 @@ BLOCK = re.compile(r'^```(\w+)(?: title="([^"]+)")?\n(.*?)^```\n(?:\n!\[[^\]]*\]
 
 
 @pytest.fixture(autouse=True)
-def _closed() -> Iterator[None]:
-    """Every figure is closed, and drawn in one style."""
+def _one_style() -> Iterator[None]:
+    """Every figure is drawn in one style."""
     with plt.style.context(["default", STYLE]):
         yield
-    plt.close("all")
 
 
 # What is drawn
