@@ -207,6 +207,8 @@ def test_a_trait_that_a_page_sets_is_taken_or_told(sites: Model) -> None:
     explorer.set_state({"evidence": {"weak": "blue"}})
     assert explorer.evidence == {"weak": "present"}
     assert "weak='blue'" in explorer.shown["message"]["text"]
+    explorer.set_state({"adjusted": [1]})
+    assert "adjusted=[1] is no mapping" in explorer.shown["message"]["text"]
 
 
 def test_undo_redo_and_clear_go_through_every_step(tiny: Model) -> None:
