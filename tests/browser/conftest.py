@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-import pytest
-
 import hosts
+import pytest
 from explorer_page import Shown
 from hosts import Host
 
@@ -40,10 +37,6 @@ HARMLESS = (
 )
 OWN_SCHEMES = {"data", "blob", "about"}
 TOOK = pytest.StashKey[list[str]]()
-
-
-def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--shots", type=Path, metavar="DIR", help="put pictures of the explorer there")
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
@@ -88,9 +81,10 @@ def browser() -> Iterator[Browser]:
     """Debian's Chromium."""
     from playwright.sync_api import sync_playwright
 
-    found = shutil.which("chromium") or shutil.which("chromium-browser")
-    if found is None:
-        pytest.fail("there is no chromium on PATH: apt-get install chromium", pytrace=False)
+    try:
+        found = hosts.chromium()
+    except FileNotFoundError as error:
+        pytest.fail(str(error), pytrace=False)
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=found, args=FLAGS)
         yield chromium
@@ -113,7 +107,11 @@ class Pages:
 
     def faults(self) -> list[str]:
         """Return requests to outside, and errors, that were not told before."""
-        found = [fault for one in self._watched for fault in (*map("asked outside: {}".format, one.outside()), *one.complaints)]
+        found = [
+            fault
+            for one in self._watched
+            for fault in (*map("asked outside: {}".format, one.outside()), *one.complaints)
+        ]
         for one in self._watched:
             one.requests.clear()
             one.complaints.clear()
@@ -151,10 +149,16 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Host]
         assert {host.name: host.outside() for host in (jupyter, voila, marimo, page) if host.outside()} == {}
 
 
+def run_cell(page: Page, number: int = 0) -> None:
+    """Run a cell of the notebook that a page of Jupyter shows, when its kernel is there."""
+    page.locator('.jp-Notebook-ExecutionIndicator[data-status="idle"]').wait_for()
+    page.locator(".jp-CodeCell .cm-content").nth(number).click()
+    page.keyboard.press("Shift+Enter")
+
+
 @pytest.fixture(scope="session")
 def _opened(served: dict[str, Host], all_pages: Pages) -> Callable[[str], Shown]:
     """Opens the explorer in a host, once."""
-
     failed: set[str] = set()
 
     @cache
@@ -165,9 +169,7 @@ def _opened(served: dict[str, Host], all_pages: Pages) -> Callable[[str], Shown]
         page = all_pages.new()
         page.goto(served[name].url)
         if name in {"JupyterLab", "Notebook 7"}:
-            page.locator('.jp-Notebook-ExecutionIndicator[data-status="idle"]').wait_for()
-            page.locator(".jp-CodeCell .cm-content").first.click()
-            page.keyboard.press("Shift+Enter")
+            run_cell(page)
         shown = Shown(page).ready()
         failed.discard(name)
         return shown

@@ -6,6 +6,7 @@ import ast
 import json
 import os
 import secrets
+import shutil
 import signal
 import socket
 import subprocess
@@ -23,7 +24,7 @@ PATIENCE = 60  # seconds for a host to answer, before the test gives up
 
 # JupyterLab asks whether it may fetch news; these are its own settings.
 QUIET = {"fetchNews": "false", "checkForUpdates": False}
-MARIMO = '''import marimo
+MARIMO = """import marimo
 
 app = marimo.App(width="full")
 
@@ -36,7 +37,7 @@ def _():
     w
     return
 
-'''
+"""
 
 
 class Host(NamedTuple):
@@ -56,7 +57,9 @@ class Host(NamedTuple):
         """What Python code, run in the kernel of the first notebook, makes of `said`; plain types."""
         from jupyter_client import BlockingKernelClient
 
-        files = sorted((self.folder / "jupyter_runtime_dir").glob("kernel-*.json"), key=lambda file: file.stat().st_mtime)
+        files = sorted(
+            (self.folder / "jupyter_runtime_dir").glob("kernel-*.json"), key=lambda file: file.stat().st_mtime
+        )
         client = BlockingKernelClient(connection_file=str(files[0]))
         client.load_connection_file()
         client.start_channels()
@@ -74,6 +77,14 @@ class Host(NamedTuple):
         """The address of another page of it."""
         start, _, token = self.url.partition("?")
         return f"{start.partition('/lab')[0]}/{path}?{token}"
+
+
+def chromium() -> str:
+    """Where Debian's Chromium is."""
+    found = shutil.which("chromium") or shutil.which("chromium-browser")
+    if found is None:
+        raise FileNotFoundError("there is no chromium on PATH: apt-get install chromium")
+    return found
 
 
 def local(name: str) -> bool:

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import NamedTuple, TextIO
 
 from twitchbayes.commands import add_model, chosen_model
-from twitchbayes.errors import InvalidValueError, ModelNotFoundError
+from twitchbayes.errors import InvalidValueError
 from twitchbayes.evidence import read_items
 from twitchbayes.model import list_models
 
@@ -65,8 +65,8 @@ def _explore(options: argparse.Namespace) -> int:
     words = _model_taken(options)
     model = chosen_model(options)
     model.infer(read_items(words))
-    _need(NEEDED)
     place = _Place(_free(options.port), secrets.token_urlsafe(16))
+    _need(NEEDED)
     said = {"url": place.url, "port": place.port, "model": model.name, "version": model.version}
     text = json.dumps(said) if options.json else f"{model.name} {model.version} is at {place.url}\nCtrl-C ends it."
     telling = {"text": text, "stream": sys.stdout, "opened": not options.no_browser}

@@ -6,10 +6,10 @@ import json
 from typing import Any
 
 import pytest
-
-import twitchbayes
 from explorer_page import Shown
 from hosts import Host
+
+import twitchbayes
 from twitchbayes.display import percent
 from twitchbayes.explorer.numbers import adjustable
 
@@ -102,7 +102,10 @@ def test_the_selected_cause_is_explained(explorer: Shown) -> None:
     item = explorer.panel("explanation").locator('[data-item~="weakness"]')
     assert item.count() == 1
     explorer.after(explorer.cause("stress").get_by_role("button").click)
-    assert twitchbayes.load_model("twitch").knowledge.variables["stress"].label in explorer.panel("explanation").inner_text()
+    assert (
+        twitchbayes.load_model("twitch").knowledge.variables["stress"].label
+        in explorer.panel("explanation").inner_text()
+    )
 
 
 def test_copied_code_gives_the_same_number(explorer: Shown, capsys: pytest.CaptureFixture[str]) -> None:

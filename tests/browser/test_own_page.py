@@ -10,12 +10,12 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pytest
-
 import hosts
-import twitchbayes
+import pytest
 from explorer_page import Shown
 from hosts import Host
+
+import twitchbayes
 
 if TYPE_CHECKING:
     from conftest import Pages
@@ -89,7 +89,9 @@ def test_begins_with_what_is_known_and_ends_without_a_trace(tmp_path: Path, page
             check=False,
         )
         assert again.returncode == 2
-        assert re.fullmatch(f"twitchbayes: cannot serve at port {port} of 127.0.0.1: .*; choose another --port.*\n", again.stderr)
+        assert re.fullmatch(
+            f"twitchbayes: cannot serve at port {port} of 127.0.0.1: .*; choose another --port.*\n", again.stderr
+        )
         process.send_signal(signal.SIGINT)
         assert process.wait(hosts.PATIENCE) == 0
         assert process.stdout.read() == ""

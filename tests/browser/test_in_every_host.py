@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from explorer_page import Shown
 
 import twitchbayes
-from explorer_page import Shown
 
 pytestmark = pytest.mark.browser
 
@@ -24,8 +24,6 @@ def test_an_answer_moves_the_bars(explorer: Shown) -> None:
 
 
 @everywhere
-def test_how_long_a_click_takes(
-    explorer: Shown, tell: Callable[[str], None], request: pytest.FixtureRequest
-) -> None:
+def test_how_long_a_click_takes(explorer: Shown, tell: Callable[[str], None], request: pytest.FixtureRequest) -> None:
     """Clicks are answered; how fast is told in the summary and asserted nowhere."""
     tell(f"{request.node.callspec.params['explorer']}: {explorer.timed(9)}")
