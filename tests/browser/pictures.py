@@ -7,10 +7,8 @@ import tempfile
 from pathlib import Path
 
 import hosts
-from explorer_page import Shown
+from explorer_page import Shown, run_cell
 from hosts import Host
-
-from conftest import FLAGS, run_cell
 
 SIZES = (1200, 400)
 
@@ -25,7 +23,7 @@ def pictures(target: Path) -> None:
         tempfile.TemporaryDirectory() as second,
         sync_playwright() as playwright,
     ):
-        browser = playwright.chromium.launch(executable_path=hosts.chromium(), args=FLAGS)
+        browser = playwright.chromium.launch(executable_path=hosts.chromium(), args=hosts.FLAGS)
         with hosts.jupyter(Path(first)) as lab, hosts.page(Path(second)) as (page, _):
             for host, width in [(host, width) for host in (lab, page) for width in SIZES]:
                 picture(
