@@ -11,23 +11,12 @@ from urllib.parse import urlsplit
 
 import hosts
 import pytest
-from explorer_page import Shown
+from explorer_page import Shown, run_cell
 from hosts import Host
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Page
 
-FLAGS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    # What the recorder might not see finds no address.
-    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
-)
 # What hosts say of themselves, before the notebook has run.
 HARMLESS = (
     # Notebook 7.6 listens to settings of an extension before it has read them; without the explorer too.
@@ -86,7 +75,7 @@ def browser() -> Iterator[Browser]:
     except FileNotFoundError as error:
         pytest.fail(str(error), pytrace=False)
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=found, args=FLAGS)
+        chromium = playwright.chromium.launch(executable_path=found, args=hosts.FLAGS)
         yield chromium
         chromium.close()
 
@@ -147,13 +136,6 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Host]
             "twitchbayes explore": page,
         }
         assert {host.name: host.outside() for host in (jupyter, voila, marimo, page) if host.outside()} == {}
-
-
-def run_cell(page: Page, number: int = 0) -> None:
-    """Run a cell of the notebook that a page of Jupyter shows, when its kernel is there."""
-    page.locator('.jp-Notebook-ExecutionIndicator[data-status="idle"]').wait_for()
-    page.locator(".jp-CodeCell .cm-content").nth(number).click()
-    page.keyboard.press("Shift+Enter")
 
 
 @pytest.fixture(scope="session")

@@ -115,3 +115,19 @@ class Shown:
         words = ["yes", "no"] * clicks
         took = [self.root.evaluate(CLICK, ["weakness", word]) for word in words[:clicks]]
         return Timed(clicks, *(statistics.median(column) for column in zip(*took, strict=True)))
+
+
+def run_cell(page: Page, number: int = 0) -> None:
+    """Run a cell of the notebook that a page of Jupyter shows, when its kernel is there."""
+    from playwright.sync_api import expect
+
+    page.locator('.jp-Notebook-ExecutionIndicator[data-status="idle"]').wait_for(state="attached")
+    prompt = page.locator(".jp-CodeCell .jp-InputPrompt").nth(number)
+    for _ in range(5):
+        page.locator(".jp-CodeCell .cm-content").nth(number).click()
+        page.keyboard.press("Shift+Enter")
+        try:
+            return expect(prompt).not_to_have_text("[ ]:", timeout=3_000)
+        except AssertionError:
+            continue  # while it starts, JupyterLab may take the focus away between click and key
+    raise AssertionError(f"cell {number} does not run")

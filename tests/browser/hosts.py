@@ -40,6 +40,19 @@ def _():
 """
 
 
+FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    # What the recorder might not see finds no address.
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
+)
+
+
 class Host(NamedTuple):
     """A host that answers: where it shows the explorer, and the folder that is its own."""
 

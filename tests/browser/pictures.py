@@ -7,10 +7,8 @@ import tempfile
 from pathlib import Path
 
 import hosts
-from explorer_page import Shown
+from explorer_page import Shown, run_cell
 from hosts import Host
-
-from conftest import FLAGS, run_cell
 
 SIZES = (1200, 400)
 
@@ -25,7 +23,7 @@ def pictures(target: Path) -> None:
         tempfile.TemporaryDirectory() as second,
         sync_playwright() as playwright,
     ):
-        browser = playwright.chromium.launch(executable_path=hosts.chromium(), args=FLAGS)
+        browser = playwright.chromium.launch(executable_path=hosts.chromium(), args=hosts.FLAGS)
         with hosts.jupyter(Path(first)) as lab, hosts.page(Path(second)) as (page, _):
             for host, width in [(host, width) for host in (lab, page) for width in SIZES]:
                 picture(
@@ -40,6 +38,8 @@ def picture(page, host: Host, file: Path) -> None:
     page.goto(host.url)
     if host.name == "JupyterLab":
         run_cell(page)
+        # Its file browser leaves no room on a narrow screen; a click on its tab closes it.
+        page.locator('.jp-SideBar .lm-TabBar-tab[data-id="filebrowser"]').click()
     shown = Shown(page).ready()
     shown.set("weakness", "yes")
     shown.after(shown.question("twitch_arm_hand").click)

@@ -27,3 +27,9 @@ def test_an_answer_moves_the_bars(explorer: Shown) -> None:
 def test_how_long_a_click_takes(explorer: Shown, tell: Callable[[str], None], request: pytest.FixtureRequest) -> None:
     """Clicks are answered; how fast is told in the summary and asserted nowhere."""
     tell(f"{request.node.callspec.params['explorer']}: {explorer.timed(9)}")
+
+
+@everywhere
+def test_light_as_its_host(explorer: Shown) -> None:
+    """The explorer is light where the page behind it is."""
+    assert explorer.root.get_attribute("data-theme") == "light"

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from explorer_page import Shown
+from explorer_page import Shown, run_cell
 from hosts import Host
 
 import twitchbayes
@@ -185,8 +185,7 @@ def test_two_views_stay_in_step(explorer: Shown) -> None:
     """A second view of the same widget shows what the first one does, and the other way round."""
     second = Shown(explorer.page, 1)
     if not second.root.count():
-        explorer.page.locator(".jp-CodeCell .cm-content").nth(1).click()
-        explorer.page.keyboard.press("Shift+Enter")
+        run_cell(explorer.page, 1)
     second.ready()
     explorer.set("weakness", "yes")
     assert same(second, expected(weakness=True))

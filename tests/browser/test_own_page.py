@@ -65,6 +65,7 @@ def test_nothing_of_the_code_is_shown(narrow: Shown, served: dict[str, Host]) ->
     url = served["twitchbayes explore"].url
     assert "twitchbayes" in narrow.page.title()
     assert "twitchbayes.explore(" not in narrow.page.content()
+    assert not narrow.page.get_by_test_id("notebook-actions-dropdown").is_visible()
     assert "not medical advice" in narrow.root.inner_text()
     bare = narrow.page.context.browser.new_context()
     try:

@@ -30,10 +30,13 @@ HOST = "127.0.0.1"
 NEEDED = ("anywidget", "marimo")
 TITLE = "twitchbayes explorer"
 
+# Its menu lies over the explorer where that is narrow, and saves pages that link a CDN.
+STYLE = '[data-testid="notebook-actions-dropdown"] { display: none; }\n'
+
 # marimo shows what the last expression of the cell is, and none of the code.
 PAGE = """import marimo
 
-app = marimo.App(width="full", app_title={title!r})
+app = marimo.App(width="full", app_title={title!r}, css_file="explorer.css")
 
 
 @app.cell(hide_code=True)
@@ -146,6 +149,7 @@ def _page(options: argparse.Namespace, words: Sequence[str]) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="twitchbayes-") as folder:
         page = Path(folder) / "explorer.py"
         page.write_text(source, encoding="utf-8")
+        page.with_suffix(".css").write_text(STYLE, encoding="utf-8")
         yield page
 
 

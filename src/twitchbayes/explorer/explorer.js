@@ -855,8 +855,11 @@ function watchTheme(root) {
 function isDark(root, media) {
   for (let at = root.parentNode; at; at = at.parentNode ?? at.host) {
     if (!(at instanceof Element)) continue;
-    const [red, green, blue, alpha = 1] = (getComputedStyle(at).backgroundColor.match(/[\d.]+/g) ?? []).map(Number);
-    if (alpha > 0.5 && blue !== undefined) return 0.299 * red + 0.587 * green + 0.114 * blue < 128;
+    const behind = getComputedStyle(at).backgroundColor;
+    const whole = behind.startsWith("color(") ? 255 : 1; // color(srgb 1 1 1) is white as rgb(255, 255, 255) is
+    const [first, second, third, alpha = 1] = (behind.replace(/^color\(\S+/, "").match(/[\d.]+/g) ?? []).map(Number);
+    const [red, green, blue] = [first * whole, second * whole, third * whole];
+    if (alpha > 0.5 && third !== undefined) return 0.299 * red + 0.587 * green + 0.114 * blue < 128;
   }
   const body = document.body;
   if (body.dataset.jpThemeLight) return body.dataset.jpThemeLight === "false";
