@@ -6,6 +6,7 @@ the repository; here it becomes the link that works on the site, so that the sam
 
 from __future__ import annotations
 
+import html
 import posixpath
 import re
 from collections.abc import Mapping
@@ -25,6 +26,7 @@ BESIDE = "repository"
 
 FENCED = re.compile(r"^(```.*?^```$)", re.MULTILINE | re.DOTALL)
 TABLE_CODE = re.compile(r"(?<=\| )`[^`\n]*`")
+SESSION = re.compile(r'<div class="highlight"(?=>(<pre>(?:<span></span>)?<code><span class="gp">.*?)</pre>)', re.DOTALL)
 LINK = re.compile(r"(\[[^\]]*\]\()([^)\s]+)(\))")
 
 
@@ -106,6 +108,22 @@ def bars(text: str) -> str:
 def shown(block: str) -> str:
     """Return a block of code, an interactive session named as one so that its outputs are not coloured as code."""
     return re.sub(r"\A```python\n(?=>>> )", "```pycon\n", block)
+
+
+def on_page_content(content: str, **_more: Any) -> str:
+    """Let the button of a session copy what was typed, not what was printed."""
+    return SESSION.sub(lambda session: f'{session[0]} data-copy="{html.escape(typed(session[1]))}"', content)
+
+
+def typed(session: str) -> str:
+    """Return what was typed in a session, given as HTML; an empty line ends a block, as Python wants it."""
+    text = html.unescape(re.sub("<[^>]+>", "", session))
+    lines = re.findall(r"^(>>>|\.\.\.(?= )|\$)(?: (.*))?$", text, re.MULTILINE)
+    before = [None, *(prompt for prompt, _ in lines)]
+    return "\n".join(
+        f"\n{line}" if prompt == ">>>" and last == "..." else line
+        for (prompt, line), last in zip(lines, before, strict=False)
+    )
 
 
 def led_to(link: str, source: str, here: str, config: MkDocsConfig, files: Files) -> str:

@@ -40,7 +40,8 @@ tables = {c: elimination.query([c], evidence=evidence, show_progress=False) for 
 theirs = {cause: table.get_value(**{cause: "present"}) for cause, table in tables.items()}
 answers = pd.DataFrame({"twitchbayes": dict(ours), "pgmpy": theirs}).sort_values("pgmpy", ascending=False)
 farthest = (answers["twitchbayes"] - answers["pgmpy"]).abs().max()
-answers.head(4).style.format("{:.15f}").set_caption(f"largest difference of all causes: {farthest:.1e}")
+print(f"largest difference of all causes: {farthest:.1e}")
+answers.head(4).map("{:.15f}".format)
 
 # %% [markdown]
 # **Time for one person**, with more and more findings present. For one cause pgmpy takes about as long as twitchbayes for
@@ -95,8 +96,8 @@ for how, engine in {"seen": elimination, "made": cut}.items():
     print(f"no stress {how}: P(sleep_loss) = {table.get_value(sleep_loss='present'):.3f}")
 
 # %% [markdown]
-# **What twitchbayes does and pgmpy does not.** Words as people say them, intervals from those of the numbers, where each
-# number comes from, and what to ask next.
+# **What twitchbayes adds to an answer.** Words as people say them, intervals from those of the numbers, where each number
+# comes from, and what to ask next.
 
 # %%
 p = model.infer(weakness="yes", twitch_location="tongue; arm_hand", age=62, interval=0.95)

@@ -215,6 +215,13 @@ def test_comparison_quotes_what_was_measured() -> None:
     assert quoted <= measured
 
 
+def test_glossary_decides_each_word_once() -> None:
+    """No word of the glossary has two meanings."""
+    words = re.findall(r"^\| ([^|]+) \|", text_of("docs/glossary.md"), re.MULTILINE)
+    assert len(words) > 50
+    assert len(words) == len(set(words))
+
+
 def rewritten(block: Block) -> str:
     """Return a console block with what its commands print now; a shortened output stays, if it still matches."""
     parts, status = [], 0

@@ -116,6 +116,8 @@ def test_imports_what_the_extras_bring(cells: list[Any]) -> None:
     named = {a.name for node in ast.walk(tree) if isinstance(node, ast.Import) for a in node.names}
     named |= {str(node.module) for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
     assert {name.partition(".")[0] for name in named} - known - sys.stdlib_module_names == set()
+    # The styles of pandas need Jinja2, which none of them brings.
+    assert not [node for node in ast.walk(tree) if isinstance(node, ast.Attribute) and node.attr == "style"]
 
 
 @pytest.mark.parametrize("page", ["README.md", "docs/index.md"])

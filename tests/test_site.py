@@ -117,7 +117,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 class Parsed(HTMLParser):
-    """What a page of the site loads, where it leads, and the places in it that can be led to."""
+    """What a page of the site loads, where it leads, what its buttons copy, and the places in it that can be led to."""
 
     LOADS = (
         ("script", "src"),
@@ -132,6 +132,7 @@ class Parsed(HTMLParser):
         super().__init__()
         self.loads: list[str] = []
         self.links: list[str] = []
+        self.copies: list[str] = []
         self.places: set[str] = set()
         self.feed(page.read_text(encoding="utf-8"))
 
@@ -140,6 +141,7 @@ class Parsed(HTMLParser):
         has = {name: value or "" for name, value in attrs}
         self.places |= {has[name] for name in ("id", "name") if name in has}
         self.loads += [has[name] for of, name in self.LOADS if tag == of and name in has]
+        self.copies += [has["data-copy"]] if "data-copy" in has else []
         self.loads += [part.split()[0] for part in has.get("srcset", "").split(",") if part.strip()]
         self.loads += re.findall(r"url\(['\"]?([^'\")]+)", has.get("style", ""))
         if tag == "link" and "href" in has:
@@ -202,6 +204,20 @@ def test_code_in_tables_is_shown_as_it_is(site: Path) -> None:
     card = (site / "models/twitch.html").read_text(encoding="utf-8")
     assert "<code>P(exercise | recent_exercise)</code>" in card
     assert not [page.name for page in site.glob("**/*.html") if "\\|" in page.read_text(encoding="utf-8")]
+
+
+def test_a_session_is_copied_as_it_was_typed(pages: dict[Path, Parsed], site: Path) -> None:
+    """The button of a session copies Python, or commands, without prompts and without what was printed."""
+    first, *_ = copies = pages[site / "tutorial.html"].copies
+    assert first.startswith("import twitchbayes\np = twitchbayes.infer(")
+    assert '{cause}")\n\nprint(f"' in first
+    assert "twitchbayes infer weakness=yes twitch_location=arm_hand age=62" in copies
+    assert "twitchbayes.infer(weaknes=True)" in copies
+    for text in [
+        *pages[site / "api.html"].copies,
+        *(text for text in copies if not text.startswith("twitchbayes infer")),
+    ]:
+        assert compile(text, "copied", "exec").co_code
 
 
 def test_every_public_name_has_its_heading(pages: dict[Path, Parsed], site: Path) -> None:
