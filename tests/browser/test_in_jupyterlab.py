@@ -16,6 +16,8 @@ from twitchbayes.explorer.numbers import adjustable
 pytestmark = pytest.mark.browser
 
 SITE = "twitch_arm_hand"
+PLACE = "(slider, step) => Number(slider.min) + step * Number(slider.step)"
+STEP = f"(slider, step) => {{ slider.value = ({PLACE})(slider, step); slider.dispatchEvent(new Event('input')); }}"
 ACTIVE = "root => root.getRootNode().activeElement"
 
 
@@ -108,6 +110,52 @@ def test_the_selected_cause_is_explained(explorer: Shown) -> None:
     )
 
 
+def test_details_of_the_answer_before_say_so(explorer: Shown) -> None:
+    """Reasons and questions beside a newer answer are marked as older, until their own come."""
+    state = """(root, word) => new Promise(done => {
+      new MutationObserver((_, watch) => {
+        watch.disconnect();
+        done([...root.querySelectorAll("[data-older]")].map(one => [one.dataset.panel, one.ariaBusy]));
+      }).observe(root, {attributes: true, attributeFilter: ["data-serial"]});
+      root.querySelector(`[data-variable="weakness"] input[data-state="${word}"]`).click();
+    })"""
+    assert explorer.root.evaluate(state, "present") == [["next", "true"], ["explanation", "true"]]
+    explorer.settled()
+    assert explorer.root.locator("[data-older], [aria-busy]").count() == 0
+
+
+def test_a_question_is_found_behind_the_filter_in_a_closed_section(explorer: Shown) -> None:
+    """What is asked next gets the focus, though its section is closed and filtered out."""
+    explorer.set("weakness", "yes")
+    name = explorer.panel("next").locator("[data-ask]").first.get_attribute("data-ask") or ""
+    explorer.root.evaluate("root => root.querySelectorAll('.tb-section').forEach(one => { one.open = false; })")
+    explorer.root.get_by_role("searchbox").fill("no question has this")
+    explorer.panel("next").locator("[data-ask]").first.click()
+    focused = explorer.root.evaluate_handle(ACTIVE).as_element()
+    assert explorer.question(name).evaluate("(question, focused) => question.contains(focused)", focused)
+    explorer.root.evaluate("root => root.querySelectorAll('.tb-section').forEach(one => { one.open = true; })")
+
+
+def test_every_step_of_a_slider_moves_it_and_reset_keeps_the_focus(explorer: Shown) -> None:
+    """At 70 of 200 steps this number was once rounded back to where it had been."""
+    age = explorer.question("age")
+    age.fill("75")
+    explorer.after(lambda: age.press("Enter"))
+    explorer.set("sex", "female")
+    explorer.after(explorer.cause("stress").get_by_role("button").click)
+    slider = explorer.panel("numbers").locator('[data-number="P(anxiety=present | age=70-79, sex=female)"]')
+    explorer.root.evaluate("root => root.querySelectorAll('.tb-sliders').forEach(one => { one.open = true; })")
+    explorer.after(lambda: slider.evaluate(STEP, 70))
+    before = float(slider.get_attribute("data-value") or "nan")
+    explorer.after(lambda: slider.press("ArrowRight"))
+    assert float(slider.get_attribute("data-value") or "nan") > before
+    assert float(slider.input_value()) == pytest.approx(slider.evaluate(PLACE, 71), abs=1e-9)
+    reset = explorer.panel("numbers").locator("[data-reset]:not([aria-disabled=true])")
+    reset.focus()
+    explorer.after(lambda: explorer.page.keyboard.press("Enter"))
+    assert explorer.root.evaluate(f"root => ({ACTIVE})(root).dataset.reset") == slider.get_attribute("data-number")
+
+
 def test_copied_code_gives_the_same_number(explorer: Shown, capsys: pytest.CaptureFixture[str]) -> None:
     """The code that is copied, run by Python, has the number of the bar."""
     explorer.set("weakness", "yes")
@@ -118,6 +166,10 @@ def test_copied_code_gives_the_same_number(explorer: Shown, capsys: pytest.Captu
     exec(explorer.page.evaluate("navigator.clipboard.readText()"), names)
     assert names["posterior"]["als"] == explorer.probability("als")
     assert "ALS" in capsys.readouterr().out
+    area = explorer.root.get_by_label("Python code")
+    before = area.input_value()
+    explorer.set("weakness", "no")
+    assert area.input_value() == before.replace("present", "absent")
 
 
 def test_the_case_is_exported(explorer: Shown) -> None:

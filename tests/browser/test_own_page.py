@@ -74,13 +74,28 @@ def test_nothing_of_the_code_is_shown(narrow: Shown, served: dict[str, Host]) ->
         bare.close()
 
 
+def no_answer_is_told(shown: Shown, process: subprocess.Popen[str]) -> None:
+    """Where Python does not answer, no question stands beside the answer to another case."""
+    process.send_signal(signal.SIGSTOP)
+    try:
+        shown.answer("weakness", "no").click()
+        shown.root.get_by_text("Python does not answer").wait_for()
+        assert shown.answer("weakness", "yes").is_checked()
+    finally:
+        shown.after(lambda: process.send_signal(signal.SIGCONT))
+    assert shown.answer("weakness", "no").is_checked()
+    assert shown.root.get_by_role("alert").is_hidden()
+
+
 def test_begins_with_what_is_known_and_ends_without_a_trace(tmp_path: Path, pages: Pages) -> None:
     """The words of the command are the case; Ctrl-C ends the page in silence and frees its port."""
     with hosts.page(tmp_path, "twitch", "weakness=yes", "age=62") as (host, process):
         page = pages.new()
         page.goto(host.url)
         expected = dict(twitchbayes.infer(weakness=True, age=62))
-        assert Shown(page).ready().probabilities() == pytest.approx(expected, abs=1e-12)
+        shown = Shown(page).ready()
+        assert shown.probabilities() == pytest.approx(expected, abs=1e-12)
+        no_answer_is_told(shown, process)
         port = host.url.partition("/?")[0].rpartition(":")[2]
         again = subprocess.run(
             [sys.executable, "-m", "twitchbayes", "explore", "--no-browser", "--port", port],

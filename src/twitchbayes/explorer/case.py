@@ -110,7 +110,6 @@ class Case:
         """
         acts: Mapping[Any, Callable[[], None]] = {
             "say": lambda: self.say(message.get("variable"), message.get("value")),
-            "assume": lambda: self.assume(message.get("variable")),
             "others": lambda: self.no_others(message.get("group")),
             "select": lambda: self.select(message.get("cause")),
             "adjust": lambda: self.adjust(message.get("number"), message.get("value"), drag=message.get("drag")),
@@ -142,12 +141,6 @@ class Case:
         members = [member.name for member in self.model.knowledge.members(variable)]
         said = {name: state for name, state in self.state.said.items() if name not in {variable, *members}}
         self._step(State(self._read({**said, variable: value}), self.state.adjusted))
-
-    def assume(self, variable: Any) -> None:
-        """Take back what was said of a variable, unknown included, so that it is assumed again."""
-        self._known(variable)
-        said = {name: value for name, value in self.state.said.items() if name != variable}
-        self._step(State(said, self.state.adjusted))
 
     def no_others(self, group: Any) -> None:
         """Say that the members of a group of which nothing was said are absent."""

@@ -2,6 +2,7 @@
 // Every text goes in by textContent or as an attribute; nothing is looked up outside the view's own element.
 
 let views = 0;
+const PATIENCE = 5000; // milliseconds without a word of Python, after which the page says so
 
 function make(tag, attributes = {}, ...children) {
   const node = document.createElement(tag);
@@ -17,6 +18,8 @@ function make(tag, attributes = {}, ...children) {
 
 const span = (name, text) => make("span", { class: name, text });
 const button = (text, click, more = {}) => make("button", { type: "button", text, on: { click }, ...more });
+// Not `disabled`: a button that can do no more for now is to keep the focus. Pressed, it changes nothing.
+const rest = (one, whether) => one.setAttribute("aria-disabled", String(whether));
 const percentage = (part) => `${(100 * Math.min(Math.max(part, 0), 1)).toFixed(3)}%`;
 
 class View {
@@ -42,7 +45,7 @@ class View {
       model.off("change:shown", change);
       model.off("msg:custom", heard);
       unwatch();
-      clearTimeout(this.asking);
+      for (const timer of [this.asking, this.waiting, this.speaking]) clearTimeout(timer);
     };
     this.show();
   }
@@ -50,18 +53,49 @@ class View {
   // What goes out
 
   act(message) {
+    const { next } = this.sliding;
+    if (next && next !== message) {
+      this.sliding.next = null;
+      this.act(next); // a move that waits was made before this
+    }
     this.last += 1;
     const act = `${this.id}:${this.last}`;
     this.acts.set(act, performance.now());
     this.root.dataset.settled = "false";
-    this.model.send({ ...message, act });
+    this.send({ ...message, act });
   }
 
   ask() {
     const serial = this.shown.serial;
     clearTimeout(this.asking);
     // A moment in which the next click goes first.
-    this.asking = setTimeout(() => this.model.send({ kind: "more", serial, place: this.pieces }), this.pieces ? 0 : 30);
+    this.asking = setTimeout(() => this.send({ kind: "more", serial, place: this.pieces }), this.pieces ? 0 : 30);
+  }
+
+  send(message) {
+    clearTimeout(this.waiting);
+    this.waiting = setTimeout(() => this.unanswered(), PATIENCE);
+    this.model.send(message);
+  }
+
+  // No kernel may be there: no question is to stand beside the answer to another case.
+  unanswered() {
+    this.silent = true;
+    this.sliding = { ...this.sliding, inFlight: false, next: null };
+    this.showControls();
+    this.showNumbers();
+    this.message.hidden = false;
+    this.message.replaceChildren(
+      make("strong", { text: "Python does not answer. " }),
+      "It is busy, or no longer there: then run the cell, or load the page, again. Shown is the last answer, and its case.",
+    );
+  }
+
+  answered() {
+    clearTimeout(this.waiting);
+    if (!this.silent) return;
+    this.silent = false;
+    this.showMessage();
   }
 
   // The page, once
@@ -80,8 +114,8 @@ class View {
       this.undo,
       this.redo,
       button("Clear", () => this.act({ kind: "clear" })),
-      button("Copy as Python", () => this.hand(this.shown.code, "case.py", "Python code")),
-      button("Export case (JSON)", () => this.hand(this.shown.document, "case.json", "The case as JSON")),
+      button("Copy as Python", () => this.hand("code", "case.py", "Python code")),
+      button("Export case (JSON)", () => this.hand("document", "case.json", "The case as JSON")),
     );
     this.out = make("div", { class: "tb-out", "data-panel": "out", hidden: true });
     this.root = make(
@@ -240,7 +274,7 @@ class View {
     const line = this.line(entry, input, note, (now) => {
       if (!typing) input.value = now.given ?? "";
       input.placeholder = now.state ?? "unknown";
-      unknown.disabled = now.state === undefined;
+      rest(unknown, now.state === undefined);
     });
     line.append(unknown);
     return line;
@@ -265,9 +299,10 @@ class View {
 
   buildGroup(entry) {
     const chips = entry.members.map((member) => this.buildChip(entry, member));
-    const others = button("no other sites", () => this.act({ kind: "others", group: entry.name }), {
+    const others = button("no others", () => this.act({ kind: "others", group: entry.name }), {
       class: "tb-quiet",
       "data-others": entry.name,
+      "aria-label": `${entry.label}: no others`,
     });
     const row = make("div", { class: "tb-chips" }, ...chips, others);
     row.addEventListener("keydown", (event) => this.arrow(event, row));
@@ -313,7 +348,7 @@ class View {
 
   arrow(event, row) {
     const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
-    const all = [...row.querySelectorAll("button:not(:disabled)")];
+    const all = [...row.querySelectorAll("button")];
     const place = all.indexOf(event.target);
     if (step === undefined || place < 0) return;
     event.preventDefault();
@@ -402,9 +437,10 @@ class View {
     this.showMessage();
     this.showFlags();
     this.showNumbers();
-    // Not `disabled`: a button that can do no more for now is to keep the focus.
-    this.undo.setAttribute("aria-disabled", String(!shown.undo));
-    this.redo.setAttribute("aria-disabled", String(!shown.redo));
+    this.older(this.next, this.explanation);
+    this.refreshOut();
+    rest(this.undo, !shown.undo);
+    rest(this.redo, !shown.redo);
     this.about.textContent = shown.about;
     this.root.dataset.serial = shown.serial;
     this.root.dataset.settled = "false";
@@ -414,8 +450,33 @@ class View {
       this.acts.clear();
       this.slid();
     }
+    this.answered();
     this.announce();
     this.ask();
+  }
+
+  // Details that are still those of the answer before say so, until theirs come.
+  older(...panels) {
+    for (const { whole } of panels) {
+      whole.toggleAttribute("data-older", Boolean(this.before));
+      whole.setAttribute("aria-busy", "true");
+    }
+  }
+
+  newer(panel) {
+    panel.whole.removeAttribute("data-older");
+    panel.whole.removeAttribute("aria-busy");
+  }
+
+  // Draws a part again, and gives the focus to what stands for the part that had it.
+  redraw(body, draw) {
+    const before = this.el.getRootNode().activeElement;
+    const had = body.contains(before);
+    draw();
+    if (!had || body.contains(this.el.getRootNode().activeElement)) return;
+    const same = (one) => ["ask", "number", "reset"].every((name) => one.dataset[name] === before.dataset[name]);
+    const there = [...body.querySelectorAll("button, input, summary")];
+    (there.find((one) => one.tagName === before.tagName && same(one)) ?? there[0])?.focus();
   }
 
   showCauses() {
@@ -479,7 +540,7 @@ class View {
       control.whole.toggleAttribute("data-conflict", wrong.has(name));
     }
     for (const { others, members } of this.others ?? []) {
-      others.disabled = members.every((name) => name in states);
+      rest(others, members.every((name) => name in states));
     }
     for (const { section, count } of this.sections) {
       const names = section.entries.flatMap((entry) =>
@@ -538,10 +599,10 @@ class View {
     const key = JSON.stringify(groups);
     if (key !== this.numbersKey) {
       this.numbersKey = key;
-      this.buildSliders(groups);
+      this.redraw(this.numbers.body, () => this.buildSliders(groups));
     }
     for (const [name, slider] of this.sliders) this.writeSlider(name, slider, adjusted[name]);
-    this.resetAll.disabled = !Object.keys(adjusted).length;
+    rest(this.resetAll, !Object.keys(adjusted).length);
   }
 
   buildSliders(groups) {
@@ -572,7 +633,7 @@ class View {
 
   buildSlider(name, named) {
     const number = this.structure.numbers[name];
-    const label = named ? `${this.structure.labels[number.variable]}: ${number.label}` : number.label;
+    const whole = `${this.structure.labels[number.variable]}: ${number.label}`;
     const value = make("output", { class: "tb-value" });
     const sources = number.sources.map((source) => this.structure.sources[source] ?? source);
     const source = make(
@@ -581,7 +642,7 @@ class View {
       make("summary", { text: `table ${number.text} (${number.interval}), ${number.basis}` }),
       make("ul", {}, ...sources.map((text) => make("li", { text }))),
     );
-    const head = make("div", { class: "tb-slider-head" }, span("tb-label", label), value);
+    const head = make("div", { class: "tb-slider-head" }, span("tb-label", named ? whole : number.label), value);
     if (!number.ends) {
       value.textContent = `${number.text}, certain`;
       return make("div", { class: "tb-slider" }, head, source);
@@ -594,14 +655,14 @@ class View {
       max: high,
       step: (high - low) / 200,
       "data-number": name,
-      "aria-label": `${this.structure.labels[number.variable]}: ${number.label}`,
+      "aria-label": whole,
     });
     const mark = make("span", { class: "tb-mark", "aria-hidden": "true" });
     mark.style.left = place(Math.log(number.value) - Math.log1p(-number.value));
     const reset = button("Reset", () => this.act({ kind: "reset", number: name }), {
       class: "tb-quiet",
       "data-reset": name,
-      "aria-label": `Reset ${label}`,
+      "aria-label": `Reset ${whole}`,
     });
     const slider = { input, value, reset, number };
     input.addEventListener("input", () => this.slide(name, slider));
@@ -625,15 +686,15 @@ class View {
     slider.input.setAttribute("aria-valuetext", `${text}; the table has ${slider.number.text}`);
     slider.value.textContent = text;
     slider.value.classList.toggle("tb-changed", Boolean(adjusted));
-    slider.reset.disabled = !adjusted;
+    rest(slider.reset, !adjusted);
   }
 
   // One move at a time is on its way; of those made meanwhile only the last one counts.
   slide(number, slider) {
     const odds = Math.exp(Number(slider.input.value));
     const p = odds / (1 + odds);
-    const digits = 2 - Math.floor(Math.log10(Math.min(p, 1 - p)));
-    const value = Number(p.toFixed(Math.min(Math.max(digits, 2), 15)));
+    const digits = 3 - Math.floor(Math.log10(Math.min(p, 1 - p))); // with fewer, a step could end where it began
+    const value = Number(p.toFixed(Math.min(digits, 15)));
     const message = { kind: "adjust", number, value, drag: `${this.id}:${this.sliding.drag}` };
     if (this.sliding.inFlight) this.sliding.next = message;
     else {
@@ -654,7 +715,8 @@ class View {
   piece(message) {
     if (message?.kind !== "piece" || message.serial !== this.shown.serial || message.place !== this.pieces) return;
     this.pieces += 1;
-    if (message.part === "questions") this.showQuestions(message);
+    this.answered();
+    if (message.part === "questions") this.redraw(this.next.body, () => this.showQuestions(message));
     else if (message.part === "explanation") this.showExplanation(message);
     else if (message.part === "intervals") this.showIntervals(message);
     if (message.last) this.root.dataset.settled = "true";
@@ -675,6 +737,7 @@ class View {
       return one;
     });
     const others = make("div", { class: "tb-asks" }, ...asks.slice(1));
+    this.newer(this.next);
     this.next.body.replaceChildren(...asks.slice(0, 1), others, ...(note ? [make("p", { class: "tb-small", text: note })] : []));
     for (const [name, control] of this.controls) control.whole.toggleAttribute("data-best", name === items[0]?.variable);
   }
@@ -693,6 +756,7 @@ class View {
         span("tb-value", item.weight),
       );
     });
+    this.newer(this.explanation);
     this.explanation.body.replaceChildren(
       make("p", { class: "tb-why", text: head }),
       rows.length
@@ -728,12 +792,12 @@ class View {
   reach(name) {
     const control = this.controls.get(name);
     if (!control) return;
-    for (let at = control.whole.parentElement; at && at !== this.root; at = at.parentElement) {
-      if (at.tagName === "DETAILS") at.open = true;
-    }
     if (control.whole.closest("[data-filtered]")) {
       this.search.value = "";
-      this.filter();
+      this.filter(); // it closes again what it had opened
+    }
+    for (let at = control.whole.parentElement; at && at !== this.root; at = at.parentElement) {
+      if (at.tagName === "DETAILS") at.open = true;
     }
     control.focus();
     control.whole.scrollIntoView({ block: "nearest" });
@@ -784,14 +848,25 @@ class View {
     }, 200);
   }
 
-  hand(text, file, title) {
-    const area = make("textarea", { readonly: true, rows: Math.min(text.split("\n").length, 14), "aria-label": title });
-    area.value = text;
+  // What is handed out stays that of the answer beside it.
+  refreshOut() {
+    if (this.out.hidden) return;
+    const text = this.shown[this.handed.what];
+    if (this.handed.area.value === text) return;
+    this.handed.area.value = text;
+    this.handed.told.textContent = "";
+  }
+
+  hand(what, file, title) {
+    const rows = Math.min(this.shown[what].split("\n").length, 14);
+    const area = make("textarea", { readonly: true, rows, "aria-label": title });
+    area.value = this.shown[what];
     const told = make("span", { class: "tb-small", role: "status" });
+    this.handed = { what, area, told };
     const copy = async () => {
       area.select();
       try {
-        await navigator.clipboard.writeText(text);
+        await navigator.clipboard.writeText(area.value);
       } catch {
         if (!document.execCommand("copy")) {
           told.textContent = "Selected: copy it with the keyboard.";
@@ -801,7 +876,7 @@ class View {
       told.textContent = "Copied.";
     };
     const save = () => {
-      const url = URL.createObjectURL(new Blob([text], { type: "text/plain" }));
+      const url = URL.createObjectURL(new Blob([this.shown[what]], { type: "text/plain" }));
       const link = make("a", { href: url, download: file });
       this.out.append(link);
       link.click();
