@@ -26,20 +26,16 @@ def pictures(target: Path) -> None:
         browser = playwright.chromium.launch(executable_path=hosts.chromium(), args=hosts.FLAGS)
         with hosts.jupyter(Path(first)) as lab, hosts.page(Path(second)) as (page, _):
             for host, width in [(host, width) for host in (lab, page) for width in SIZES]:
-                picture(
-                    browser.new_page(viewport={"width": width, "height": 900}),
-                    host,
-                    target / f"{host.name}-{width}.png",
-                )
+                picture(browser.new_page(), host, width, target / f"{host.name}-{width}.png")
         browser.close()
 
 
-def picture(page, host: Host, file: Path) -> None:
-    page.goto(host.url)
+def picture(page, host: Host, width: int, file: Path) -> None:
+    # JupyterLab's bars at the sides leave no room on a narrow screen; it shows a document alone, too.
+    page.goto(host.url.replace("/lab/tree/", "/doc/tree/"))
     if host.name == "JupyterLab":
         run_cell(page)
-        # Its file browser leaves no room on a narrow screen; a click on its tab closes it.
-        page.locator('.jp-SideBar .lm-TabBar-tab[data-id="filebrowser"]').click()
+    page.set_viewport_size({"width": width, "height": 900})
     shown = Shown(page).ready()
     shown.set("weakness", "yes")
     shown.after(shown.question("twitch_arm_hand").click)
