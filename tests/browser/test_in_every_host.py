@@ -26,7 +26,7 @@ def test_an_answer_moves_the_bars(explorer: Shown) -> None:
 @everywhere
 def test_how_long_a_click_takes(explorer: Shown, tell: Callable[[str], None], request: pytest.FixtureRequest) -> None:
     """Clicks are answered; how fast is told in the summary and asserted nowhere."""
-    tell(f"{request.node.callspec.params['explorer']}: {explorer.timed(9)}")
+    tell(f"{request.node.callspec.params['explorer']}: {explorer.timed(5)}")
 
 
 @everywhere

@@ -5,6 +5,7 @@ No widget in it: it takes acts as plain mappings, changes one step at a time, an
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -195,8 +196,8 @@ class Case:
         observed = words.read(given).observed
         said: dict[str, Any] = {}
         for name, state in observed.items():
-            number = as_number(as_scalar(given[name])) if words.counts(name) and name in given else float("nan")
-            said[name] = state if number != number else int(number) if number.is_integer() else number  # noqa: PLR0124
+            number = as_number(as_scalar(given[name])) if words.counts(name) and name in given else math.nan
+            said[name] = state if math.isnan(number) else int(number) if number.is_integer() else number
         return said | {name: None for name in words.nothing_assumed if name in given and name not in observed}
 
     def _step(self, state: State, *, again: bool = False) -> None:
