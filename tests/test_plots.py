@@ -257,6 +257,24 @@ def test_posterior_takes_the_intervals_it_is_given() -> None:
         plots.posterior(answer(), intervals=wide)
 
 
+def test_intervals_are_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where they would take long, fewer draws are taken, or none, and the legend says so; True takes all."""
+    p = answer()
+    a_draw = p.model.engine.nanoseconds(p._evidence.codes[None, :], 1000) / 1000
+    monkeypatch.setattr("twitchbayes.plots.answers.PATIENCE", 200.5 * a_draw)
+    few = p.credible_intervals(draws=200)
+    ax = plots.posterior(p)
+    assert x_of(ax, "als.interval") == [few["als"].low, few["als"].high]
+    assert "95% credible interval, only 200 draws" in {words.get_text() for words in ax.get_legend().get_texts()}
+    monkeypatch.setattr("twitchbayes.plots.answers.PATIENCE", 99.5 * a_draw)
+    ax = plots.posterior(p)
+    assert "als.interval" not in ids(ax)
+    assert "take long and are left out" in " ".join(ax.get_legend().get_title().get_text().split())
+    ax = plots.posterior(p, intervals=True)
+    assert x_of(ax, "als.interval") == [p.credible_intervals()["als"].low, p.credible_intervals()["als"].high]
+    assert not plots.posterior(p, intervals=False).get_legend().get_title().get_text()
+
+
 def test_zero_has_its_own_place() -> None:
     """On a logarithmic axis 0 stands at the edge, by itself and named; nothing is drawn at what is not its value."""
     ax = plots.posterior(sure(), intervals=False)
@@ -515,6 +533,25 @@ def test_small_axes_have_small_words() -> None:
     assert len(boxes) == 17
     for upper, lower in pairwise(boxes):
         assert upper.y0 >= lower.y1 - 1
+
+
+def test_legend_leaves_room_for_the_plot() -> None:
+    """A legend has as many columns as there is room for: it is not cut off, and does not squeeze the axes."""
+    figure, ax = plt.subplots(figsize=(7, 5), layout="constrained")
+    plots.weights(answer().explain("als"), ax=ax)
+    figure.canvas.draw()
+    assert ax.get_legend().get_window_extent().x1 <= figure.bbox.x1
+    assert ax.bbox.width > 0.3 * figure.bbox.width
+
+
+def test_legend_has_what_is_drawn() -> None:
+    """The star is in the legend of a tornado if one is drawn, not if only a number that is not shown has one."""
+    found = answer().sensitivity("als")
+    first = [function.change_inside is not None for function in found.functions].index(True)
+    assert first > 0
+    for top, star in ((first, False), (first + 1, True)):
+        words = " ".join(text.get_text() for text in plots.tornado(found, top=top).get_legend().get_texts())
+        assert ("another cause" in words) == star
 
 
 def test_what_cannot_be_drawn() -> None:

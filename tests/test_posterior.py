@@ -530,6 +530,11 @@ def test_large_conflicts_are_irreducible(folder: Path, monkeypatch: pytest.Monke
     assert raised.value.conflict == {"f": "present", **dict.fromkeys(names, "absent")}
 
 
+def test_zero_has_no_sign(certain: Model) -> None:
+    """What is impossible has the probability 0, not -0."""
+    assert "-0" not in f"{certain.infer(ache=None).none} {certain.infer().none}"
+
+
 def test_impossible_evidence_does_not_spoil_what_follows(certain: Model) -> None:
     """After evidence that cannot be, the same model answers as before."""
     before = certain.infer(mark=True)

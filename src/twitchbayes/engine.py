@@ -224,7 +224,7 @@ class Engine:
         certain = observed & (log_evidence > -np.inf)[:, None]
         causes = np.where(certain, 1.0, np.minimum(causes, 1.0))
         serious = np.where((certain & self.network.serious).any(axis=1), 1.0, np.minimum(serious, 1.0))
-        return Answer(causes, np.minimum(none, 1.0), serious, log_evidence)
+        return Answer(causes, np.minimum(none, 1.0) + 0.0, serious, log_evidence)  # -0.0 would be shown with its sign
 
     def _planned(
         self,

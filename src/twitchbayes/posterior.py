@@ -451,7 +451,8 @@ class Posterior(Mapping[str, float]):
         Parameters
         ----------
         intervals : CredibleIntervals or bool, optional
-            Those to draw; None takes those of `infer(interval=...)`, else `credible_intervals()`; False draws none.
+            Those to draw; None takes those of `infer(interval=...)`, else `credible_intervals()`, of fewer draws or
+            none where those would take long; True takes all draws, False draws none.
         ax : matplotlib.axes.Axes, optional
             Where to draw; a new figure otherwise.
 

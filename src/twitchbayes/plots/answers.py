@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = ["history", "posterior"]
 
+DRAWS, FEWEST_DRAWS = 1_000, 100  # as many as `credible_intervals` takes, and as it takes to tell bounds
+PATIENCE = 4e9  # nanoseconds, as the engine estimates them
 STYLES = (
     (BLUE, "o", "-"),
     (VERMILLION, "s", "--"),
@@ -37,7 +39,8 @@ def posterior(p: Posterior, *, intervals: CredibleIntervals | bool | None = None
     ----------
     p : Posterior
     intervals : CredibleIntervals or bool, optional
-        Those to draw; None takes those of `infer(interval=...)` and else `p.credible_intervals()`, False draws none.
+        Those to draw. None takes those of `infer(interval=...)`, else `p.credible_intervals()`; with much evidence it
+        takes fewer draws, or no intervals, and the legend says so. True always takes all draws, False draws none.
     ax : matplotlib.axes.Axes, optional
 
     Returns
@@ -52,6 +55,7 @@ def posterior(p: Posterior, *, intervals: CredibleIntervals | bool | None = None
         If matplotlib is missing, or the intervals are of another answer.
     """
     found = _intervals(p, intervals)
+    left_out = found is None and intervals is not False
     names, rows = labels(p), list(_rows(p, found))
     ax = axes_of(ax, height=height_of(len(rows), more=2.1))
     spreads = [bound for row in rows if row.spread for bound in (row.spread.low, row.spread.high)]
@@ -62,7 +66,7 @@ def posterior(p: Posterior, *, intervals: CredibleIntervals | bool | None = None
     label_rows(ax, list(names.values()))
     beside(ax, "posterior", [percent(row.value) for row in rows])
     scale.put(ax, "x", "probability")
-    _posterior_legend(ax, found)
+    _posterior_legend(ax, found, left_out=left_out)
     assumed = [f"assumed {', '.join(f'{n}={s}' for n, s in p.assumed.items())}"] if p.assumed else []
     titled(ax, f"Prior and posterior of each cause: {p.model.describe()}", f"given {given(p)}", *assumed)
     return ax
@@ -72,12 +76,20 @@ def _intervals(p: Posterior, asked: CredibleIntervals | bool | None) -> Credible
     if asked is False:
         return None
     if asked is None or asked is True:
-        return p.intervals or p.credible_intervals()
+        draws = _draws(p) if asked is None and not p.intervals else DRAWS
+        return p.intervals or (p.credible_intervals(draws=draws) if draws else None)
     of = asked.of
     if of is not p and (of.model.fingerprint != p.model.fingerprint or dict(of) != dict(p)):
         message = "the intervals are of another answer; give those that this one returns from credible_intervals()"
         raise InvalidValueError(message)
     return asked
+
+
+def _draws(p: Posterior) -> int:
+    """Return how many draws a picture may wait for, by the engine's own estimate; 0 if they would tell too little."""
+    estimate = p.model.engine.nanoseconds(p._evidence.codes[None, :], DRAWS)
+    draws = DRAWS if estimate <= PATIENCE else int(DRAWS * PATIENCE / estimate)
+    return draws if draws >= FEWEST_DRAWS else 0
 
 
 class _Row(NamedTuple):
@@ -111,7 +123,7 @@ def _draw_row(ax: Axes, scale: Probabilities, place: int, row: _Row) -> None:
     ax.plot(scale.at(row.value), place, marker, color=colour, markersize=7, clip_on=False, gid=row.name, zorder=3)
 
 
-def _posterior_legend(ax: Axes, found: CredibleIntervals | None) -> None:
+def _posterior_legend(ax: Axes, found: CredibleIntervals | None, *, left_out: bool) -> None:
     from matplotlib.lines import Line2D
 
     handles: list[Artist] = [
@@ -121,8 +133,10 @@ def _posterior_legend(ax: Axes, found: CredibleIntervals | None) -> None:
     ]
     if found:
         name = f"{100 * found.level:.6g}% credible interval"
+        name += f", only {found.draws} draws" if found.draws < DRAWS else ""
         handles.append(Line2D([], [], color=GREY, linewidth=3, alpha=0.6, label=name))
-    legend(ax, handles, ncols=4)
+    why = "credible intervals would take long and are left out; intervals=True draws them"
+    legend(ax, handles, ncols=4, **({"title": why, "alignment": "left"} if left_out else {}))
 
 
 def history(interview: Interview, *, top: int = 5, ax: Axes | None = None) -> Axes:

@@ -226,7 +226,7 @@ def tornado(sensitivity: Sensitivity, *, top: int = 12, ax: Axes | None = None) 
     label = sensitivity.of.model.knowledge.variables[sensitivity.cause].label
     scale.put(ax, "x", f"P({sensitivity.cause} | evidence)")
     ax.set_xlabel(f"{ax.get_xlabel()}\n{_not_shown(sensitivity, moving, shown)}", **PLAIN)
-    _tornado_legend(ax, sensitivity)
+    _tornado_legend(ax, sensitivity, shown)
     about = f"given {given(sensitivity.of)}"
     titled(ax, f"How {label}, {percent(now)}, rests on single numbers: {sensitivity.of.model.describe()}", about)
     return ax
@@ -270,7 +270,7 @@ def _not_shown(
     return f"not shown: {len(moving) - len(shown)} numbers that move it less, {still} that do not move it"
 
 
-def _tornado_legend(ax: Axes, sensitivity: Sensitivity) -> None:
+def _tornado_legend(ax: Axes, sensitivity: Sensitivity, shown: Sequence[SensitivityFunction]) -> None:
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
@@ -279,7 +279,7 @@ def _tornado_legend(ax: Axes, sensitivity: Sensitivity) -> None:
         Patch(color=BLUE, label="at its high"),
         Line2D([], [], color=GREY, linewidth=1.5, label="as the tables have it"),
     ]
-    if any(function.change_inside for function in sensitivity):
+    if any(function.change_inside for function in shown):
         label = f"from here another cause than {sensitivity.first} is the first"
         handles.append(Line2D([], [], color=GREEN, marker="*", linestyle="", markersize=12, label=label))
     legend(ax, handles, ncols=2)

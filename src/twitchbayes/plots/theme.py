@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from matplotlib.artist import Artist
     from matplotlib.axes import Axes
+    from matplotlib.legend import Legend
     from matplotlib.transforms import Bbox
 
 __all__ = [
@@ -84,16 +85,23 @@ def titled(ax: Axes, what: str, *about: str, pad: float = 10.0) -> None:
 
 
 def legend(ax: Axes, handles: Sequence[Artist], **options: Any) -> None:
-    """Put a legend below the axes and their labels, its words as they stand."""
+    """Put a legend below the axes and their labels, its words as they stand; in fewer columns where it is too wide."""
     from matplotlib.transforms import ScaledTranslation
 
     inner, outer = _extents(ax)
     below = ScaledTranslation(0, (outer.y0 - inner.y0) / ax.figure.dpi - 0.06, ax.figure.dpi_scale_trans)
     place = {"loc": "upper left", "bbox_to_anchor": (0.0, 0.0), "bbox_transform": ax.transAxes + below, **options}
+    room = max(outer.x1 - inner.x0, LEGEND / 72 * ax.figure.dpi)
+    while _drawn(ax, handles, place).get_window_extent().x1 > inner.x0 + room and place.get("ncols", 1) > 1:
+        place["ncols"] -= 1
+
+
+def _drawn(ax: Axes, handles: Sequence[Artist], place: dict[str, Any]) -> Legend:
     drawn = ax.legend(handles=list(handles), fontsize=SMALL, frameon=False, borderaxespad=0.0, borderpad=0.0, **place)
     for text in (*drawn.get_texts(), drawn.get_title()):
         lines = wrapped(text.get_text(), LEGEND, SMALL, most=2)
         text.set(text="\n".join(lines), fontsize=SMALL, **PLAIN)
+    return drawn
 
 
 def _extents(ax: Axes) -> tuple[Bbox, Bbox]:
