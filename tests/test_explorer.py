@@ -538,3 +538,9 @@ def test_bad_evidence_at_the_door_raises() -> None:
     """As infer does."""
     with pytest.raises(UnknownVariableError, match="weekness"):
         explore(evidence={"weekness": True})
+
+
+def test_evidence_is_a_mapping() -> None:
+    """What is no mapping is refused at the door, by its value."""
+    with pytest.raises(InvalidValueError, match="evidence=3 is no mapping of a name to a value"):
+        twitchbayes.explore(evidence=3)

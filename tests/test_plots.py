@@ -255,6 +255,8 @@ def test_posterior_takes_the_intervals_it_is_given() -> None:
     assert "als.interval" not in ids(plots.posterior(p, intervals=False))
     with pytest.raises(InvalidValueError, match="the intervals are of another answer"):
         plots.posterior(answer(), intervals=wide)
+    with pytest.raises(InvalidValueError, match="intervals=3 are none; give those of credible_intervals"):
+        plots.posterior(p, intervals=3)
 
 
 def test_intervals_are_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,11 +17,12 @@ from twitchbayes.errors import InvalidValueError
 from twitchbayes.groups import Codes
 from twitchbayes.network import Parameters
 
-__all__ = ["DRAWS", "Asked", "Drawn", "RowIntervals", "blocks", "intervals_of_rows"]
+__all__ = ["DRAWS", "Asked", "Drawn", "RowIntervals", "affordable", "blocks", "intervals_of_rows"]
 
 Floats = NDArray[np.float64]
 
 DRAWS, MOST_DRAWS = 1_000, 100_000
+FEWEST_DRAWS = 100  # that tell the bounds of a 95% interval
 KEPT_BLOCKS = 2  # that an engine keeps for the next answer; one of `twitch` has some 20 MB
 ANSWER_BYTES = 1 << 25  # of the answers to some rows of a table under all draws
 
@@ -63,6 +64,22 @@ class Asked(NamedTuple):
 
 def _is_number(value: Any, kinds: tuple[type, ...]) -> bool:
     return isinstance(value, kinds) and not isinstance(value, bool | np.bool_)
+
+
+def affordable(engine: Engine, codes: Codes, nanoseconds: float) -> int:
+    """Return how many draws, `DRAWS` at most, someone can wait for; 0 where they would tell too little.
+
+    Parameters
+    ----------
+    engine : Engine
+    codes : ndarray, shape (n_columns,)
+        The evidence.
+    nanoseconds : float
+        How long, by the engine's own estimate.
+    """
+    estimate = engine.nanoseconds(codes[None, :], DRAWS)
+    draws = DRAWS if estimate <= nanoseconds else int(DRAWS * nanoseconds / estimate)
+    return draws if draws >= FEWEST_DRAWS else 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,7 +66,7 @@ class Case:
         self._history, self._place = [State()], 0
         self._drag: Any = None
         self._model, self._laid = origin.model, dict[str, float]()
-        first = State(self._read(evidence or {}))
+        first = State(self._read(_mapping("evidence", {} if evidence is None else evidence)))
         self._put(first)
         self._history = [first]
         self.selected = next(iter(self.answer), "")

@@ -15,7 +15,7 @@ import numpy as np
 
 from twitchbayes.asking import asks_of
 from twitchbayes.display import percent
-from twitchbayes.draws import Asked
+from twitchbayes.draws import DRAWS, Asked, affordable
 from twitchbayes.errors import TwitchbayesError
 from twitchbayes.evidence import Evidence
 from twitchbayes.explanation import Reason, weigh
@@ -32,7 +32,6 @@ Piece = dict[str, Any]
 PIECE = 150e6
 MOST_OF_INTERVALS = 3e9  # in all, in pieces
 DRAW_FACTOR = 4.0  # measured: draws in small steps take so many times what the estimate says
-MOST_DRAWS, FEWEST_DRAWS = 1000, 100
 ASKED = 5  # questions that are shown
 LEVEL = 0.95
 WORK: Piece = {"part": "work"}  # a piece that has nothing to tell yet
@@ -126,9 +125,9 @@ def _said(reason: Reason, sentence: str) -> Piece:
 
 
 def _intervals(answer: Posterior, evidence: Evidence) -> Iterator[Piece]:
-    draw = DRAW_FACTOR * answer.model.engine.nanoseconds(evidence.codes[None, :], MOST_DRAWS) / MOST_DRAWS
-    draws = min(MOST_DRAWS, int(MOST_OF_INTERVALS / draw))
-    if draws < FEWEST_DRAWS:
+    engine = answer.model.engine
+    draws = affordable(engine, evidence.codes, MOST_OF_INTERVALS / DRAW_FACTOR)
+    if not draws:
         note = (
             "Intervals are left out: with this evidence they take too long to follow a click. "
             "In Python, explorer.answer.credible_intervals() has them."
@@ -138,7 +137,7 @@ def _intervals(answer: Posterior, evidence: Evidence) -> Iterator[Piece]:
     if "beliefs" not in vars(answer.model):
         _ = answer.model.beliefs  # fitted here, so that this is a piece by itself
         yield WORK
-    step = max(1, int(PIECE / draw))
+    step = max(1, int(draws * PIECE / (DRAW_FACTOR * engine.nanoseconds(evidence.codes[None, :], draws))))
     found: CredibleIntervals | None = None
     for found in intervals_in_steps(answer, evidence, Asked.of(LEVEL, draws), step):
         if found is None:
@@ -152,7 +151,7 @@ def _spread(found: CredibleIntervals) -> Piece:
         name: {"low": row.low, "high": row.high, "text": f"{percent(row.low)} to {percent(row.high)}"}
         for name, row in found.rows.items()
     }
-    fewer = "" if found.draws == MOST_DRAWS else ", fewer than usual, to follow a click"
+    fewer = "" if found.draws == DRAWS else ", fewer than usual, to follow a click"
     lost = found.impossible + found.refused
     without = f"; {lost} of them had no answer" if lost else ""
     note = f"95% credible intervals over {found.draws:,} draws of the tables' numbers{fewer}{without}."

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from twitchbayes.display import given, labels, percent
+from twitchbayes.draws import DRAWS, affordable
 from twitchbayes.errors import InvalidValueError
 from twitchbayes.plots.rows import beside, height_of, label_rows
 from twitchbayes.plots.scales import Probabilities
@@ -21,8 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["history", "posterior"]
 
-DRAWS, FEWEST_DRAWS = 1_000, 100  # as many as `credible_intervals` takes, and as it takes to tell bounds
-PATIENCE = 4e9  # nanoseconds, as the engine estimates them
+PATIENCE = 4e9  # nanoseconds that intervals may take, as the engine estimates them
 STYLES = (
     (BLUE, "o", "-"),
     (VERMILLION, "s", "--"),
@@ -76,20 +76,18 @@ def _intervals(p: Posterior, asked: CredibleIntervals | bool | None) -> Credible
     if asked is False:
         return None
     if asked is None or asked is True:
-        draws = _draws(p) if asked is None and not p.intervals else DRAWS
-        return p.intervals or (p.credible_intervals(draws=draws) if draws else None)
-    of = asked.of
+        if p.intervals or asked:
+            return p.intervals or p.credible_intervals()
+        draws = affordable(p.model.engine, p._evidence.codes, PATIENCE)
+        return p.credible_intervals(draws=draws) if draws else None
+    of = getattr(asked, "of", None)
+    if of is None:
+        message = f"intervals={asked!r} are none; give those of credible_intervals(), True, False or None"
+        raise InvalidValueError(message)
     if of is not p and (of.model.fingerprint != p.model.fingerprint or dict(of) != dict(p)):
         message = "the intervals are of another answer; give those that this one returns from credible_intervals()"
         raise InvalidValueError(message)
     return asked
-
-
-def _draws(p: Posterior) -> int:
-    """Return how many draws a picture may wait for, by the engine's own estimate; 0 if they would tell too little."""
-    estimate = p.model.engine.nanoseconds(p._evidence.codes[None, :], DRAWS)
-    draws = DRAWS if estimate <= PATIENCE else int(DRAWS * PATIENCE / estimate)
-    return draws if draws >= FEWEST_DRAWS else 0
 
 
 class _Row(NamedTuple):
