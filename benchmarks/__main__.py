@@ -9,10 +9,12 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from benchmarks import goals, growth, machine, page, qmr, report, rows, single, startup
+from benchmarks import goals, growth, machine, page, patterns, qmr, report, rows, single, startup
 from benchmarks.run import QUICK, Run, Size
 
 SECTIONS: Mapping[str, Callable[[Run], None]] = {
+    "patterns": patterns.section,
+    "analyses": patterns.analyses,
     "single": single.section,
     "startup": startup.section,
     "rows": rows.section,

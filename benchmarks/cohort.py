@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from twitchbayes import Model
-from twitchbayes.engine import ABSENT, PRESENT, UNKNOWN
+from twitchbayes.network import ABSENT, PRESENT, UNKNOWN
 from twitchbayes.network import Network
 from twitchbayes.simulation import draw_codes
 

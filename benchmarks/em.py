@@ -50,7 +50,7 @@ STRENGTH, TOLERANCE = 1e-9, 1e-6
 RATE = 1e-7  # pyAgrum: relative change of its log likelihood at which it stops
 CHANGE = 1e-6  # pgmpy: change of a probability at which it stops
 MOST_PASSES = 300
-PASS_ROWS, NUMPY_SHARE, ROUNDS = 100_000, 20, 3  # NumPy counts one case of so many
+PASS_ROWS, ROUNDS = 100_000, 3
 
 
 class Learned(NamedTuple):
@@ -119,11 +119,11 @@ def agreement(n_cases: int, data: Mapping[str, Mapping[str, float]] = DATA) -> T
 
 def log_likelihood(model: Model, codes: cohort.Codes, net: Floats) -> float:
     """Return ln P(cases) under some net numbers, in nats, by our engine."""
-    return float(model.engine.run(codes, model.network.with_net(net)).log_evidence.sum())
+    return float(model.engine.log_evidence(codes, model.network.with_net(net)).sum())
 
 
 def with_ours(model: Model, frame: pd.DataFrame) -> Learned:
-    """Learn with `Model.tune`; the second of two, for the kernel is compiled by the first."""
+    """Learn with `Model.tune`; the second of two."""
     model.tune(frame, strength=STRENGTH, selected_by=(), max_iterations=2)
     seconds, tuning = seconds_of(
         lambda: model.tune(frame, strength=STRENGTH, tolerance=TOLERANCE, selected_by=(), max_iterations=10_000)
@@ -250,11 +250,10 @@ def passes(n_rows: int) -> Table:
     codes = cohort.hide(model.network, full, contexts=0.3, findings=0.3, seed=4)
     net = model.network.to_net(model.network.numbers)[0]
     lines: list[list[Cell]] = []
-    for name, compiled in ours.paths().items():
-        data = LocalData(model.engine, codes[:: 1 if compiled else NUMPY_SHARE], compiled=compiled)
-        wall, cpu = zip(*(_laps(partial(data.sums, net)) for _ in range(ROUNDS)), strict=True)
-        lines.append([name, data.n_cases, min(wall), data.n_cases / min(wall), min(cpu)])
-    columns = {"how": "text", "cases": "count", "a pass": "time", "cases a second": "count", "processor": "time"}
+    data = LocalData(model.engine, codes)
+    wall, cpu = zip(*(_laps(partial(data.sums, net)) for _ in range(ROUNDS)), strict=True)
+    lines.append([data.n_cases, min(wall), data.n_cases / min(wall), min(cpu)])
+    columns = {"cases": "count", "a pass": "time", "cases a second": "count", "processor": "time"}
     how = (
         f"people who twitch, {cohort.distinct(codes):,} of {n_rows:,} different, three tenths of the contexts and "
         "findings and every cause unknown; expected counts of every number of the model; the best of "

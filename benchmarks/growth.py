@@ -14,7 +14,7 @@ from benchmarks.report import Cell, Table, quotient
 from benchmarks.run import Run
 from benchmarks.timing import Outcome, RefusedError, Turn, take_turn
 from twitchbayes import Model
-from twitchbayes.engine import PRESENT
+from twitchbayes.network import PRESENT
 from twitchbayes.errors import EngineLimitError
 
 FEW_ROWS = 100  # of a batch, to see how many can be afforded
@@ -54,13 +54,12 @@ def section(run: Run) -> None:
 def series(run: Run, title: str, kind: str, points: Iterable[Point]) -> Table:
     run.peers.begin()
     lines: list[list[Cell]] = []
-    ways = ours.paths()
     least: float | None = None
     for point in points:
         run.note(f"{title}: {point.name}")
         outcomes = _cases(run, point)
-        a_row = {name: _a_row(run, point, compiled).cell for name, compiled in ways.items()}
-        own, row = outcomes[OURS].seconds, next(iter(a_row.values()))
+        row = _a_row(run, point).cell
+        own = outcomes[OURS].seconds
         least = least or (row if isinstance(row, float) else None)
         agrum = best(outcomes, AGRUMS).seconds
         forms = [best(outcomes, tuple(n for n in AGRUMS if n.endswith(form))).cell for form in FORMS]
@@ -69,7 +68,7 @@ def series(run: Run, title: str, kind: str, points: Iterable[Point]) -> Table:
             [
                 point.size,
                 outcomes[OURS].cell,
-                *a_row.values(),
+                row,
                 quotient(row, least),
                 *forms,
                 outcomes["pgmpy"].cell,
@@ -77,7 +76,7 @@ def series(run: Run, title: str, kind: str, points: Iterable[Point]) -> Table:
             ]
         )
         _figures(run, title, point, outcomes[OURS], row, least)
-    columns = {"": kind, "`infer`": "time"} | {f"a row, {name}": "time" for name in ways} | {"growth": "ratio"}
+    columns = {"": kind, "`infer`": "time"} | {"a row": "time"} | {"growth": "ratio"}
     columns |= {f"pyAgrum, {form}": "time" for form in FORMS} | {"pgmpy": "time"}
     columns |= {"pyAgrum / `infer`": "ratio", "pyAgrum / a row": "ratio"}
     how = (
@@ -127,13 +126,13 @@ def _median(outcomes: Sequence[Outcome]) -> Outcome:
     return Outcome(None, refused) if refused else Outcome(statistics.median(seconds))
 
 
-def _a_row(run: Run, point: Point, compiled: bool) -> Outcome:
+def _a_row(run: Run, point: Point) -> Outcome:
     models = (Model(point.model.knowledge) for _ in range(run.size.rounds + 2))
 
     def answer(rows: Codes) -> Turn:
         # A new model each time: plans that an earlier batch left behind would flatter the time of a row.
         model = next(models)
-        return take_turn(lambda: ours.answer_rows(model, rows, compiled), 0.0)
+        return take_turn(lambda: ours.answer_rows(model, rows), 0.0)
 
     try:
         answer(point.codes[:1])

@@ -27,8 +27,8 @@ from benchmarks import ROOT, cohort
 from benchmarks.report import Cell, Table, plain
 from twitchbayes import Model, load_model
 from twitchbayes.asking import Ask, Target, asks_of, column_of, effects, open_asks, uncertainty
-from twitchbayes.batch import answer_rows
-from twitchbayes.engine import UNKNOWN, Engine
+from twitchbayes.inference import Engine
+from twitchbayes.network import UNKNOWN
 from twitchbayes.posterior import THRESHOLD_BITS
 
 Codes = NDArray[np.int8]
@@ -80,7 +80,7 @@ def settled(values: Floats, bound: Floats | float) -> Ints:
     return found
 
 
-def course(model: Model, truth: Codes, target: str | None, *, seed: int = 0, compiled: bool | None = None) -> Course:
+def course(model: Model, truth: Codes, target: str | None, *, seed: int = 0) -> Course:
     """Ask every case every question.
 
     Parameters
@@ -95,7 +95,7 @@ def course(model: Model, truth: Codes, target: str | None, *, seed: int = 0, com
     codes = np.full_like(truth, UNKNOWN)
     codes[:, [network.columns.index(name) for name in network.unions]] = 1  # everyone twitches
     order = np.random.default_rng(seed).random((len(truth), len(asks))).argsort(axis=1)
-    now = answer_rows(engine, codes, compiled=compiled).answer
+    now = engine.answer(codes).answer
     causes, serious, best = [now.causes], [now.serious], []
     for step in range(len(asks)):
         if target is None:
@@ -103,12 +103,12 @@ def course(model: Model, truth: Codes, target: str | None, *, seed: int = 0, com
         else:
             column = column_of(target, network.causes)
             asked, gains = most_worth(
-                engine, codes, asks, uncertainty(causes[-1], serious[-1], column), column, compiled
+                engine, codes, asks, uncertainty(causes[-1], serious[-1], column), column
             )
         for i, ask in enumerate(asks):
             cells = np.ix_(asked == i, ask.columns)
             codes[cells] = truth[cells]
-        now = answer_rows(engine, codes, compiled=compiled).answer
+        now = engine.answer(codes).answer
         causes.append(now.causes)
         serious.append(now.serious)
         best.append(gains)
@@ -116,7 +116,7 @@ def course(model: Model, truth: Codes, target: str | None, *, seed: int = 0, com
 
 
 def most_worth(
-    engine: Engine, codes: Codes, asks: Sequence[Ask], now: Floats, target: Target, compiled: bool | None
+    engine: Engine, codes: Codes, asks: Sequence[Ask], now: Floats, target: Target
 ) -> tuple[Ints, Floats]:
     """Return the open question of each case that is worth most, and how many bits, all cases in one batch."""
     is_open = open_asks(asks, codes == UNKNOWN)
@@ -130,7 +130,7 @@ def most_worth(
         places.append(np.stack([cases, np.full(len(cases), i)]))
     of_questions = np.concatenate(counts)
     starts = np.cumsum(of_questions) - of_questions
-    found = effects(engine, np.concatenate(rows)[:, None, :], starts, np.zeros(1), compiled=compiled)
+    found = effects(engine, np.concatenate(rows)[:, None, :], starts, np.zeros(1))
     case, ask_ = np.concatenate(places, axis=1)
     gains = np.full(is_open.shape, -np.inf)
     gains[case, ask_] = now[case] - found.expected(uncertainty(found.causes, found.serious, target))
@@ -184,11 +184,11 @@ def _quartiles(values: Ints) -> str:
     return f"{middle:.0f} ({low:.0f} to {high:.0f})"
 
 
-def measured(n_cases: int, *, seed: int = 0, compiled: bool | None = None) -> list[Table]:
+def measured(n_cases: int, *, seed: int = 0) -> list[Table]:
     """Return the tables for so many simulated cases."""
     model = load_model()
     truth = cohort.simulate(model.network, n_cases, seed)
-    return tables({n: course(model, truth, target, seed=seed, compiled=compiled) for n, target in ORDERS.items()})
+    return tables({n: course(model, truth, target, seed=seed) for n, target in ORDERS.items()})
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

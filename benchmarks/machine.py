@@ -10,10 +10,11 @@ import subprocess
 import time
 from pathlib import Path
 
-from benchmarks import ROOT, ours
+from benchmarks import ROOT
 from benchmarks.run import QUICK, Run
+from twitchbayes.inference import built
 
-PACKAGES = ("numpy", "pandas", "pyarrow", "polars", "numba", "pyagrum", "pgmpy")
+PACKAGES = ("numpy", "pandas", "pyarrow", "polars", "pyagrum", "pgmpy")
 
 
 def about(run: Run) -> dict[str, str]:
@@ -28,7 +29,7 @@ def about(run: Run) -> dict[str, str]:
         "packages": ", ".join(f"{name} {_version(name)}" for name in PACKAGES),
         "model": f"{run.model.name} {run.model.version}",
         "sizes": "quick: far too small for figures to rely on" if run.size is QUICK else "full",
-        "compiled kernel": "yes" if ours.KERNEL in ours.paths() else "no",
+        "engine": "compiled" if built.is_compiled() else "plain Python",
     }
 
 

@@ -1,8 +1,7 @@
-"""Ours: one question, many rows with the compiled kernel or without it, and where the time of a frame goes."""
+"""Ours: one question, many rows, and where the time of a frame goes."""
 
 from __future__ import annotations
 
-import importlib.util
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -14,20 +13,13 @@ import numpy as np
 
 from benchmarks.cohort import Codes
 from benchmarks.timing import Turn, take_turn
-from twitchbayes import Model, batch, frames
+from twitchbayes import Model
+from twitchbayes.inference import Batch, Engine
 
 if TYPE_CHECKING:
     import pandas as pd
 
-KERNEL, NUMPY = "kernel", "NumPy"
-
 Take: TypeAlias = Callable[[], Turn]
-
-
-def paths() -> dict[str, bool]:
-    """Return the ways to answer many rows: the compiled kernel where there is one, and NumPy."""
-    there = all(importlib.util.find_spec(name) for name in ("numba", "twitchbayes.compiled"))
-    return {KERNEL: True, NUMPY: False} if there else {NUMPY: False}
 
 
 def single(model: Model, evidence: Mapping[str, str], least_s: float) -> Take:
@@ -36,34 +28,33 @@ def single(model: Model, evidence: Mapping[str, str], least_s: float) -> Take:
     return lambda: take_turn(lambda: dict(model.infer(given)), least_s)
 
 
-def answer_rows(model: Model, codes: Codes, compiled: bool) -> np.ndarray:
+def answer_rows(model: Model, codes: Codes) -> np.ndarray:
     """Return the probabilities of the causes, shape (n_rows, n_causes), from codes: no frame is read or made."""
-    return batch.answer_rows(model.engine, codes, compiled=compiled).answer.causes
+    return model.engine.answer(codes).answer.causes
 
 
 @dataclass
 class Spans:
-    """When `answer_rows` ran: pairs of start and end."""
+    """When the engine ran: pairs of start and end."""
 
     pairs: list[tuple[float, float]] = field(default_factory=list)
 
 
 @contextmanager
-def path(compiled: bool) -> Iterator[Spans]:
-    """Answer rows with the kernel or without it, whatever `infer_frame` would choose, and note when."""
-    spans = Spans()
+def timed() -> Iterator[Spans]:
+    """Note when the engine answers a batch."""
+    spans, own = Spans(), Engine.answer
 
-    def chosen(*args: Any, **named: Any) -> batch.Batch:
+    def answer(*args: Any, **named: Any) -> Batch:
         start = time.perf_counter()
-        found = batch.answer_rows(*args, **{**named, "compiled": compiled})
+        found = own(*args, **named)
         spans.pairs.append((start, time.perf_counter()))
         return found
 
-    with mock.patch.object(frames, "answer_rows", chosen):
+    with mock.patch.object(Engine, "answer", answer):
         yield spans
 
 
-def infer_frame(model: Model, frame: pd.DataFrame, compiled: bool) -> np.ndarray:
+def infer_frame(model: Model, frame: pd.DataFrame) -> np.ndarray:
     """Return the probabilities of the causes of each row of a frame, shape (n_rows, n_causes)."""
-    with path(compiled):
-        return np.asarray(model.infer_frame(frame)[list(model.causes)])
+    return np.asarray(model.infer_frame(frame)[list(model.causes)])

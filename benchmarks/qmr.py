@@ -15,7 +15,7 @@ from benchmarks.report import Cell, Table
 from benchmarks.run import Run
 from benchmarks.timing import RefusedError, seconds_of
 from twitchbayes import EngineLimitError, Model
-from twitchbayes.engine import UNKNOWN
+from twitchbayes.network import UNKNOWN
 from twitchbayes.network import compile_network
 
 ABSENT = (0, 300)  # findings known to be absent

@@ -42,11 +42,11 @@ class Regime:
     given: Mapping[str, Any] = field(default_factory=dict)
 
 
-def ranks_of(model: Model, regime: Regime, n_cases: int, seed: int, *, compiled: bool | None = None) -> Floats:
+def ranks_of(model: Model, regime: Regime, n_cases: int, seed: int, *) -> Floats:
     """Return the rank of each number of one draw in its distribution after the cases, (n_numbers,), in [0, 1]."""
     truth = model.beliefs.draw(1, seed)[0]
     cases = model.simulate(n_cases, seed, missing=regime.missing, given=regime.given, parameters="drawn")
-    report = model.tune(cases, selected_by=tuple(regime.given), compiled=compiled).report
+    report = model.tune(cases, selected_by=tuple(regime.given)).report
     return beta_ranks(truth, report["new"].to_numpy(), report["size_after"].to_numpy())
 
 
@@ -59,10 +59,10 @@ def beta_ranks(truth: Floats, means: Floats, sizes: Floats) -> Floats:
 
 
 def repeat(
-    model: Model, regime: Regime, seeds: range, *, n_cases: int = 300, processes: int = 1, compiled: bool | None = None
+    model: Model, regime: Regime, seeds: range, *, n_cases: int = 300, processes: int = 1
 ) -> Floats:
     """Return the ranks of many draws, (n_seeds, n_numbers)."""
-    one = partial(ranks_of, model, regime, n_cases, compiled=compiled)
+    one = partial(ranks_of, model, regime, n_cases)
     if processes == 1:
         return np.array(list(map(one, seeds)))
     with ProcessPoolExecutor(processes, get_context("spawn")) as pool:

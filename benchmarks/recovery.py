@@ -19,11 +19,11 @@ TRUTH_SEED = 1
 WELL_OBSERVED = 0.9  # share of a number's size that the cases must have brought, at the largest size
 
 
-def table(sizes: Sequence[int] = SIZES, *, model: Model | None = None, compiled: bool | None = None) -> Table:
+def table(sizes: Sequence[int] = SIZES, *, model: Model | None = None) -> Table:
     """Return the error of the numbers for each number of cases, which are drawn from one draw of the intervals."""
     model = model or load_model()
     truth = model.beliefs.draw(1, TRUTH_SEED)[0]
-    found = {n: seconds_of(partial(tuned, model, n, compiled=compiled)) for n in sorted(sizes)}
+    found = {n: seconds_of(partial(tuned, model, n)) for n in sorted(sizes)}
     largest = found[max(found)][1].report
     well = (largest["from_data"] > WELL_OBSERVED).to_numpy()
     before = _error(truth, model.network.to_net(model.network.numbers)[0])
@@ -44,10 +44,10 @@ def table(sizes: Sequence[int] = SIZES, *, model: Model | None = None, compiled:
     return Table("Numbers learned from cases drawn under them", {**kinds, "took": "time"}, lines, how)
 
 
-def tuned(model: Model, n_cases: int, *, compiled: bool | None = None) -> Tuning:
+def tuned(model: Model, n_cases: int, *) -> Tuning:
     """Return the model tuned to cases that are drawn from the numbers of a draw from its intervals."""
     cases = model.simulate(n_cases, TRUTH_SEED, missing=MISSING, parameters="drawn")
-    return model.tune(cases, selected_by=(), compiled=compiled)
+    return model.tune(cases, selected_by=())
 
 
 def _measured(truth: Floats, tuning: Tuning, well: np.ndarray) -> list[float]:

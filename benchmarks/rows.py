@@ -8,9 +8,8 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from unittest import mock
 
 import numpy as np
 
@@ -21,6 +20,7 @@ from benchmarks.report import Cell, Table, quotient
 from benchmarks.run import Run
 from benchmarks.timing import RefusedError, seconds_of
 from twitchbayes import Model
+from twitchbayes.inference import Engine
 
 FORM = "tables"  # of pyAgrum: the quicker one on the shipped model
 ASKED = (*(name for name in AGRUMS if name.endswith(FORM)), "pgmpy")
@@ -45,15 +45,14 @@ def section(run: Run) -> None:
         "rows",
         "Many rows",
         f"""People simulated from the shipped model who twitch, with cells made unknown at random, as text in a pandas
-        frame, through `Model.infer_frame` with the compiled kernel (extra `fast`) and with NumPy alone. The peers are
-        asked a random sample of the same rows, one by one; pyAgrum with {FORM}, which it answers quicker from than from
-        noisy-OR nodes. Their posteriors are compared with those of the frame.""",
+        frame, through `Model.infer_frame`. The peers are asked a random sample of the same rows, one by one; pyAgrum with
+        {FORM}, which it answers quicker from than from noisy-OR nodes. Their posteriors are compared with those of the
+        frame.""",
     )
-    prepare(run)
     run.peers.begin(*ASKED)
     run.peers.hold(run.model)
     lines = [line for gaps in COHORTS for line in _cohort(run, gaps)]
-    columns = {"cohort": "text", "rows": "count", "distinct": "count", "with": "text", "all": "time", "a row": "time"}
+    columns = {"cohort": "text", "rows": "count", "distinct": "count", "all": "time", "a row": "time"}
     columns |= {"rows a second": "count"} | dict.fromkeys(ASKED, "time")
     columns |= {"best pyAgrum / ours": "ratio", "pgmpy / ours": "ratio"}
     how = (
@@ -65,18 +64,6 @@ def section(run: Run) -> None:
     cores(run)
 
 
-def prepare(run: Run) -> None:
-    """Time the first batch of this process, in which a compiled kernel is loaded or compiled."""
-    codes = _codes(run.model, run.size.rows[0], USUAL)
-    lines: list[list[Cell]] = []
-    for name, compiled in ours.paths().items():
-        first = seconds_of(lambda c=compiled: ours.answer_rows(run.model, codes, c))[0]
-        again = seconds_of(lambda c=compiled: ours.answer_rows(Model(run.model.knowledge), codes, c))[0]
-        lines.append([name, len(codes), first, again])
-    columns = {"with": "text", "rows": "count", "first batch": "time", "the same with a new model": "time"}
-    run.show(Table("The first batch of a process", columns, lines, "one run"))
-
-
 def _codes(model: Model, n_rows: int, gaps: Gaps) -> Codes:
     full = cohort.simulate(model.network, n_rows, seed=3)
     return cohort.hide(model.network, full, contexts=gaps.contexts, findings=gaps.findings, seed=4)
@@ -84,51 +71,38 @@ def _codes(model: Model, n_rows: int, gaps: Gaps) -> Codes:
 
 def _cohort(run: Run, gaps: Gaps) -> list[list[Cell]]:
     lines: list[list[Cell]] = []
-    a_row: dict[str, float] = {}
     for n_rows in run.size.rows if gaps is USUAL else (run.size.other_rows,):
         codes = _codes(run.model, n_rows, gaps)
         given = cohort.frame(run.model, codes)
-        wanted = {name: c for name, c in ours.paths().items() if a_row.get(name, 0) * n_rows <= run.size.long_s}
         run.note(f"{gaps.name}, {n_rows} rows")
-        seconds, theirs = _race(run, codes, given, wanted)
-        for name, lap in seconds.items():
-            a_row[name] = lap / n_rows
-            agrum = min((s for peer, s in theirs.items() if s and peer != "pgmpy"), default=None)
-            ratios = [quotient(agrum, a_row[name]), quotient(theirs["pgmpy"], a_row[name])]
-            counts = [n_rows, cohort.distinct(codes), name, lap, a_row[name], n_rows / lap]
-            lines.append([gaps.name, *counts, *theirs.values(), *ratios])
-            if gaps is USUAL and ratios[0]:
-                run.figures[f"rows_{name}"] = ratios[0]
-                run.figures[f"rows_{name}_n"] = n_rows
-                run.figures[f"rows_{name}_s"] = lap
-        for name in ours.paths().keys() - wanted.keys():
-            expected = f"not run: some {a_row[name] * n_rows:.0f} s"
-            lines.append([gaps.name, n_rows, cohort.distinct(codes), name, expected, *[None] * (len(ASKED) + 4)])
+        lap, theirs = _race(run, codes, given)
+        agrum = min((s for peer, s in theirs.items() if s and peer != "pgmpy"), default=None)
+        ratios = [quotient(agrum, lap / n_rows), quotient(theirs["pgmpy"], lap / n_rows)]
+        counts = [n_rows, cohort.distinct(codes), lap, lap / n_rows, n_rows / lap]
+        lines.append([gaps.name, *counts, *theirs.values(), *ratios])
+        if gaps is USUAL and ratios[0]:
+            run.figures |= {"rows": ratios[0], "rows_n": n_rows, "rows_s": lap}
     return lines
 
 
-def _race(
-    run: Run, codes: Codes, given: object, wanted: Mapping[str, bool]
-) -> tuple[dict[str, float], dict[str, float | None]]:
-    """Return seconds for all rows by each of our ways, and seconds a row of each peer, run in turn."""
+def _race(run: Run, codes: Codes, given: object) -> tuple[float, dict[str, float | None]]:
+    """Return seconds for all rows by ours, and seconds a row of each peer, run in turn."""
     random = np.random.default_rng(5)
     sample = random.choice(len(codes), size=min(run.size.sampled, len(codes)), replace=False)
-    laps: dict[str, list[float]] = {name: [] for name in wanted}
+    laps: list[float] = []
     theirs: dict[str, list[float]] = {name: [] for name in ASKED}
-    answers: dict[str, np.ndarray] = {}
     for i, some in enumerate(np.array_split(sample, run.size.rounds)):
-        for name, compiled in wanted.items():
-            if i == 0 or sum(laps[name]) < run.size.long_s / 10:
-                lap, answers[name] = seconds_of(lambda c=compiled: ours.infer_frame(run.model, given, c))
-                laps[name].append(lap)
+        if i == 0 or sum(laps) < run.size.long_s / 10:
+            lap, answer = seconds_of(lambda: ours.infer_frame(run.model, given))
+            laps.append(lap)
         for peer in ASKED:
             most = -(-run.size.sampled_pgmpy // run.size.rounds) if peer == "pgmpy" else len(some)
-            theirs[peer] += _ask(run, peer, codes, some[:most], answers)
+            theirs[peer] += _ask(run, peer, codes, some[:most], answer)
     medians = {name: statistics.median(values) if values else None for name, values in theirs.items()}
-    return {name: statistics.median(values) for name, values in laps.items()}, medians
+    return statistics.median(laps), medians
 
 
-def _ask(run: Run, peer: str, codes: Codes, sample: Sequence[int], answers: Mapping[str, np.ndarray]) -> list[float]:
+def _ask(run: Run, peer: str, codes: Codes, sample: Sequence[int], found: np.ndarray) -> list[float]:
     laps: list[float] = []
     for row in sample:
         try:
@@ -137,19 +111,17 @@ def _ask(run: Run, peer: str, codes: Codes, sample: Sequence[int], answers: Mapp
             run.note(f"{peer}, row {row}: {error}")
             return laps
         laps.append(turn.seconds)
-        for found in answers.values():
-            run.compare(peer, dict(zip(run.model.causes, found[row].tolist(), strict=True)), turn.answer)
+        run.compare(peer, dict(zip(run.model.causes, found[row].tolist(), strict=True)), turn.answer)
     return laps
 
 
 def parts(run: Run) -> None:
     """Split the time of `infer_frame` into before, in and after the engine, by the kind of the cells."""
     codes = _codes(run.model, run.size.other_rows, USUAL)
-    name, compiled = next(iter(ours.paths().items()))
     lines: list[list[Cell]] = []
     for kind in cohort.KINDS:
         given = cohort.frame(run.model, codes, kind)
-        laps = [_parts(run.model, given, compiled) for _ in range(run.size.rounds)]
+        laps = [_parts(run.model, given) for _ in range(run.size.rounds)]
         before, engine, after = (statistics.median(lap) for lap in zip(*laps, strict=True))
         total = before + engine + after
         lines.append([kind, before, engine, after, total, engine / total, len(codes) / engine])
@@ -157,12 +129,12 @@ def parts(run: Run) -> None:
             run.figures["engine_share"] = engine / total
     columns = {"cells": "text", "read cells": "time", "engine": "time", "make the answer": "time", "all": "time"}
     columns |= {"engine's share": "share", "rows a second in the engine": "count"}
-    how = f"{len(codes):,} rows, {USUAL.name}, {name}; each part the median of {run.size.rounds} runs"
+    how = f"{len(codes):,} rows, {USUAL.name}; each part the median of {run.size.rounds} runs"
     run.show(Table("Where the time of `infer_frame` goes", columns, lines, how))
 
 
-def _parts(model: Model, frame: object, compiled: bool) -> tuple[float, float, float]:
-    with ours.path(compiled) as spans:
+def _parts(model: Model, frame: object) -> tuple[float, float, float]:
+    with ours.timed() as spans:
         start = time.perf_counter()
         model.infer_frame(frame)
         end = time.perf_counter()
@@ -172,28 +144,18 @@ def _parts(model: Model, frame: object, compiled: bool) -> tuple[float, float, f
 
 
 def cores(run: Run) -> None:
-    """Time the kernel on one thread and on all."""
-    if ours.KERNEL not in ours.paths():
-        return
+    """Time the engine on one thread and on all."""
     codes = _codes(run.model, run.size.other_rows, USUAL)
-    models = {n: _with_threads(run.model, n, codes[:1]) for n in sorted({1, len(os.sched_getaffinity(0))})}
-    laps: dict[int, list[float]] = {n: [] for n in models}
+    engines = {n: Engine(run.model.network, threads=n) for n in sorted({1, len(os.sched_getaffinity(0))})}
+    laps: dict[int, list[float]] = {n: [] for n in engines}
     for _ in range(run.size.rounds):
-        for n, model in models.items():
-            laps[n].append(seconds_of(lambda m=model: ours.answer_rows(m, codes, compiled=True))[0])
+        for n, engine in engines.items():
+            laps[n].append(seconds_of(lambda e=engine: e.answer(codes))[0])
     one = statistics.median(laps[1])
     lines = [[n, s := statistics.median(v), len(codes) / s, one / s] for n, v in laps.items()]
     columns = {"threads": "count", "time": "time", "rows a second": "count", "gain": "ratio"}
-    how = f"`batch.answer_rows` with the kernel, {len(codes):,} rows, {USUAL.name}, median of {run.size.rounds} runs"
+    how = f"`Engine.answer`, {len(codes):,} rows, {USUAL.name}, median of {run.size.rounds} runs"
     run.show(Table("Threads", columns, lines, how))
-
-
-def _with_threads(model: Model, threads: int, codes: Codes) -> Model:
-    """Return the same model whose kernel, which is made at its first batch, has so many threads."""
-    with mock.patch.dict(os.environ, TWITCHBAYES_THREADS=str(threads)):
-        found = Model(model.knowledge)
-        ours.answer_rows(found, codes, compiled=True)
-    return found
 
 
 def memory(run: Run) -> None:
@@ -220,7 +182,7 @@ def memory(run: Run) -> None:
 
 
 def _expected_s(run: Run) -> float:
-    """Return the seconds that a frame of the size will take, from one that the kernel is worth; the first loads it."""
+    """Return the seconds that a frame of the size will take, from one that is smaller."""
     frame = cohort.frame(run.model, _codes(run.model, min(run.size.peak_rows, 20_000), USUAL))
     laps = [seconds_of(lambda: run.model.infer_frame(frame))[0] for _ in range(2)]
     return laps[1] / len(frame) * run.size.peak_rows

@@ -41,10 +41,9 @@ def test_infer_without_a_plan(benchmark: Benchmark, model: Model) -> None:
     assert "als" in benchmark.pedantic(lambda fresh: fresh.infer(SPOKEN), setup=new, rounds=20)
 
 
-@pytest.mark.parametrize("way", ours.paths())
-def test_rows(benchmark: Benchmark, model: Model, codes: Codes, way: str) -> None:
+def test_rows(benchmark: Benchmark, model: Model, codes: Codes) -> None:
     """A batch of rows as codes."""
-    assert len(benchmark(ours.answer_rows, model, codes, ours.paths()[way])) == ROWS
+    assert len(benchmark(ours.answer_rows, model, codes)) == ROWS
 
 
 @pytest.mark.parametrize("kind", cohort.KINDS)

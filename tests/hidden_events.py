@@ -98,8 +98,9 @@ class _Counts:
 
     def relevant(self) -> list[int]:
         """Contexts that are observed, or on which a cause or another such context depends."""
-        _, _, active = self.network.index.activation_cells
-        wanted = {c for strata in self.network.cause_strata for c in strata} | set(active.tolist())
+        n_contexts = len(self.network.contexts)
+        linked = self.network.slots.sources[self.network.slots.sources < n_contexts]
+        wanted = {c for strata in self.network.cause_strata for c in strata} | set(linked.tolist())
         wanted |= {c for c, state in enumerate(self.contexts) if state >= 0}
         while True:
             more = wanted | {p for c in wanted for p in self.network.context_parents[c]}
@@ -116,28 +117,33 @@ class _Counts:
 
     def entry(self, c: int, context: Sequence[int], state: int) -> tuple[Any, int]:
         """Return P(context c = state | its parents' states), and the row that says so (-1 where none does)."""
-        rows = self.network.index.context_rows[c][tuple(context[p] for p in self.network.context_parents[c])]
+        slots = self.network.slots
+        rows = slots.table(slots.rows, c)[tuple(context[p] for p in self.network.context_parents[c])]
         if rows[state] != COMPLEMENT:
             return self.p[rows[state]], int(rows[state])
         return 1 - self.p[rows[1]], COMPLEMENT
 
     def cause_ways(self, k: int, context: Sequence[int]) -> list[int]:
         """Return the rows of what can bring about cause k: its leak, and the links of the contexts present."""
-        rows, users, active = (part.tolist() for part in self.network.index.activation_cells)
-        leak = int(self.network.index.cause_rows[k][tuple(context[c] for c in self.network.cause_strata[k])])
-        return [leak, *(r for r, user, c in zip(rows, users, active, strict=True) if user == k and context[c] == 1)]
+        slots = self.network.slots
+        leak = int(slots.leaks(slots.rows, k)[tuple(context[c] for c in self.network.cause_strata[k])])
+        return [leak, *(row for row, c in self.links_into(len(self.contexts) + k) if context[c] == 1)]
+
+    def links_into(self, node: int) -> list[tuple[int, int]]:
+        """Return the row and the source of each link into a node."""
+        slots = self.network.slots
+        into = slots.targets == node
+        return list(zip(slots.rows[slots.first_link :][into].tolist(), slots.sources[into].tolist(), strict=True))
 
     def cause(self, k: int, context: Sequence[int]) -> tuple[Part, Part]:
         return self.firings(self.cause_ways(k, context))
 
     def finding_ways(self, j: int, causes: Sequence[int]) -> list[int]:
         """Return the rows of what can bring about finding j: its leak, and the links of the causes present."""
-        rows, effects, found = (part.tolist() for part in self.network.index.link_cells)
-        leak = int(self.network.index.leak_rows[j])
-        return [
-            leak,
-            *(r for r, k, finding in zip(rows, effects, found, strict=True) if finding == j and causes[k] == 1),
-        ]
+        first = len(self.contexts)
+        leak = int(self.network.slots.finding_leaks(self.network.slots.rows)[j])
+        into = self.links_into(first + len(self.causes) + j)
+        return [leak, *(row for row, node in into if causes[node - first] == 1)]
 
     def firings(self, ways: Sequence[int]) -> tuple[Part, Part]:
         """Enumerate which ways fire: the parts "none does" and "some does"."""

@@ -311,7 +311,7 @@ def same_tuning(one: Tuning, other: Tuning, digits: float = 1e-9) -> None:
     assert {**one.cases, **sources} == {**other.cases, **sources}
 
 
-TUNED = {"ignore": ["patient"], "compiled": False, "max_iterations": 6, "selected_by": ()}
+TUNED = {"ignore": ["patient"], "max_iterations": 6, "selected_by": ()}
 
 
 @pytest.mark.usefixtures("client")
@@ -336,7 +336,7 @@ def test_dask_tunes_with_labels_and_exclusions(certain: Model) -> None:
             "more": 1,
         }
     )
-    options = {"labels": "said", "ignore": ["more"], "on_error": "exclude", "compiled": False, "max_iterations": 3}
+    options = {"labels": "said", "ignore": ["more"], "on_error": "exclude", "max_iterations": 3}
     local = certain.tune(frame, **options)
     assert sum(local.cases["excluded"].values()) == 3
     same_tuning(certain.tune(dask_frame(frame, 3), **options), local)

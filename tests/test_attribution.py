@@ -19,7 +19,6 @@ from models import load
 from oracle import BruteForce
 from random_models import ORDINARY, cases, models
 from twitchbayes import EngineLimitError, Model, UnknownVariableError, attribution
-from twitchbayes.counts import count_rows
 from twitchbayes.display import DISCLAIMER
 from twitchbayes.posterior import Posterior
 
@@ -145,14 +144,16 @@ def test_many_present_sites(seed: int, twitch: Model) -> None:
 def test_one_finding_is_its_expected_count(twitch: Model) -> None:
     """For a finding that was observed: the expected successes of its links and leak, which learning uses."""
     p = twitch.infer(weakness=True, cramps=True, twitch_location="arm_hand;leg_foot", age=62)
-    counts = count_rows(twitch.engine, p._evidence.codes[None, :], each=True).successes[0]
-    rows, causes, findings = twitch.network.index.link_cells
+    counts = twitch.engine.count(p._evidence.codes[None, :], each=True).successes[0]
+    slots, first = twitch.network.slots, len(twitch.contexts)
+    rows, causes = slots.rows[slots.first_link :], slots.sources - first
+    findings = slots.targets - first - len(twitch.causes)
     for finding in ("weakness", "twitch_leg_foot"):
         j = twitch.network.findings.index(finding)
         found = p.attribution(finding)
         expected = {twitch.causes[k]: counts[r] for r, k, f in zip(rows, causes, findings, strict=True) if f == j}
         assert {c: found[c] for c in expected} == pytest.approx(expected, rel=1e-9, abs=1e-15)
-        assert found.background == pytest.approx(counts[twitch.network.index.leak_rows[j]], rel=1e-9)
+        assert found.background == pytest.approx(counts[slots.finding_leaks(slots.rows)[j]], rel=1e-9)
 
 
 def test_by_hand(tiny: Model) -> None:

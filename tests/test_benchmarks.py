@@ -15,19 +15,20 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.append(str(ROOT))
 
-from benchmarks import cohort, growth, interviews, networks, ours, page, report, single  # noqa: E402 (found by the line above)
+from benchmarks import cohort, growth, interviews, networks, page, report, single  # noqa: E402 (found by the line above)
 from benchmarks.run import QUICK, Run  # noqa: E402
 from benchmarks.timing import Limits, RefusedError, Worker  # noqa: E402
 
 from twitchbayes import Model  # noqa: E402
-from twitchbayes.engine import ABSENT, PRESENT, UNKNOWN  # noqa: E402
+from twitchbayes.network import ABSENT, PRESENT, UNKNOWN  # noqa: E402
 
 
 def test_layered_network_has_its_size() -> None:
     """A layered network has the contexts, causes, findings and parents that its spec asks for."""
     network = networks.layered(networks.Spec(contexts=3, causes=7, findings=9, parents=2, widest=6)).network
     assert (len(network.contexts), len(network.causes), len(network.findings)) == (3, 7, 9)
-    assert np.bincount(network.index.link_cells[2]).tolist() == [6] + [2] * 8
+    first = len(network.contexts) + len(network.causes)
+    assert np.bincount(network.slots.targets[network.slots.targets >= first] - first).tolist() == [6] + [2] * 8
 
 
 def test_layered_network_is_made_from_its_seed() -> None:
@@ -41,7 +42,7 @@ def test_layered_network_is_made_from_its_seed() -> None:
 def test_qmr_sized_network_has_exactly_its_links() -> None:
     """Links are as many as asked, all different, and every cause and every finding has one."""
     network = networks.qmr_sized((20, 100, 400)).network
-    _, causes, findings = network.index.link_cells
+    causes, findings = network.slots.sources, network.slots.targets
     assert len(set(zip(causes.tolist(), findings.tolist(), strict=True))) == 400
     assert (len(set(causes.tolist())), len(set(findings.tolist()))) == (20, 100)
 
@@ -182,16 +183,6 @@ def test_long_reasons_stand_below_the_table() -> None:
     table = report.Table("t", {"x": "time"}, [["refused: " + "because " * 9], ["refused: " + "because " * 9]])
     assert report.texts(table)[0][1:] == [["none [1]"]] * 2
     assert re.search(r"^  \[1\] refused: because", report.plain(table), re.MULTILINE)
-
-
-def test_paths_are_put_back() -> None:
-    """Whatever way of answering rows was chosen for a measurement, the library's own is there afterwards."""
-    from twitchbayes import frames
-
-    own = frames.answer_rows
-    with ours.path(compiled=False):
-        assert frames.answer_rows is not own
-    assert frames.answer_rows is own
 
 
 def test_settled_is_for_good() -> None:

@@ -42,7 +42,7 @@ def mini() -> Model:
 def test_ranks_after_tuning_are_uniform(mini: Model) -> None:
     """With gaps and half of the diagnoses, ranks are uniform and intervals hold what they say, to binomial bounds."""
     regime = ranks.Regime("half", {"context": 0.2, "finding": 0.1, "cause": 0.5})
-    found = ranks.repeat(mini, regime, range(1, REPETITIONS + 1), n_cases=CASES, compiled=False)
+    found = ranks.repeat(mini, regime, range(1, REPETITIONS + 1), n_cases=CASES)
     assert found.shape == (REPETITIONS, 10)
     assert ranks.holm(ranks.chi_square(found, BINS)).min() > 0.001
     assert ranks.pooled(found, BINS) > 0.001
@@ -89,7 +89,7 @@ def test_coverage_command_in_small() -> None:
 
 def test_error_falls_with_more_cases(mini: Model) -> None:
     """From 100 to 10,000 cases the error of what is observed well falls by about ten."""
-    table = recovery.table((100, 10_000), model=mini, compiled=False)
+    table = recovery.table((100, 10_000), model=mini)
     before, few, many = (float(str(row[1])) for row in table.rows)
     assert many < few < before
     assert -0.75 < float(str(table.rows[-1][4])) < -0.25

@@ -392,7 +392,7 @@ def test_links(folder: Path, text: str, expected: str) -> None:
 def test_compound_may_equal_its_leak(folder: Path) -> None:
     """A parent that adds nothing to the background is allowed: its net link is 0."""
     model = load(folder, links=links(6, "flu,cough,compound,0.05"))
-    assert model.network.parameters.links[0, 0, 1] == 0
+    assert model.network.link_matrices(model.network.parameters.yes[0], 0.0)[1][0, 1] == 0
 
 
 @pytest.mark.parametrize(

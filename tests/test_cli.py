@@ -16,7 +16,6 @@ import pytest
 
 import twitchbayes
 from twitchbayes.cli import main
-from twitchbayes.interop import PgmpyEngine
 
 TEXTBOOK = Path(__file__).parent / "textbook"
 SMALL = TEXTBOOK / "explaining_away"
@@ -178,20 +177,6 @@ def test_infer_with_a_population(run: Run, folder: Path) -> None:
     answer = run("infer", "--model", folder, "--population", "ward", "--json").json
     assert answer["model"]["population"] == "ward"
     assert answer["prior"]["disease_a"] == pytest.approx(0.6)
-
-
-def test_infer_with_pgmpy(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    """`--engine pgmpy` gives the same numbers by variable elimination, and only it does."""
-    ran: list[PgmpyEngine] = []
-    elimination = PgmpyEngine.run
-    monkeypatch.setattr(PgmpyEngine, "run", lambda self, *codes: ran.append(self) or elimination(self, *codes))
-    words = ["infer", "compound=yes", "net=no", "--model", TEXTBOOK / "henrion_and_diez", "--json"]
-    fast = run(*words).json
-    assert not ran
-    slow = run(*words, "--engine", "pgmpy").json
-    assert len(ran) == 1
-    assert slow["posterior"] == pytest.approx(fast["posterior"], abs=1e-9)
-    assert slow["log_evidence_nats"] == pytest.approx(fast["log_evidence_nats"], abs=1e-9)
 
 
 # ---------------------------------------------------------------- models, check, export

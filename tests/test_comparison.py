@@ -11,7 +11,6 @@ import pytest
 
 import twitchbayes
 from twitchbayes import InvalidEvidenceError, InvalidValueError, Model, UnknownVariableError
-from twitchbayes.interop import PgmpyEngine
 
 
 def test_moves(tiny: Model) -> None:
@@ -110,13 +109,6 @@ def test_what_if(
     assert (other.evidence, other.assumed) == (asked.evidence, asked.assumed)
     assert other.virtual_evidence == asked.virtual_evidence
     assert dict(other) == dict(asked)
-
-
-def test_what_if_keeps_the_engine(tiny: Model) -> None:
-    """An answer of pgmpy is compared with one of pgmpy."""
-    other = tiny.infer(fever=True, engine="pgmpy").what_if(cough=True).other
-    assert isinstance(other._engine, PgmpyEngine)
-    assert dict(other) == pytest.approx(dict(tiny.infer(fever=True, cough=True)), abs=1e-12)
 
 
 def test_what_if_keeps_the_items(sites: Model) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +11,10 @@ import pytest
 
 from models import load
 from test_uncertainty import UNFOUNDED
-from twitchbayes import InvalidFrameError, InvalidValueError, batch, draws
-from twitchbayes.batch import answer_sets
+from twitchbayes import InvalidFrameError, InvalidValueError, draws
 from twitchbayes.draws import Asked
 from twitchbayes.frames import output_columns
+from twitchbayes.inference import Batch, Engine
 from twitchbayes.model import Model
 from twitchbayes.score import score_file
 
@@ -34,14 +33,12 @@ def with_intervals(model: Model, frame: Any = FRAME, **options: Any) -> Any:
     return model.infer_frame(frame, **{"ignore": ["id"], "interval": 0.8, "draws": 60, "seed": 2, **options})
 
 
-@pytest.mark.parametrize("use_kernel", [False, None])
 @pytest.mark.parametrize("room", [1, 1 << 25])
 def test_rows_have_the_intervals_of_infer(
-    tiny: Model, use_kernel: bool | None, room: int, monkeypatch: pytest.MonkeyPatch
+    tiny: Model, room: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Every bound of a row is that of `credible_intervals` of its cells, row by row or all in one chunk."""
     monkeypatch.setattr(draws, "ANSWER_BYTES", room)
-    monkeypatch.setattr(draws, "answer_sets", partial(answer_sets, compiled=use_kernel))
     found = with_intervals(tiny)
     assert found.index.tolist() == FRAME.index.tolist()
     plain = tiny.infer_frame(FRAME, ignore=["id"])
@@ -124,11 +121,14 @@ def test_impossible_draws_are_counted(folder: Path) -> None:
 def test_refused_draws_are_a_reason(tiny: Model, monkeypatch: pytest.MonkeyPatch) -> None:
     """A row that is refused in some draw has no answer, but the number of such draws and why."""
 
-    def some(engine, codes, parameters, **options):
-        found = answer_sets(engine, codes, parameters, **options)
-        return batch.Batch(found.answer, {0: "too improbable", len(codes): "too improbable"})
+    own = Engine.answer
 
-    monkeypatch.setattr(draws, "answer_sets", some)
+    def some(engine, codes, parameters=None, **options):
+        found = own(engine, codes, parameters, **options)
+        refused = {} if parameters is None else {0: "too improbable", len(codes): "too improbable"}
+        return Batch(found.answer, refused)
+
+    monkeypatch.setattr(Engine, "answer", some)
     found = with_intervals(tiny, on_error="null")
     assert found["reason"].dropna().tolist() == ["in 2 of 60 draws: too improbable"]
     assert found["flu"].isna().sum() == found["flu_low"].isna().sum() == 1
@@ -165,7 +165,7 @@ def test_files_have_intervals(tiny: Model, tmp_path: Path) -> None:
     pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "out.csv"), expected, rtol=1e-12)
 
 
-def test_engine_keeps_few_draws(tiny: Model) -> None:
+def test_few_draws_are_kept(tiny: Model) -> None:
     """The next answer uses the draws of the last one; of many blocks the last two are kept."""
     model = Model(tiny.knowledge)
     one = list(draws.blocks(model.engine, model.beliefs, Asked.of(0.9)))

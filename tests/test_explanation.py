@@ -20,8 +20,8 @@ from oracle import BruteForce
 from random_models import ORDINARY, cases, models
 from twitchbayes import EngineLimitError, InvalidValueError, Model, UnknownVariableError, display, explanation
 from twitchbayes.display import DISCLAIMER
-from twitchbayes.engine import Engine
 from twitchbayes.explanation import Explanation
+from twitchbayes.inference import Engine
 from twitchbayes.items import LogOdds, items_of
 
 DECIBANS = 10 / math.log(10)
@@ -300,49 +300,27 @@ def test_sampled_within_their_standard_error(seven: Any, monkeypatch: pytest.Mon
     assert other != found.reasons
 
 
-def test_the_time_chooses_the_method(seven: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Exact, as many pairs of orders as fit, or no shares and the reason: by an estimate of 1 ms a subset."""
-    monkeypatch.setattr(LogOdds, "nanoseconds", lambda _, kept: np.full(len(kept), 1e6))
-    monkeypatch.setattr(explanation, "EXACT_NANOSECONDS", 127.5e6)  # of 2^7 = 128 subsets
-    monkeypatch.setattr(explanation, "SAMPLED_NANOSECONDS", 12 * 12.5e6)  # a pair has 2 * 6 subsets of 1 to 6 items
+def test_the_rows_choose_the_method(seven: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Exact where all 2^7 = 128 subsets are within the budget of rows, else as many pairs of orders as it holds."""
+    monkeypatch.setattr(explanation, "MOST_ROWS", 127)
+    monkeypatch.setattr(explanation, "FEWEST_PAIRS", 5)
+    # A pair has 2 * 8 subsets: 127 rows are 7 pairs.
     assert [(f.method, f.pairs) for f in (seven.explain("als"), seven.explain("als", pairs=4))] == [
-        ("sampled", 12),
+        ("sampled", 7),
         ("sampled", 4),
     ]
-    monkeypatch.setattr(explanation, "SAMPLED_NANOSECONDS", 9 * 12.5e6)
-    found = seven.explain("als")
-    assert (found.method, found.pairs, len(found.reasons)) == ("none", 0, 7)
-    assert "even 10 pairs of random orders would take about 0.1 s" in repr(found)
-    assert seven.explain("als", pairs=9).method == "sampled"
-    monkeypatch.setattr(explanation, "EXACT_NANOSECONDS", 128.5e6)
+    monkeypatch.setattr(explanation, "MOST_ROWS", 128)
     assert seven.explain("als").method == "exact"
 
 
-def test_the_estimate_counts_rows_and_findings(twitch: Model) -> None:
-    """A subset takes longer the more findings are present; virtual evidence in it makes as many rows as it has states.
+def test_virtual_evidence_is_rows(twitch: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An item of virtual evidence doubles the rows of every subset."""
+    p = twitch.infer(virtual_evidence={"weakness": 2, "cramps": 2})
+    monkeypatch.setattr(explanation, "MOST_ROWS", 4 * 8 - 1)
+    assert p.explain("als").method == "sampled"
+    monkeypatch.setattr(explanation, "MOST_ROWS", 4 * 8)
+    assert p.explain("als").method == "exact"
 
-    A row of it more is about as long as the same subset of hard evidence, and each row that is made has its own share.
-    """
-    case = twitch.words.read({"weakness": True, "cramps": True, "fatigue": True})
-    kept = np.tri(4, 4, -1, dtype=bool)
-    few, many = LogOdds(twitch.engine, case, items_of(case), "als").nanoseconds(kept)[[1, 3]]
-    assert few < many
-    virtual = twitch.infer(virtual_evidence={"weakness": 2, "cramps": 2})._evidence
-    odds = LogOdds(twitch.engine, virtual, items_of(virtual), "als")
-    assert [item.kind for item in items_of(virtual)] == ["assumed", "virtual", "virtual"]
-    none, one, both = odds.nanoseconds(np.array([[0, 0, 0], [0, 1, 0], [0, 1, 1]], dtype=bool))
-    rows = [twitch.engine.nanoseconds(virtual_rows(virtual, names), 1) / 2 for names in ((), ("weakness",), ())]
-    assert none == pytest.approx(rows[0] + 4 * 3_000)
-    assert one == pytest.approx(2 * rows[1] + 4 * 3_000)
-    assert both > one
-
-
-def virtual_rows(case: Any, names: tuple[str, ...]) -> Any:
-    """Two rows in which these variables are all absent, and all present, and nothing else is known."""
-    codes = np.full((2, len(case.columns)), -1, dtype=np.int8)
-    for name in names:
-        codes[:, case.columns.index(name)] = 0, 1
-    return codes
 
 
 def test_parts_are_answered_alike(seven: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,10 +8,9 @@ from hypothesis import strategies as st
 
 from hidden_events import random_rows
 from random_models import ORDINARY, make_model, models
-from twitchbayes.counts import count_rows
-from twitchbayes.groups import UNKNOWN
 from twitchbayes.information import Information, information_of, sizes_after
 from twitchbayes.model import Model
+from twitchbayes.network import UNKNOWN
 from twitchbayes.passes import LocalData, Selection, likely_products
 from twitchbayes.simulation import draw_codes
 from twitchbayes.tuning import Options, _priors
@@ -21,10 +20,10 @@ def observed(model: Model, codes: np.ndarray, net: np.ndarray, given_row: np.nda
     """Minus the derivatives of the scores in the log odds, by central differences: (n_numbers, n_numbers)."""
 
     def score(numbers: np.ndarray) -> np.ndarray:
-        counts = count_rows(model.engine, codes, parameters=model.network.with_net(numbers), compiled=False)
+        counts = model.engine.count(codes, parameters=model.network.with_net(numbers))
         total = counts.successes[0] - numbers * counts.trials[0]
         if given_row is not None:
-            of_given = count_rows(model.engine, given_row, parameters=model.network.with_net(numbers), compiled=False)
+            of_given = model.engine.count(given_row, parameters=model.network.with_net(numbers))
             total = total - len(codes) * (of_given.successes[0] - numbers * of_given.trials[0])
         return total
 
@@ -51,7 +50,7 @@ def test_each_number_by_itself_is_exact(model: Model, seed: int) -> None:
         alone[rows] = False
     if not len(codes) or not alone.any():
         return
-    found = information_of(model.engine, codes, np.ones(len(codes)), net, compiled=False)
+    found = information_of(model.engine, codes, np.ones(len(codes)), net)
     exact = np.diag(observed(model, codes, np.where(alone, net, 0.5) if not alone.all() else net))[alone]
     if not alone.all():
         return  # a parameter set with other states of a variable would not sum to 1
@@ -62,7 +61,7 @@ def test_from_complete_cases_it_is_exact(tiny: Model) -> None:
     """Where nothing is hidden of a number, its size afterwards is a + b + trials; the others gain less."""
     codes = np.random.default_rng(1).integers(0, 2, size=(200, len(tiny.network.columns))).astype(np.int8)
     priors, net = _priors(tiny, Options())
-    data = LocalData(tiny.engine, codes, compiled=False)
+    data = LocalData(tiny.engine, codes)
     sizes = sizes_after(data.information(net, None), likely_products(tiny.engine, data, net, None), priors, net)
     trials = data.sums(net).trials
     before = priors.a + priors.b
@@ -77,7 +76,7 @@ def test_nothing_said_nothing_gained(tiny: Model) -> None:
     """Cases that say nothing leave every size as it was."""
     codes = np.full((50, len(tiny.network.columns)), UNKNOWN, dtype=np.int8)
     priors, net = _priors(tiny, Options())
-    data = LocalData(tiny.engine, codes, compiled=False)
+    data = LocalData(tiny.engine, codes)
     sizes = sizes_after(data.information(net, None), likely_products(tiny.engine, data, net, None), priors, net)
     np.testing.assert_allclose(sizes, priors.a + priors.b, rtol=1e-9)
 
@@ -89,7 +88,7 @@ def test_sizes_are_near_those_of_the_observed_information(sites: Model) -> None:
 
     codes = read_cohort(sites, truth).codes
     priors, net = _priors(sites, Options())
-    data = LocalData(sites.engine, codes, compiled=False)
+    data = LocalData(sites.engine, codes)
     information, products = data.information(net, None), likely_products(sites.engine, data, net, None)
     free = np.flatnonzero(priors.free & ~priors.in_group)
     spread = (net * (1 - net))[free]
@@ -129,12 +128,12 @@ def test_numbers_that_are_confused_a_little() -> None:
     model = seasons((0.1, 0.3, 0.5))
     codes = draw_codes(model.network, model.network.parameters, 4000, np.random.default_rng(2))
     priors, net = _priors(model, Options(strength=0.01))
-    data = LocalData(model.engine, codes, compiled=False)
+    data = LocalData(model.engine, codes)
     free = np.flatnonzero(priors.free & ~priors.in_group)
     spread = (net * (1 - net))[free]
     before = np.diag(((priors.a + priors.b)[free]) * spread)
     exact = np.linalg.inv(observed(model, codes, net)[np.ix_(free, free)] + before)
-    products = likely_products(model.engine, data, net, None, compiled=False)
+    products = likely_products(model.engine, data, net, None)
     sizes = sizes_after(data.information(net, None), products, priors, net)
     np.testing.assert_allclose(sizes[free] * spread * np.diag(exact), 1, atol=0.04)
 
@@ -149,8 +148,8 @@ def test_states_that_selection_says_nothing_of() -> None:
     selection = Selection({"fever": "present"}, row, other)
     codes = codes[selection.holds(codes)]
     priors, net = _priors(model, Options())
-    data = LocalData(model.engine, codes, compiled=False)
-    products = likely_products(model.engine, data, net, selection, compiled=False)
+    data = LocalData(model.engine, codes)
+    products = likely_products(model.engine, data, net, selection)
     sizes = sizes_after(data.information(net, selection), products, priors, net)
     rows = priors.groups[0]
     np.testing.assert_allclose(sizes[rows], priors.a[rows].sum() + len(codes), rtol=0.05)

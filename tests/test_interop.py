@@ -14,10 +14,12 @@ import networkx as nx
 import numpy as np
 import pytest
 
-from twitchbayes import EngineLimitError, ImpossibleEvidenceError, InvalidValueError, load_model
-from twitchbayes.engine import UNKNOWN, Engine
-from twitchbayes.interop import PgmpyEngine, export, state_name, to_networkx, to_pgmpy
+from twitchbayes import EngineLimitError, InvalidValueError, load_model
+from twitchbayes.evidence import Evidence
+from twitchbayes.inference import Engine
+from twitchbayes.interop import export, pgmpy_answer, state_name, to_networkx, to_pgmpy
 from twitchbayes.model import Model
+from twitchbayes.network import UNKNOWN
 
 TABLES = {
     "variables.csv": """\
@@ -495,64 +497,43 @@ def test_networkx_edges(small: Model) -> None:
     assert edges["spot_b", "spotted"] == {"kind": "or"}
 
 
-# --- pgmpy as an engine
+# --- pgmpy to check by
 
 
 @pytest.mark.parametrize(("evidence", "virtual"), CASES)
-def test_engines_agree_on_the_shipped_model(twitch: Model, evidence: dict[str, Any], virtual: dict[str, Any]) -> None:
-    """Both engines give the same Posterior within 1e-9 absolute."""
+def test_pgmpy_agrees_on_the_shipped_model(twitch: Model, evidence: dict[str, Any], virtual: dict[str, Any]) -> None:
+    """pgmpy's own elimination gives the same answer within 1e-9 absolute."""
     ours = twitch.infer(evidence, virtual_evidence=virtual)
-    theirs = twitch.infer(evidence, virtual_evidence=virtual, engine="pgmpy")
-    assert theirs.keys() == ours.keys()
-    for cause, p in ours.items():
-        assert theirs[cause] == pytest.approx(p, abs=1e-9), cause
-    assert theirs.none == pytest.approx(ours.none, abs=1e-9)
-    assert theirs.serious == pytest.approx(ours.serious, abs=1e-9)
-    assert theirs.log_evidence == pytest.approx(ours.log_evidence, abs=1e-9)
+    theirs = pgmpy_answer(twitch.network, twitch.words.read(evidence, virtual))
+    for cause, p in zip(twitch.causes, theirs.causes[0], strict=True):
+        assert p == pytest.approx(ours[cause], abs=1e-9), cause
+    assert theirs.none[0] == pytest.approx(ours.none, abs=1e-9)
+    assert theirs.serious[0] == pytest.approx(ours.serious, abs=1e-9)
+    assert theirs.log_evidence[0] == pytest.approx(ours.log_evidence, abs=1e-9)
 
 
-def test_engines_agree_on_every_kind_of_row(small: Model) -> None:
-    """On 150 random rows, observed causes, contradicted unions and impossible rows among them."""
+def test_pgmpy_agrees_on_every_kind_of_row(small: Model) -> None:
+    """On 150 random cases, observed causes, contradicted unions and impossible ones among them."""
     network, rng = small.network, np.random.default_rng(0)
     cards = [len(network.states[name]) for name in network.columns]
     codes = np.stack([rng.integers(card, size=150) for card in cards], axis=1).astype(np.int8)
     codes[rng.random(codes.shape) < 0.6] = UNKNOWN
-    before = codes.copy()
-    ours, theirs = Engine(network).run(codes), PgmpyEngine(network).run(codes)
+    ours = Engine(network).run(codes)
+    theirs = [pgmpy_answer(network, Evidence({}, {}, {}, row, network.columns)) for row in codes]
     assert 10 < ours.possible.sum() < 140
-    np.testing.assert_array_equal(theirs.possible, ours.possible)
-    np.testing.assert_array_equal(codes, before)
     for name in ("causes", "none", "serious"):
-        np.testing.assert_allclose(getattr(theirs, name), getattr(ours, name), rtol=0, atol=1e-9, err_msg=name)
-    possible = ours.possible
-    np.testing.assert_allclose(theirs.log_evidence[possible], ours.log_evidence[possible], rtol=0, atol=1e-9)
+        found = np.concatenate([getattr(answer, name) for answer in theirs])
+        np.testing.assert_allclose(found, getattr(ours, name), rtol=0, atol=1e-9, err_msg=name)
+    found = np.concatenate([answer.log_evidence for answer in theirs])
+    np.testing.assert_allclose(found, ours.log_evidence, rtol=0, atol=1e-9)
 
 
 def test_a_known_cause_has_probability_0_or_1(small: Model) -> None:
     """A cause that is evidence is certain, and settles none and serious."""
-    posterior = small.infer(lung=True, switch=False, spotted=None, engine="pgmpy")
-    assert (posterior["lung"], posterior["switch"]) == (1, 0)
-    assert (posterior.none, posterior.serious) == (0, 1)
-
-
-def test_impossible_evidence_raises_as_with_the_other_engine(small: Model) -> None:
-    """`glow` without `switch` cannot be: pgmpy's NaN never shows."""
-    with pytest.raises(ImpossibleEvidenceError, match="glow=present, switch=absent") as error:
-        small.infer(glow=True, switch=False, cough=True, spotted=None, engine="pgmpy")
-    assert error.value.conflict == {"glow": "present", "switch": "absent"}
-
-
-def test_an_impossible_row_is_blank(small: Model) -> None:
-    """Its log evidence is -inf and everything else 0, and the rows around it are as they would be alone."""
-    network = small.network
-    codes = np.full((3, len(network.columns)), UNKNOWN, dtype=np.int8)
-    codes[1, network.columns.index("glow")] = 1
-    codes[1, network.columns.index("switch")] = 0
-    answer = PgmpyEngine(network).run(codes)
-    assert answer.log_evidence.tolist() == [0, -math.inf, 0]
-    assert not answer.causes[1].any()
-    assert (answer.none[1], answer.serious[1]) == (0, 0)
-    assert answer.causes[0].tolist() == answer.causes[2].tolist() != answer.causes[1].tolist()
+    found = pgmpy_answer(small.network, small.words.read({"lung": True, "switch": False, "spotted": None}))
+    of = dict(zip(small.causes, found.causes[0], strict=True))
+    assert (of["lung"], of["switch"]) == (1, 0)
+    assert (found.none[0], found.serious[0]) == (0, 1)
 
 
 def test_evidence_too_improbable_for_pgmpy_is_refused(tmp_path: Path) -> None:
@@ -560,12 +541,5 @@ def test_evidence_too_improbable_for_pgmpy_is_refused(tmp_path: Path) -> None:
     findings = [f"f{i}" for i in range(5)]
     faint = complete_model(tmp_path, ["c"], findings, "1e-80")
     with pytest.raises(EngineLimitError, match=r"at 'f3' the probability of f0, f1, f2, f3 is too small for pgmpy"):
-        faint.infer(dict.fromkeys(findings, True), engine="pgmpy")
-
-
-def test_pgmpy_takes_no_other_parameters(small: Model) -> None:
-    """Only the NumPy engine runs under many parameter sets."""
-    network = small.network
-    codes = np.full((1, len(network.columns)), UNKNOWN, dtype=np.int8)
-    with pytest.raises(InvalidValueError, match="only engine='numpy' takes other parameters, here 1 sets"):
-        PgmpyEngine(network).run(codes, network.parameters)
+        pgmpy_answer(faint.network, faint.words.read(dict.fromkeys(findings, True)))
+    assert faint.infer(dict.fromkeys(findings, True)).log_evidence == pytest.approx(5 * math.log(1e-80), rel=0.01)

@@ -32,7 +32,7 @@ def cases(tiny: Model) -> pd.DataFrame:
 
 
 def classifier(model: Model, **options: Any) -> TwitchClassifier:
-    return TwitchClassifier(model, compiled=False, **options)
+    return TwitchClassifier(model, **options)
 
 
 def one_diagnosis(cases: pd.DataFrame) -> np.ndarray:
@@ -95,7 +95,7 @@ def test_classes_may_be_named(tiny: Model, cases: pd.DataFrame) -> None:
 def test_fit_of_a_cause_is_tune(tiny: Model, cases: pd.DataFrame) -> None:
     """Y is what the column of the cause is to `Model.tune`; the other causes are unknown."""
     fitted = classifier(tiny, cause="flu", strength=0.5).fit(cases[EVIDENCE], cases["flu"])
-    tuning = tiny.tune(cases[[*EVIDENCE, "flu"]], strength=0.5, compiled=False)
+    tuning = tiny.tune(cases[[*EVIDENCE, "flu"]], strength=0.5)
     np.testing.assert_array_equal(fitted.model_.network.numbers, tuning.model.network.numbers)
     assert (fitted.n_iter_, fitted.tuning_.converged) == (tuning.history["passes"].iloc[-1], True)
 
@@ -107,7 +107,7 @@ def test_fit_of_a_diagnosis_is_tune(tiny: Model, cases: pd.DataFrame, gap: objec
     diagnosis[:20] = gap
     fitted = classifier(tiny).fit(cases[EVIDENCE], diagnosis)
     table = cases[EVIDENCE].assign(diagnosis=diagnosis.to_numpy())
-    tuning = tiny.tune(table, labels="diagnosis", compiled=False)
+    tuning = tiny.tune(table, labels="diagnosis")
     np.testing.assert_array_equal(fitted.model_.network.numbers, tuning.model.network.numbers)
 
 

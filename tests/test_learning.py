@@ -10,9 +10,9 @@ from scipy.optimize import minimize
 
 from hidden_events import random_rows
 from random_models import ORDINARY, models
-from twitchbayes.groups import UNKNOWN, Codes
 from twitchbayes.learning import NotMonotoneError, Pass, Priors, Sums, maximise
 from twitchbayes.model import Model
+from twitchbayes.network import UNKNOWN, Codes
 from twitchbayes.passes import LocalData, Selection
 from twitchbayes.tuning import Options, _counting, _priors
 
@@ -47,7 +47,7 @@ def slopes(
 
 def fitted(model: Model, codes: Codes, selection: Selection | None = None, *, tolerance: float = 1e-9):
     priors, start = _priors(model, Options())
-    counted = _counting(model, LocalData(model.engine, codes, compiled=False), priors, selection)
+    counted = _counting(model, LocalData(model.engine, codes), priors, selection)
     return priors, maximise(counted, priors, start, max_iterations=3000, tolerance=tolerance)
 
 
@@ -153,7 +153,7 @@ def test_few_passes_do_not_converge(tiny: Model) -> None:
     """Stopped early, a fit says so."""
     codes = possible(tiny, random_rows(tiny.network, 50, 1))
     priors, start = _priors(tiny, Options())
-    counted = _counting(tiny, LocalData(tiny.engine, codes, compiled=False), priors, None)
+    counted = _counting(tiny, LocalData(tiny.engine, codes), priors, None)
     fit = maximise(counted, priors, start, max_iterations=2, tolerance=1e-9)
     assert not fit.converged
     assert [step.passes for step in fit.steps] == [1, 2]

@@ -11,9 +11,9 @@ import pytest
 
 from hidden_events import random_rows
 from twitchbayes import passes
-from twitchbayes.batch import hash_rows
-from twitchbayes.groups import Codes
+from twitchbayes.inference.patterns import hash_rows
 from twitchbayes.model import Model
+from twitchbayes.network import Codes
 from twitchbayes.passes import LocalData, PartedData, cases_at
 
 
@@ -21,9 +21,9 @@ def in_parts(model: Model, codes: Codes, n_parts: int, seed: int) -> PartedData:
     """The cases, dealt out at random; one part is empty where there are several."""
     random = np.random.default_rng(seed)
     place = random.integers(max(n_parts - 1, 1), size=len(codes))
-    parts = [LocalData(model.engine, codes[place == part], compiled=False).part for part in range(n_parts)]
+    parts = [LocalData(model.engine, codes[place == part]).part for part in range(n_parts)]
     return PartedData(
-        len(codes), lambda question: reduce(add, (question(model.engine, p) for p in parts)), compiled=False
+        len(codes), lambda question: reduce(add, (question(model.engine, p) for p in parts))
     )
 
 
@@ -38,7 +38,7 @@ def codes(sites: Model) -> Codes:
 @pytest.mark.parametrize("n_parts", [1, 2, 6])
 def test_parts_add_up(sites: Model, codes: Codes, n_parts: int) -> None:
     """Counts, likelihood and information are those of all cases in one place."""
-    whole, parts = LocalData(sites.engine, codes, compiled=False), in_parts(sites, codes, n_parts, 3)
+    whole, parts = LocalData(sites.engine, codes), in_parts(sites, codes, n_parts, 3)
     net = sites.network.to_net(sites.network.numbers)[0]
     for one, other in (
         (whole.sums(net), parts.sums(net)),
@@ -75,7 +75,7 @@ def test_cases_by_their_place(
 
 def test_samples_do_not_depend_on_the_parts(sites: Model, codes: Codes) -> None:
     """The same seed draws the same cases from any parts, each case as often as it is there."""
-    whole = LocalData(sites.engine, codes, compiled=False)
+    whole = LocalData(sites.engine, codes)
     drawn = whole.sample(4000, 5)
     for n_parts in (1, 3):
         np.testing.assert_array_equal(in_parts(sites, codes, n_parts, n_parts).sample(4000, 5), drawn)

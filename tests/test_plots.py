@@ -33,7 +33,7 @@ from PIL import Image
 
 import twitchbayes
 from models import CERTAIN, SITES, load
-from twitchbayes import plots
+from twitchbayes import draws, plots
 from twitchbayes.errors import InvalidValueError, UnknownVariableError
 from twitchbayes.model import Model
 from twitchbayes.plots import layers, scales, text, theme
@@ -262,13 +262,13 @@ def test_posterior_takes_the_intervals_it_is_given() -> None:
 def test_intervals_are_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where they would take long, fewer draws are taken, or none, and the legend says so; True takes all."""
     p = answer()
-    a_draw = p.model.engine.nanoseconds(p._evidence.codes[None, :], 1000) / 1000
-    monkeypatch.setattr("twitchbayes.plots.answers.PATIENCE", 200.5 * a_draw)
+    a_draw = p.model.engine.cost(p._evidence.codes) + draws.FIXED_COST
+    monkeypatch.setattr(draws, "DRAWS_COST", 200.5 * a_draw)
     few = p.credible_intervals(draws=200)
     ax = plots.posterior(p)
     assert x_of(ax, "als.interval") == [few["als"].low, few["als"].high]
     assert "95% credible interval, only 200 draws" in {words.get_text() for words in ax.get_legend().get_texts()}
-    monkeypatch.setattr("twitchbayes.plots.answers.PATIENCE", 99.5 * a_draw)
+    monkeypatch.setattr(draws, "DRAWS_COST", 99.5 * a_draw)
     ax = plots.posterior(p)
     assert "als.interval" not in ids(ax)
     assert "take long and are left out" in " ".join(ax.get_legend().get_title().get_text().split())

@@ -23,10 +23,8 @@ from twitchbayes import (
     Model,
     Posterior,
     UnknownVariableError,
-    asking,
 )
 from twitchbayes.asking import entropy
-from twitchbayes.batch import answer_rows
 from twitchbayes.questions import Question, Questions
 
 TARGETS = st.sampled_from(["causes", "serious", "c0"])
@@ -230,28 +228,9 @@ def test_equal_gains_keep_the_order_of_the_table(folder: Any) -> None:
 def test_same_twice(twitch: Model) -> None:
     """The same question put twice has the same answer to the last bit."""
     posterior = twitch.infer(age=62, weakness=True)
-    first, second = (posterior.next_questions(None, compiled=False).to_dict() for _ in range(2))
+    first, second = (posterior.next_questions(None).to_dict() for _ in range(2))
     assert first == second
     json.dumps(first, allow_nan=False)
-
-
-@pytest.mark.parametrize(("asked", "loaded", "used"), [(None, False, False), (None, True, True), (False, True, False)])
-def test_kernel_is_used_where_it_is_loaded(
-    folder: Any, monkeypatch: pytest.MonkeyPatch, asked: bool | None, loaded: bool, used: bool
-) -> None:
-    """Nobody waits for the compiled kernel, and nobody does without it where it is there."""
-    model = load(folder)
-    if loaded:
-        model.engine.kept("kernel", object)
-    seen = []
-
-    def rows(engine: Any, codes: Any, *, compiled: bool | None) -> Any:
-        seen.append(compiled)
-        return answer_rows(engine, codes, compiled=False)
-
-    monkeypatch.setattr(asking, "answer_rows", rows)
-    model.infer().next_questions(compiled=asked)
-    assert seen == [used]
 
 
 def test_skipped_and_known_are_not_asked(tiny: Model) -> None:

@@ -15,10 +15,9 @@ import pytest
 
 from models import SITES, load
 from twitchbayes import ImpossibleEvidenceError, InvalidEvidenceError, InvalidValueError, Model, UnknownVariableError
-from twitchbayes.batch import answer_rows
 from twitchbayes.cases import Cases
 from twitchbayes.cli import main
-from twitchbayes.engine import UNKNOWN
+from twitchbayes.network import UNKNOWN
 from twitchbayes.score import score_file
 from twitchbayes.simulation import BLOCK_CELLS, Simulation, draw_codes, drawn_parameters
 
@@ -33,7 +32,7 @@ def codes_of(model: Model, frame: pd.DataFrame) -> np.ndarray:
 
 
 def probability(model: Model, codes: np.ndarray, parameters: Any = None) -> np.ndarray:
-    return np.exp(answer_rows(model.engine, codes.astype(np.int8), parameters=parameters).answer.log_evidence)
+    return np.exp(model.engine.log_evidence(codes.astype(np.int8), parameters))
 
 
 def assert_frequent(counts: np.ndarray, n: int, exact: np.ndarray) -> None:
@@ -190,7 +189,7 @@ def test_drawn_parameters(folder: Path) -> None:
         """
     model = load(folder, priors=priors)
     parameters = drawn_parameters(model, 8)
-    assert (parameters.links == model.network.with_net(model.beliefs.draw(1, 8)).links).all()
+    assert (parameters.yes == model.network.with_net(model.beliefs.draw(1, 8)).yes).all()
     drawn = codes_of(model, model.simulate(N, seed=8, parameters="drawn"))
     asked = pairs(model)
     counts = np.array([(drawn[:, row != UNKNOWN] == row[row != UNKNOWN]).all(axis=1).sum() for row in asked])

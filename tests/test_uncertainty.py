@@ -12,8 +12,8 @@ import pytest
 import twitchbayes
 from models import SITES, TINY, completed, load
 from twitchbayes import EngineLimitError, ImpossibleEvidenceError, InvalidValueError, UnknownVariableError
-from twitchbayes.batch import SetRuns
-from twitchbayes.engine import answer
+from twitchbayes.inference import Batch, Engine
+from twitchbayes.inference.mixture import answer
 from twitchbayes.model import Model
 from twitchbayes.provenance import number_names
 from twitchbayes.uncertainty import CredibleIntervals
@@ -168,7 +168,7 @@ def test_impossible_draws_are_counted(folder: Path) -> None:
     """A leak of one in 10,000 in [0, 0.5] is 0 in nearly all draws, and nothing else explains the fever then."""
     model = load(folder, links=UNFOUNDED)
     found = model.infer(fever=True).credible_intervals(draws=1_000)
-    leak = model.network.index.leak_rows[list(model.findings).index("fever")]
+    leak = model.network.slots.finding_leaks(model.network.slots.rows)[list(model.findings).index("fever")]
     impossible = int((model.beliefs.draw(1_000, 0)[:, leak] == 0).sum())
     assert 0 < impossible < 1_000
     assert (found.impossible, found.refused) == (impossible, 0)
@@ -189,22 +189,20 @@ def test_refused_in_every_draw(tiny: Model) -> None:
     model = Model(tiny.knowledge)
     p = model.infer(fever=True)
     model.engine.max_bytes = 1
-    model.engine._plans.clear()
     with pytest.raises(EngineLimitError, match="above the bound"):
         p.credible_intervals(draws=5)
 
 
 def test_refused_draws_are_counted(tiny: Model, monkeypatch: pytest.MonkeyPatch) -> None:
     """Draws that the engine refuses are left out of every number, and told apart from impossible ones."""
-    own = twitchbayes.batch.answer_sets
+    own = Engine.answer
 
-    def some(engine, codes, parameters, **options):
-        found = own(engine, codes, parameters, **options)
-        return twitchbayes.batch.Batch(found.answer, {1: "too improbable", 2: "too improbable"})
+    def some(engine, codes, parameters=None, **options):
+        return Batch(own(engine, codes, parameters, **options).answer, {1: "too improbable", 2: "too improbable"})
 
     p = tiny.infer(fever=True)
     plain = answer(tiny.engine, p._evidence, tiny.network.with_net(tiny.beliefs.draw(10, 0))).none
-    monkeypatch.setattr(twitchbayes.batch, "answer_sets", some)
+    monkeypatch.setattr(Engine, "answer", some)
     found = p.credible_intervals(draws=10)
     assert (found.impossible, found.refused) == (0, 2)
     assert found["none"].mean == pytest.approx(np.delete(plain, [1, 2]).mean(), rel=1e-12)
@@ -259,7 +257,7 @@ def test_shares_are_first_order_indices(twitch: Model) -> None:
     at = twitch.causes.index(cause)
 
     def log_odds(drawn: np.ndarray) -> np.ndarray:
-        present = answer(SetRuns(twitch.engine), p._evidence, twitch.network.with_net(drawn)).causes[:, at]
+        present = answer(twitch.engine, p._evidence, twitch.network.with_net(drawn)).causes[:, at]
         return np.log(present) - np.log1p(-present)
 
     one = twitch.beliefs.draw(count, 77)
@@ -365,13 +363,6 @@ def test_module_door_takes_an_interval(tiny: Model) -> None:
     assert twitchbayes.infer(fever=True, model=tiny, interval=0.5).intervals.level == 0.5
     with pytest.raises(InvalidValueError, match=r"1.5 is no level"):
         twitchbayes.infer(fever=True, model=tiny, interval=1.5)
-
-
-def test_pgmpy_answers_have_the_same_intervals(tiny: Model) -> None:
-    """The engine of an answer does not matter: the draws are answered by the model's own."""
-    slow = tiny.infer(fever=True, engine="pgmpy", interval=0.8)
-    fast = tiny.infer(fever=True, interval=0.8)
-    assert [row[1:] for row in slow.intervals.rows.values()] == [row[1:] for row in fast.intervals.rows.values()]
 
 
 def test_text_html_and_table(folder: Path) -> None:

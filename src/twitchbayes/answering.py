@@ -9,12 +9,14 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
 from twitchbayes import red_flags
+from twitchbayes.asking import Ask, asks_of
 from twitchbayes.beliefs import Beliefs
 from twitchbayes.conflict import impossible
 from twitchbayes.draws import DRAWS, Asked
-from twitchbayes.engine import Engine, Runs, answer
 from twitchbayes.errors import InvalidValueError
 from twitchbayes.evidence import Words
+from twitchbayes.inference import Engine
+from twitchbayes.inference.mixture import answer
 from twitchbayes.knowledge import Knowledge
 from twitchbayes.network import Network, compile_network
 from twitchbayes.posterior import Posterior
@@ -25,8 +27,6 @@ if TYPE_CHECKING:
     from twitchbayes.priors import Change
 
 __all__ = ["Answering", "door"]
-
-ENGINES = ("numpy", "pgmpy")
 
 
 class Answering:
@@ -67,6 +67,11 @@ class Answering:
     def beliefs(self) -> Beliefs:
         """How sure the tables are of each number: the distributions that their intervals stand for."""
         return Beliefs.of(self.knowledge, self.network)
+
+    @cached_property
+    def asks(self) -> tuple[Ask, ...]:
+        """Every question that may be asked of a case; see `Posterior.next_questions`."""
+        return asks_of(self.knowledge, self.network)
 
     @property
     def name(self) -> str:
@@ -132,7 +137,6 @@ class Answering:
         /,
         *,
         virtual_evidence: Mapping[str, Any] | None = None,
-        engine: str = "numpy",
         interval: float | None = None,
         **named: Any,
     ) -> Posterior:
@@ -146,8 +150,6 @@ class Answering:
             "" and "unknown" say nothing, like a variable that is left out.
         virtual_evidence : mapping of str to float or mapping, optional
             Variable to a likelihood ratio present : absent, or to a likelihood for each of its states.
-        engine : {"numpy", "pgmpy"}, default "numpy"
-            "pgmpy" answers by variable elimination on `to_pgmpy()`: slow, to check the other by.
         interval : float, optional
             Level of credible intervals, as 0.95: the answer then has `intervals`, those of
             `Posterior.credible_intervals(interval)`, and shows them.
@@ -176,11 +178,10 @@ class Answering:
             raise InvalidValueError(message)
         asked = None if interval is None else Asked.of(interval)
         case = self._words.read({**given, **named}, _items(virtual_evidence, "virtual_evidence"))
-        runs = self._runs(engine)
-        found = answer(runs, case)
+        found = answer(self._engine, case)
         if not found.possible[0]:
-            raise impossible(runs, case)
-        posterior = Posterior(self._whole, case, found, runs, red_flags=red_flags.met(self._rules, case))
+            raise impossible(self._engine, case)
+        posterior = Posterior(self._whole, case, found, red_flags=red_flags.met(self._rules, case))
         if asked:
             posterior.intervals = posterior.credible_intervals(asked.level)
         return posterior
@@ -261,16 +262,6 @@ class Answering:
         asked = None if interval is None else Asked.of(interval, draws, seed)
         options: dict[str, Any] = {"columns": columns, "keep": keep, "ignore": ignore, "on_error": on_error}
         return infer(self._whole, frame, **options, interval=asked, progress=progress)
-
-    def _runs(self, engine: str) -> Runs:
-        if engine == "numpy":
-            return self._engine
-        if engine == "pgmpy":
-            from twitchbayes.interop import PgmpyEngine
-
-            return PgmpyEngine(self.network)
-        message = f"engine={engine!r} is none of {', '.join(ENGINES)}"
-        raise InvalidValueError(message)
 
 
 def door(table: Any, local: Callable[..., Any], name: str) -> Callable[..., Any]:

@@ -15,11 +15,10 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from twitchbayes.batch import answer_rows
-from twitchbayes.engine import Codes, Engine
 from twitchbayes.errors import EngineLimitError, UnknownVariableError
+from twitchbayes.inference import Engine
 from twitchbayes.knowledge import Knowledge
-from twitchbayes.network import Network
+from twitchbayes.network import Codes, Network
 
 __all__ = [
     "Ask",
@@ -158,7 +157,7 @@ class Effects:
         return total
 
 
-def effects(engine: Engine, rows: Codes, starts: Ints, log_weights: Floats, *, compiled: bool | None = None) -> Effects:
+def effects(engine: Engine, rows: Codes, starts: Ints, log_weights: Floats) -> Effects:
     """Return what each answer would do, all of them one batch.
 
     P(answer | evidence) is P(evidence, answer) over its sum over the answers of the question.
@@ -171,8 +170,6 @@ def effects(engine: Engine, rows: Codes, starts: Ints, log_weights: Floats, *, c
         The first answer of each question, as `with_answers` gives them.
     log_weights : ndarray, shape (n_mixed,)
         Of the rows that a case is a mixture of, in nats; see `Evidence.rows`.
-    compiled : bool, optional
-        Whether to use the compiled kernel; see `answer_rows`.
 
     Raises
     ------
@@ -181,7 +178,7 @@ def effects(engine: Engine, rows: Codes, starts: Ints, log_weights: Floats, *, c
     """
     if not len(rows):
         return Effects(starts, np.zeros(0, bool), np.zeros(0), np.zeros((0, len(engine.network.causes))), np.zeros(0))
-    batch = answer_rows(engine, rows.reshape(-1, rows.shape[-1]), compiled=compiled)
+    batch = engine.answer(rows.reshape(-1, rows.shape[-1]))
     for reason in batch.refused.values():
         message = f"the case with one answer more cannot be answered: {reason}"
         raise EngineLimitError(message)

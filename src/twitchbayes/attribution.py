@@ -28,19 +28,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from twitchbayes import display
-from twitchbayes.engine import Engine, log_probability
 from twitchbayes.errors import UnknownVariableError
 from twitchbayes.evidence import Evidence
-from twitchbayes.groups import PRESENT, UNKNOWN, Codes
+from twitchbayes.inference import Engine
+from twitchbayes.inference.mixture import log_probability
 from twitchbayes.knowledge import Knowledge
-from twitchbayes.network import Network, Parameters
+from twitchbayes.network import ABSENT, PRESENT, UNKNOWN, Codes, Network, Parameters
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -189,7 +190,7 @@ def _sites(knowledge: Knowledge, network: Network, finding: str) -> Ints:
 
 def _present(engine: Engine, evidence: Evidence, finding: str, sites: Ints, log_evidence: float) -> float:
     """Return P(the finding, or some member of the group, is present | evidence)."""
-    columns, first = engine.network.columns, engine.groups.findings.start
+    columns, first = engine.network.columns, len(engine.network.contexts) + len(engine.network.causes)
     observed = evidence.items
     if observed.get(finding) == "present" or (
         finding not in engine.network.findings
@@ -229,14 +230,28 @@ def produced(engine: Engine, evidence: Evidence, sites: Ints, log_evidence: floa
         If one of the sums would need more memory than the engine's bound.
     """
     codes, log_weights = evidence.rows()
-    codes, _, possible = engine.groups.resolve(codes)
-    rows = np.flatnonzero(possible)
-    asked = _Asked(engine, codes[rows], log_weights[rows] - log_evidence, sites)
+    asked = _Asked(engine, _resolved(engine.network, codes), log_weights - log_evidence, sites)
     fired, leaked = np.zeros(len(engine.network.causes)), 0.0
     for by_link, by_leak in (asked.unknown(), *(asked.present(site) for site in range(len(sites)))):
         fired += by_link
         leaked += by_leak
     return np.minimum(fired, 1.0), min(leaked, 1.0)
+
+
+def _resolved(network: Network, codes: Codes) -> Codes:
+    """Return codes in which the members of an absent union are absent."""
+    codes, first = codes.copy(), len(network.contexts) + len(network.causes)
+    for members, union in _unions(network):
+        places = np.ix_(codes[:, union] == ABSENT, [first + j for j in members])
+        codes[places] = np.where(codes[places] == UNKNOWN, np.int8(ABSENT), codes[places])
+    return codes
+
+
+def _unions(network: Network) -> Iterator[tuple[Sequence[int], int]]:
+    """Yield the members of each union, as numbers of findings, and its column."""
+    start = len(network.columns) - len(network.unions)
+    for i, members in enumerate(network.union_members):
+        yield members, start + i
 
 
 @dataclass(frozen=True)
@@ -253,18 +268,29 @@ class _Asked:
 
     @property
     def _columns(self) -> Ints:
-        return self.sites + self.engine.groups.findings.start
+        network = self.engine.network
+        return self.sites + len(network.contexts) + len(network.causes)
+
+    @cached_property
+    def _numbers(self) -> tuple[Floats, Floats]:
+        """The links from each cause to each site, and below them the leaks, (n_causes + 1, n_sites); and ln(1 - them)."""
+        network, parameters = self.engine.network, self.engine.network.parameters
+        with np.errstate(divide="ignore"):
+            parts = [
+                np.vstack([network.link_matrices(array, fill)[1], network.slots.finding_leaks(array)])[:, self.sites]
+                for array, fill in ((parameters.yes[0], 0.0), (np.log(parameters.no[0]), 0.0))
+            ]
+        return parts[0], parts[1]
 
     def unknown(self) -> tuple[Floats, float]:
         """Return the part in which a link fired at some site of which nothing is known."""
         open_sites = self.codes[:, self._columns] == UNKNOWN
         rows = np.flatnonzero(open_sites.any(axis=1))
-        chance, leak = self._chances(open_sites[rows])
         without = self.codes[rows]
-        for members, union in self._unions():
+        for members, union in _unions(self.engine.network):
             held = (without[:, union] == PRESENT) & (open_sites[rows] & np.isin(self.sites, members)).any(axis=1)
             without[held, union] = UNKNOWN
-        return self._share(rows, without, -np.expm1(chance), -np.expm1(leak))
+        return self._share(rows, without, -np.expm1(self._log_spares(open_sites[rows])))
 
     def present(self, site: int) -> tuple[Floats, float]:
         """Return the part in which this site, where it is present, is the first one at which a link fired."""
@@ -275,80 +301,52 @@ class _Asked:
         not_before = before | (states[rows] == UNKNOWN)
         without = self.codes[rows]
         without[:, self._columns[site]] = UNKNOWN
-        for members, union in self._unions():
+        for members, union in _unions(self.engine.network):
             held = (without[:, union] == PRESENT) & np.isin(self.sites[site], members)
             without[held, union] = UNKNOWN
-        log_no, log_no_leak = self._chances(not_before)
-        numbers, found = self.engine.network.parameters, self.sites[site]
-        link, leak = numbers.links[0, :, found] * np.exp(log_no), numbers.finding_leaks[0, found] * np.exp(log_no_leak)
+        chance = self._numbers[0][:, site] * np.exp(self._log_spares(not_before))
         if not before.any():
-            return self._share(rows, without, link, leak)
-        return self._share_with_sets(rows, without, link, leak, before=before)
+            return self._share(rows, without, chance)
+        parts = [self._share_silent(*part) for part in zip(rows, without, chance, before, strict=True)]
+        return np.sum([by_link for by_link, _ in parts], axis=0), sum(by_leak for _, by_leak in parts)
 
-    def _unions(self) -> Iterator[tuple[Sequence[int], int]]:
-        """Yield the members of each union, and its column."""
-        start = self.engine.groups.findings.stop
-        for i, members in enumerate(self.engine.network.union_members):
-            yield members, start + i
+    def _log_spares(self, sites: NDArray[np.bool_]) -> Floats:
+        """Return ln P(no link of a cause, or no leak, fires at these sites): (rows, n_causes + 1)."""
+        return np.where(sites[:, None, :], self._numbers[1], 0.0).sum(axis=-1)
 
-    def _chances(self, sites: NDArray[np.bool_]) -> tuple[Floats, Floats]:
-        """Return ln P(no link fires at these sites | cause present), (rows, causes), and of the leaks, (rows,)."""
-        numbers = self.engine.network.parameters
-        with np.errstate(divide="ignore"):
-            log_no_leak = np.log1p(-numbers.finding_leaks[0, self.sites])
-        log_no = np.where(sites[:, None, :], numbers.log_no_links[0][:, self.sites], 0.0).sum(axis=-1)
-        return log_no, np.where(sites, log_no_leak, 0.0).sum(axis=-1)
-
-    def _share(self, rows: Ints, without: Codes, link: Floats, leak: Floats) -> tuple[Floats, float]:
-        """Return a part from the chances to fire, `link` (rows, causes) and `leak` (rows,), under one parameter set."""
+    def _share(self, rows: Ints, without: Codes, chance: Floats) -> tuple[Floats, float]:
+        """Return a part from the chances to fire, (rows, n_causes + 1)."""
         if not len(rows):
             return np.zeros(len(self.engine.network.causes)), 0.0
         answer = self.engine.run(without)
         weights = np.exp(answer.log_evidence + self.log_weights[rows])
-        return weights @ (link * answer.causes), float(weights @ leak)
+        return weights @ (chance[:, :-1] * answer.causes), float(weights @ chance[:, -1])
 
-    def _share_with_sets(
-        self, rows: Ints, without: Codes, link: Floats, leak: Floats, *, before: NDArray[np.bool_]
+    def _share_silent(
+        self, row: int, without: NDArray[np.int8], chance: Floats, before: NDArray[np.bool_]
     ) -> tuple[Floats, float]:
-        """Do as `_share` with numbers for each cause, and for the leaks, by which nothing of theirs fired before."""
-        n_causes = link.shape[1]
-        fired = np.zeros(n_causes + 1)
-        row, of = np.nonzero(np.column_stack([link, leak]))
-        for start in range(0, len(row), SETS_AT_ONCE):
-            i, k = row[start : start + SETS_AT_ONCE], of[start : start + SETS_AT_ONCE]
-            answer = self.engine.run(without[i], _silent(self.engine.network.parameters, k, self.sites, before[i]))
-            weights = np.exp(answer.log_evidence + self.log_weights[rows[i]])
-            by_leak = k == n_causes
-            cause = np.where(by_leak, 0, k)
-            each = np.arange(len(i))
-            chance = np.where(by_leak, leak[i], link[i, cause] * answer.causes[each, cause])
-            np.add.at(fired, k, weights * chance)
+        """Do as `_share` for one row, of each cause, and of the leaks, with numbers by which nothing of it fired before."""
+        of, n_causes = np.flatnonzero(chance), len(chance) - 1
+        fired, at = np.zeros(n_causes + 1), np.arange(SETS_AT_ONCE)
+        for start in range(0, len(of), SETS_AT_ONCE):
+            some = of[start : start + SETS_AT_ONCE]
+            answer = self.engine.run(without[None, :], _silent(self.engine.network, some, self.sites[before]))
+            present = np.column_stack([answer.causes, np.ones(len(some))])[at[: len(some)], some]
+            fired[some] = np.exp(answer.log_evidence + self.log_weights[row]) * chance[some] * present
         return fired[:-1], float(fired[-1])
 
 
-def _silent(parameters: Parameters, of: Ints, sites: Ints, silent: NDArray[np.bool_]) -> Parameters:
-    """Return a parameter set for each row in which the links of one cause, or the leaks, to some sites are 0.
+def _silent(network: Network, of: Ints, sites: Ints) -> Parameters:
+    """Return a parameter set for each of some causes, or for the leaks, in which its links to some sites are 0.
 
-    `of` (n_sets,) is the cause, or the number of causes for the leaks; `silent` (n_sets, n_sites) says which sites.
+    `of` (n_sets,) is the cause, or the number of causes for the leaks.
     """
-    n_sets, n_causes = len(of), parameters.links.shape[1]
-
-    def each(array: Floats) -> Floats:
-        return np.repeat(array, n_sets, axis=0)
-
-    links, log_no_links, leaks = map(each, (parameters.links, parameters.log_no_links, parameters.finding_leaks))
-    row, site = np.nonzero(silent)
-    by_leak = of[row] == n_causes
-    leaks[row[by_leak], sites[site[by_leak]]] = 0.0
-    place = row[~by_leak], of[row[~by_leak]], sites[site[~by_leak]]
-    links[place], log_no_links[place] = 0.0, 0.0
-    return replace(
-        parameters,
-        context_tables=tuple(map(each, parameters.context_tables)),
-        cause_leaks=tuple(map(each, parameters.cause_leaks)),
-        activation=each(parameters.activation),
-        log_no_activation=each(parameters.log_no_activation),
-        finding_leaks=leaks,
-        links=links,
-        log_no_links=log_no_links,
-    )
+    slots, n_contexts, n_causes = network.slots, len(network.contexts), len(network.causes)
+    is_site = np.isin(slots.targets - n_contexts - n_causes, sites)
+    silent = is_site & (slots.sources == (of + n_contexts)[:, None]) & (of < n_causes)[:, None]
+    yes, no = (np.repeat(array, len(of), axis=0) for array in (network.parameters.yes, network.parameters.no))
+    row, link = np.nonzero(silent)
+    yes[row, slots.first_link + link], no[row, slots.first_link + link] = 0.0, 1.0
+    leaks = np.ix_(of == n_causes, slots.first_finding_leak + sites)
+    yes[leaks], no[leaks] = 0.0, 1.0
+    return Parameters(yes, no)

@@ -35,7 +35,7 @@ LARGEST, SMALLEST, STEPS, HALVINGS = 1e14, 1.0, 160, 44
 BLOCK = 1000  # sets that are drawn together, with a stream of their own
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Beliefs:
     """The distributions of all numbers of a network, in the order of the rows of `priors.csv` and then `links.csv`.
 

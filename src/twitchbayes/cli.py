@@ -107,7 +107,6 @@ def _parser() -> argparse.ArgumentParser:
 
     infer = commands.add_parser("infer", help="the posterior of every cause given what is known")
     add_evidence(infer)
-    infer.add_argument("--engine", choices=("numpy", "pgmpy"), default="numpy", help="pgmpy is slow, to check by")
     add_interval(infer)
     add_model(infer)
     infer.set_defaults(run=_infer)
@@ -170,7 +169,7 @@ def _add_score(score: argparse.ArgumentParser) -> None:
 
 
 def _infer(options: argparse.Namespace) -> int:
-    posterior = answered(options, engine=options.engine, interval=options.interval)
+    posterior = answered(options, interval=options.interval)
     print(posterior.to_json() if options.json else posterior)
     return 0
 

@@ -17,7 +17,7 @@ from twitchbayes import files
 from twitchbayes.cells import distinct
 from twitchbayes.errors import Fault, InvalidFrameError, InvalidValueError, TwitchbayesError, did_you_mean
 from twitchbayes.frames import column_names, read_cases
-from twitchbayes.groups import ABSENT, PRESENT, UNKNOWN, Codes
+from twitchbayes.network import ABSENT, PRESENT, UNKNOWN, Codes
 from twitchbayes.values import is_unknown
 
 if TYPE_CHECKING:

@@ -10,9 +10,10 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from twitchbayes.engine import UNKNOWN, Runs
 from twitchbayes.errors import ImpossibleEvidenceError
 from twitchbayes.evidence import Evidence
+from twitchbayes.inference import Engine
+from twitchbayes.network import UNKNOWN
 
 __all__ = ["impossible"]
 
@@ -21,7 +22,7 @@ MAX_SUBSETS = 20_000
 Items: TypeAlias = Mapping[str, tuple[str, ...]]
 
 
-def impossible(engine: Runs, evidence: Evidence) -> ImpossibleEvidenceError:
+def impossible(engine: Engine, evidence: Evidence) -> ImpossibleEvidenceError:
     """Return the error for evidence of probability 0, with the smallest set that causes it.
 
     Subsets are tried in order of size, each size as one batch. Where a size has more than
@@ -33,7 +34,7 @@ def impossible(engine: Runs, evidence: Evidence) -> ImpossibleEvidenceError:
     return ImpossibleEvidenceError({name: " or ".join(items[name]) for name in chosen}, smallest=smallest)
 
 
-def _left_possible(engine: Runs, evidence: Evidence) -> dict[str, tuple[str, ...]]:
+def _left_possible(engine: Engine, evidence: Evidence) -> dict[str, tuple[str, ...]]:
     """Return the states that virtual evidence leaves, where it rules out (gives a likelihood of 0 to) some."""
     left = {}
     for name, likelihoods in evidence.virtual.items():
@@ -44,7 +45,7 @@ def _left_possible(engine: Runs, evidence: Evidence) -> dict[str, tuple[str, ...
     return left
 
 
-def _smallest(engine: Runs, items: Items) -> tuple[tuple[str, ...], bool]:
+def _smallest(engine: Engine, items: Items) -> tuple[tuple[str, ...], bool]:
     for size in range(1, len(items)):
         if math.comb(len(items), size) > MAX_SUBSETS:
             return _irreducible(engine, items), False
@@ -55,7 +56,7 @@ def _smallest(engine: Runs, items: Items) -> tuple[tuple[str, ...], bool]:
     return tuple(items), True
 
 
-def _irreducible(engine: Runs, items: Items) -> tuple[str, ...]:
+def _irreducible(engine: Engine, items: Items) -> tuple[str, ...]:
     kept = list(items)
     for name in items:
         rest = [other for other in kept if other != name]
@@ -64,7 +65,7 @@ def _irreducible(engine: Runs, items: Items) -> tuple[str, ...]:
     return tuple(kept)
 
 
-def _possible(engine: Runs, items: Items, subsets: Sequence[Sequence[str]]) -> NDArray[np.bool_]:
+def _possible(engine: Engine, items: Items, subsets: Sequence[Sequence[str]]) -> NDArray[np.bool_]:
     """Say of each subset of the items whether it can hold: whether some choice of its states can."""
     columns, states = engine.network.columns, engine.network.states
     rows: list[int] = []
@@ -78,5 +79,5 @@ def _possible(engine: Runs, items: Items, subsets: Sequence[Sequence[str]]) -> N
         for name, state in chosen.items():
             code[columns.index(name)] = states[name].index(state)
     possible = np.zeros(len(subsets), dtype=bool)
-    np.logical_or.at(possible, rows, engine.run(codes).possible)
+    np.logical_or.at(possible, rows, np.isfinite(engine.log_evidence(codes)))
     return possible

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from twitchbayes.engine import PRESENT, Codes, Runs
 from twitchbayes.errors import InvalidValueError, ModelTableError, Problem, TwitchbayesError, UnknownVariableError
 from twitchbayes.evidence import Words, read_items
+from twitchbayes.inference import Engine
 from twitchbayes.knowledge import BINARY, Knowledge, Number
+from twitchbayes.network import PRESENT, Codes
 from twitchbayes.tables import Row
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ class Implied(NamedTuple):
     note: str
 
 
-def compare(knowledge: Knowledge, words: Words, engine: Runs) -> list[Implied]:
+def compare(knowledge: Knowledge, words: Words, engine: Engine) -> list[Implied]:
     """Return each fact of `checks.csv` beside what the model implies.
 
     A row says `measure` (probability, risk_ratio or odds_ratio), `variable`, `given` and, for a ratio,
@@ -67,7 +68,7 @@ def compare(knowledge: Knowledge, words: Words, engine: Runs) -> list[Implied]:
             problems.append(Problem(row.file, row.line, str(error)))
     if problems:
         raise ModelTableError(problems)
-    logs = engine.run(np.array(codes)).log_evidence.reshape(-1, 4) if codes else np.zeros((0, 4))
+    logs = engine.log_evidence(np.array(codes)).reshape(-1, 4) if codes else np.zeros((0, 4))
     return [_implied(row, number, log.tolist()) for row, number, log in zip(rows, knowledge.facts, logs, strict=True)]
 
 

@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from twitchbayes import scenarios
-from twitchbayes.batch import answer_rows
 from twitchbayes.conflict import impossible
 from twitchbayes.display import DISCLAIMER, Listing, percent, shortened
 from twitchbayes.errors import TwitchbayesError
@@ -305,7 +304,7 @@ def _answers(model: Model, cases: Sequence[Row], causes: Sequence[str]) -> tuple
         except TwitchbayesError as error:
             reasons[i] = "; ".join(map(str, getattr(error, "errors", [error])))
     codes = np.array([evidence.codes for evidence in read.values()], dtype=np.int8)
-    batch = answer_rows(model.engine, codes.reshape(-1, len(model.network.columns)))
+    batch = model.engine.answer(codes.reshape(-1, len(model.network.columns)))
     for place, (i, evidence) in enumerate(read.items()):
         if not batch.answer.possible[place]:
             reasons[i] = batch.refused.get(place) or str(impossible(model.engine, evidence))

@@ -15,11 +15,12 @@ from numpy.typing import NDArray
 
 from twitchbayes import display, phrases
 from twitchbayes.display import Listing, percent
-from twitchbayes.engine import ABSENT, PRESENT, UNKNOWN, Runs
 from twitchbayes.errors import InvalidValueError
 from twitchbayes.evidence import Evidence
+from twitchbayes.inference import Engine
 from twitchbayes.items import Item as Told
 from twitchbayes.knowledge import Knowledge
+from twitchbayes.network import ABSENT, PRESENT, UNKNOWN
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -223,7 +224,7 @@ _Items = Mapping[str, tuple[str, ...]]  # the variables of each item
 _Hypotheses = Mapping[str, Mapping[int, int]]  # the states of columns that make each cause present
 
 
-def _logs(engine: Runs, evidence: Evidence, said: _Items, hypotheses: _Hypotheses) -> _Logs:
+def _logs(engine: Engine, evidence: Evidence, said: _Items, hypotheses: _Hypotheses) -> _Logs:
     names = list(said)
     pairs = list(itertools.combinations(names, 2))
     each = [[name] for name in names]
@@ -281,7 +282,7 @@ def _text(knowledge: Knowledge, evidence: Evidence, name: str, variables: Sequen
     return f"{name}={';'.join(present)}" if present else f"{name}: {', '.join(variables)} absent"
 
 
-def _hypotheses(engine: Runs, evidence: Evidence, known: set[str]) -> _Hypotheses:
+def _hypotheses(engine: Engine, evidence: Evidence, known: set[str]) -> _Hypotheses:
     """Return the states of columns that make each cause present that is not known, and all of them absent."""
     columns = {cause: evidence.columns.index(cause) for cause in engine.network.causes}
     found: dict[str, Mapping[int, int]] = {c: {i: PRESENT} for c, i in columns.items() if c not in known}
@@ -302,11 +303,11 @@ def _part(evidence: Evidence, said: _Items, names: Sequence[str], states: Mappin
     return Evidence({}, {}, virtual, codes, evidence.columns)
 
 
-def _log_probabilities(engine: Runs, parts: Sequence[Evidence]) -> Floats:
+def _log_probabilities(engine: Engine, parts: Sequence[Evidence]) -> Floats:
     """Return ln P of each part, in nats, virtual evidence mixed in: all of them in one batch."""
     rows = [part.rows() for part in parts]
     codes, log_weights = (np.concatenate(arrays) for arrays in zip(*rows, strict=True))
-    logs = engine.run(codes).log_evidence + log_weights
+    logs = engine.log_evidence(codes) + log_weights
     starts = np.cumsum([0, *(len(weights) for _, weights in rows)])[:-1]
     total: Floats = np.logaddexp.reduceat(logs, starts)
     return total

@@ -10,12 +10,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from twitchbayes.batch import answer_sets
 from twitchbayes.beliefs import BLOCK, Beliefs
-from twitchbayes.engine import Engine
 from twitchbayes.errors import InvalidValueError
-from twitchbayes.groups import Codes
-from twitchbayes.network import Parameters
+from twitchbayes.inference import Engine
+from twitchbayes.network import Codes, Network, Parameters
 
 __all__ = ["DRAWS", "Asked", "Drawn", "RowIntervals", "affordable", "blocks", "intervals_of_rows"]
 
@@ -23,7 +21,9 @@ Floats = NDArray[np.float64]
 
 DRAWS, MOST_DRAWS = 1_000, 100_000
 FEWEST_DRAWS = 100  # that tell the bounds of a 95% interval
-KEPT_BLOCKS = 2  # that an engine keeps for the next answer; one of `twitch` has some 20 MB
+# Numbers that may be read and written for draws someone waits for, some half a second, and those of any answer.
+DRAWS_COST, FIXED_COST = 1e9, 2e4
+KEPT_BLOCKS = 2  # kept for the next answer; one of `twitch` has some 10 MB
 ANSWER_BYTES = 1 << 25  # of the answers to some rows of a table under all draws
 
 
@@ -66,19 +66,18 @@ def _is_number(value: Any, kinds: tuple[type, ...]) -> bool:
     return isinstance(value, kinds) and not isinstance(value, bool | np.bool_)
 
 
-def affordable(engine: Engine, codes: Codes, nanoseconds: float) -> int:
-    """Return how many draws, `DRAWS` at most, someone can wait for; 0 where they would tell too little.
+def affordable(engine: Engine, codes: Codes) -> int:
+    """Return how many draws, `DRAWS` at most, someone waits for; 0 where they would tell too little.
+
+    What they take is the engine's own cost of an answer, which its plan tells before it is computed; see `DRAWS_COST`.
 
     Parameters
     ----------
     engine : Engine
     codes : ndarray, shape (n_columns,)
         The evidence.
-    nanoseconds : float
-        How long, by the engine's own estimate.
     """
-    estimate = engine.nanoseconds(codes[None, :], DRAWS)
-    draws = DRAWS if estimate <= nanoseconds else int(DRAWS * nanoseconds / estimate)
+    draws = min(DRAWS, int(DRAWS_COST / (engine.cost(codes) + FIXED_COST)))
     return draws if draws >= FEWEST_DRAWS else 0
 
 
@@ -91,21 +90,17 @@ class Drawn:
 
 
 def blocks(engine: Engine, beliefs: Beliefs, asked: Asked) -> Iterator[Drawn]:
-    """Yield the draws that are asked for, some at a time; the engine keeps those used last."""
-    drawn: Callable[[int, int], Drawn] = engine.kept("draws", lambda: _keeper(engine, beliefs))
+    """Yield the draws that are asked for, some at a time; those used last are kept."""
     for number in range(-(-asked.draws // BLOCK)):
-        block, left = drawn(number, asked.seed), asked.draws - number * BLOCK
+        block, left = _drawn(engine.network, beliefs, number, asked.seed), asked.draws - number * BLOCK
         yield block if left >= BLOCK else Drawn(block.net[:left], block.parameters.take(slice(left)))
 
 
-def _keeper(engine: Engine, beliefs: Beliefs) -> Callable[[int, int], Drawn]:
-    @lru_cache(maxsize=KEPT_BLOCKS)
-    def drawn(number: int, seed: int) -> Drawn:
-        values = beliefs.block(number, seed)
-        values.flags.writeable = False
-        return Drawn(values, engine.network.with_net(values))
-
-    return drawn
+@lru_cache(maxsize=KEPT_BLOCKS)
+def _drawn(network: Network, beliefs: Beliefs, number: int, seed: int) -> Drawn:
+    values = beliefs.block(number, seed)
+    values.flags.writeable = False
+    return Drawn(values, network.with_net(values))
 
 
 # Tables of cases
@@ -162,7 +157,7 @@ class _Under(NamedTuple):
         possible = np.empty((draws, n_rows), dtype=bool)
         refused: dict[int, list[str]] = {}
         for drawn in blocks(self.engine, self.beliefs, self.asked):
-            batch = answer_sets(self.engine, codes, drawn.parameters)
+            batch = self.engine.answer(codes, drawn.parameters)
             part, these = batch.answer, slice(first, first + len(drawn.net))
             columns = np.column_stack([part.causes, part.none, part.serious])
             values[these] = columns.reshape(-1, n_rows, columns.shape[1])

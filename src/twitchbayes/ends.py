@@ -12,16 +12,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from twitchbayes.beliefs import beside
-from twitchbayes.engine import Answer, Runs, answer
 from twitchbayes.evidence import Evidence
-from twitchbayes.knowledge import Knowledge
-from twitchbayes.network import Network
+from twitchbayes.inference import Engine
+from twitchbayes.inference.mixture import ends
+from twitchbayes.network import PRESENT, Network
 
-__all__ = ["at_ends", "derivatives", "least", "log_evidence_at", "overtaken", "posterior_at", "span"]
+__all__ = ["Overtaken", "derivatives", "least", "log_ends_of", "log_evidence_at", "log_slopes", "posterior_at", "span"]
 
 Floats = NDArray[np.float64]
-Overtaken = list[tuple[float, int] | None]
 
 ROUNDING = 8 * np.finfo(float).eps  # two causes as near as this, relative, are equally probable
 
@@ -29,28 +27,40 @@ ROUNDING = 8 * np.finfo(float).eps  # two causes as near as this, relative, are 
 def least(network: Network) -> Floats:
     """Return the least that each number can be: 0, or the leak that a compound link includes."""
     smallest = np.zeros(network.numbers.shape[1])
-    rows, leaks = network.index.compound_leaks
-    smallest[rows] = network.numbers[0, leaks]
+    smallest[network.slots.compound] = network.numbers[0, network.slots.compound_leaks]
     return smallest
 
 
-def at_ends(knowledge: Knowledge, engine: Runs, evidence: Evidence, smallest: Floats) -> Answer:
-    """Return the answers with each number at its smallest and at 1, one after the other: 2 * n_numbers rows.
+def log_ends_of(engine: Engine, evidence: Evidence, cause: str | None = None) -> Floats:
+    """Return ln P(evidence), or ln P(evidence and a cause), with each number at its smallest and at 1: (n_numbers, 2).
 
-    Links are held as net ones, and the states beside a state of a context make room in proportion.
+    In nats. Links are held as net ones, and the states beside a state of a context make room in proportion.
+
+    Raises
+    ------
+    EngineLimitError
+        If the evidence is refused.
     """
-    values = engine.network.numbers[0]
-    count = len(values)
-    sets = np.repeat(values[None, :], 2 * count, axis=0)
-    sets[range(0, 2 * count, 2), range(count)] = smallest
-    sets[range(1, 2 * count, 2), range(count)] = 1.0
-    for rows in beside(knowledge):
-        for row in rows:
-            others = rows[rows != row]
-            rest = values[others].sum()
-            sets[2 * row, others] = values[others] / rest if rest > 0 else 1 / len(others)
-            sets[2 * row + 1, others] = 0.0
-    return answer(engine, evidence, engine.network.with_held_links(sets))
+    further = None if cause is None else (engine.network.columns.index(cause), PRESENT)
+    found = ends(engine, evidence, further)
+    with np.errstate(divide="ignore"):
+        logs: Floats = np.log(np.column_stack([found.rest + found.spares, found.rest + found.fires])) + found.log_scale
+    return logs
+
+
+def log_slopes(engine: Engine, evidence: Evidence, further: tuple[int, int]) -> Floats:
+    """Return d ln P(evidence, one further state) / d number, (n_numbers,), in nats; numbers are those of the tables.
+
+    Parameters
+    ----------
+    further : tuple of int
+        A column, and the state that it is to have as well. Both together must be possible.
+    """
+    found, slots, values = ends(engine, evidence, further), engine.network.slots, engine.network.numbers[0]
+    slopes = (found.fires - found.spares) * np.exp(found.log_scale - found.log_evidence)
+    leaks = values[slots.compound_leaks]
+    slopes[slots.compound] /= np.where(leaks < 1, 1 - leaks, 1)
+    return slopes
 
 
 def span(smallest: Any) -> Any:
@@ -103,10 +113,8 @@ def derivatives(log_ends: Floats, ends: Floats, smallest: Floats, values: Floats
     return np.where(smallest < 1, slope, 0.0)
 
 
-def overtaken(
-    log_ends: Floats, causes: Floats, first: int, smallest: Floats, values: Floats
-) -> tuple[Overtaken, Overtaken]:
-    """Return the nearest values below and above at which a cause overtakes the first, and the number of that cause.
+class Overtaken:
+    """The nearest values below and above the table's at which another cause overtakes the first, of each number.
 
     By how much the first cause leads another one is linear in the number: P(evidence) times the difference of the
     two posteriors. It is not negative at the table's value, so that it is negative at one end at most.
@@ -114,30 +122,36 @@ def overtaken(
     Parameters
     ----------
     log_ends : ndarray, shape (n_numbers, 2)
-    causes : ndarray, shape (n_numbers, 2, n_causes)
-        The posteriors at the two ends.
-    first : int
-        Number of the most probable cause.
+        ln P(evidence) at the two ends, in nats.
+    first : ndarray, shape (n_numbers, 2)
+        P(the most probable cause | evidence) there.
     smallest, values : ndarray, shape (n_numbers,)
+
+    Attributes
+    ----------
+    below, above : ndarray, shape (n_numbers,)
+        The values; -inf and inf where there are none.
+    to_below, to_above : ndarray of int, shape (n_numbers,)
+        The numbers of the causes that overtake.
     """
-    lead = causes[:, :, first, None] - causes
-    lead = np.where(np.abs(lead) > ROUNDING * np.maximum(causes[:, :, first, None], causes), lead, 0.0)
-    possible = np.isfinite(log_ends)[:, :, None]
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        log_lead = np.where(possible & (lead != 0), np.log(np.abs(lead)) + log_ends[:, :, None], -np.inf)
-        share = 1 / (1 + np.exp(log_lead[:, 1] - log_lead[:, 0]))  # of the way from the smallest value to 1
-    lowest, here = smallest[:, None], values[:, None]
-    at = lowest + span(lowest) * share
-    # Where they are equal at the table's value itself, that is an end.
-    below = (lead[:, 0] < 0) & ((lead[:, 1] > 0) | (here >= 1)) & (lowest < 1)
-    above = (lead[:, 1] < 0) & ((lead[:, 0] > 0) | (here <= lowest)) & (lowest < 1)
-    nearest_below = np.where(below, np.minimum(at, here), -np.inf)
-    nearest_above = np.where(above, np.maximum(at, here), np.inf)
-    return _nearest(nearest_below, nearest_below.argmax(axis=1)), _nearest(nearest_above, nearest_above.argmin(axis=1))
 
+    def __init__(self, log_ends: Floats, first: Floats, smallest: Floats, values: Floats) -> None:
+        self._log_ends, self._first, self._smallest, self._values = log_ends, first, smallest, values
+        self.below, self.above = np.full(len(values), -np.inf), np.full(len(values), np.inf)
+        self.to_below, self.to_above = np.full((2, len(values)), -1)
 
-def _nearest(at: Floats, causes: NDArray[np.int64]) -> Overtaken:
-    return [
-        (float(row[cause]), int(cause)) if np.isfinite(row[cause]) else None
-        for row, cause in zip(at, causes, strict=True)
-    ]
+    def by(self, number: int, ends: Floats) -> None:
+        """Take in another cause, by its number, from its posterior at the two ends, (n_numbers, 2)."""
+        first, lowest, here = self._first, self._smallest, self._values
+        lead = np.where(np.abs(first - ends) > ROUNDING * np.maximum(first, ends), first - ends, 0.0)
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            possible = np.isfinite(self._log_ends) & (lead != 0)
+            log_lead = np.where(possible, np.log(np.abs(lead)) + self._log_ends, -np.inf)
+            share = 1 / (1 + np.exp(log_lead[:, 1] - log_lead[:, 0]))  # of the way from the smallest value to 1
+        at = lowest + span(lowest) * share
+        # Where they are equal at the table's value itself, that is an end.
+        below = (lead[:, 0] < 0) & ((lead[:, 1] > 0) | (here >= 1)) & (lowest < 1) & (np.minimum(at, here) > self.below)
+        above = (lead[:, 1] < 0) & ((lead[:, 0] > 0) | (here <= lowest)) & (lowest < 1)
+        above &= np.maximum(at, here) < self.above
+        self.below[below], self.to_below[below] = np.minimum(at, here)[below], number
+        self.above[above], self.to_above[above] = np.maximum(at, here)[above], number

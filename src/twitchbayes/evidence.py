@@ -71,6 +71,8 @@ class Evidence:
         evidence with weights l_s (Pearl, Probabilistic Reasoning in Intelligent Systems, 1988, 2.2.2).
         Without virtual evidence there is one row of weight 1.
         """
+        if not self.virtual:
+            return self.codes[None, :], np.zeros(1)
         count = math.prod(len(likelihoods) for likelihoods in self.virtual.values())
         if count > MAX_VIRTUAL_ROWS:
             message = (

@@ -34,7 +34,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from twitchbayes import display, phrases, shapley
-from twitchbayes.batch import SetRuns
 from twitchbayes.errors import InvalidValueError, UnknownVariableError
 from twitchbayes.evidence import Evidence
 from twitchbayes.items import Item, LogOdds, items_of
@@ -53,9 +52,8 @@ __all__ = ["Explanation", "Reason", "Weighed", "explain", "weigh"]
 Floats = NDArray[np.float64]
 
 NEUTRAL_DECIBANS = 0.1  # below it an item moves the odds by less than 2.4%
-EXACT_ITEMS = 14  # up to so many items all subsets are answered
-EXACT_NANOSECONDS = 2e9  # about how long exact Shapley values may take
-SAMPLED_NANOSECONDS = 3e9  # and sampled ones
+EXACT_ITEMS = 13  # up to so many items all subsets are answered
+MOST_ROWS = 1 << 13  # rows of evidence that Shapley values may take
 FEWEST_PAIRS = 10  # of random orders: fewer leave too little to tell a standard error from
 
 
@@ -272,10 +270,10 @@ COLUMNS = (
 def explain(posterior: Posterior, evidence: Evidence, cause: str, *, pairs: int, seed: int) -> Explanation:
     """Return what each item of the evidence of an answer says of a cause.
 
-    Up to 14 items, Shapley values are exact where all subsets of the items take less than about 2 s. Otherwise they
-    are sampled, from as many random orders as take about 3 s, in pairs of an order and its reverse, with a standard
-    error; where that is too few pairs there are none. The times are estimated, and not measured, so that the method
-    is the same on any machine.
+    Shapley values are exact where all subsets of the items are no more than 8,192 rows of evidence: up to 13 items
+    without virtual evidence, of which each subset is a row for each state. Otherwise they are sampled, from so many
+    rows again, in pairs of a random order and its reverse, with a standard error. The budget is in rows, and not in
+    seconds, so that the method is the same on any machine.
 
     Parameters
     ----------
@@ -317,7 +315,7 @@ def explain(posterior: Posterior, evidence: Evidence, cause: str, *, pairs: int,
         pairs=shares.pairs,
         why_no_shapley=shares.why,
         numbers=between(model.knowledge, items, cause),
-        provenance=trace(model.knowledge, SetRuns(model.engine, strict=True), evidence, cause),
+        provenance=trace(model.knowledge, model.engine, evidence, cause),
     )
 
 
@@ -368,7 +366,7 @@ class _Shares(NamedTuple):
 
 
 def _shares(odds: LogOdds, n: int, everything: float, *, pairs: int, seed: int) -> _Shares:
-    """Return Shapley values by the method that the time allows, which is estimated: the same on any machine."""
+    """Return Shapley values, exact where the subsets of the items are no more rows than `MOST_ROWS`, else sampled."""
     nothing = [None] * n
     # What is certain given some items stays so given more: where all of them leave a finite number all subsets do.
     if not np.isfinite(everything):
@@ -376,25 +374,11 @@ def _shares(odds: LogOdds, n: int, everything: float, *, pairs: int, seed: int) 
         return _Shares(
             nothing, nothing, "none", why=f"the cause is {certain} given this evidence, and infinity has no shares"
         )
-    by_size = _nanoseconds(odds, n)
-    counts = np.array([float(math.comb(n, size)) for size in range(n + 1)])
-    if n <= EXACT_ITEMS and counts @ by_size <= EXACT_NANOSECONDS:
+    if n <= EXACT_ITEMS and odds.rows_per_subset << n <= MOST_ROWS:
         return _Shares(shapley.exact(odds.of, n).tolist(), [0.0] * n, "exact")
-    # All orders share nothing and everything, which are answered once.
-    pair = 2 * by_size[1:-1].sum()
-    fewest, fits = min(FEWEST_PAIRS, pairs), min(pairs, int(SAMPLED_NANOSECONDS // pair))
-    if fits < fewest:
-        why = f"even {fewest} pairs of random orders would take about {fewest * pair / 1e9:.1f} s; give fewer items"
-        return _Shares(nothing, nothing, "none", why=why)
-    values, errors = shapley.sampled(odds.of, n, fits, seed)
-    return _Shares(values.tolist(), errors.tolist(), "sampled", pairs=fits)
-
-
-def _nanoseconds(odds: LogOdds, n: int) -> Floats:
-    """Return about how long a subset of each size takes, (n + 1,): the mean of the first items and the last ones."""
-    first = np.tri(n + 1, n, -1, dtype=bool)
-    both: Floats = (odds.nanoseconds(first) + odds.nanoseconds(first[:, ::-1])) / 2
-    return both
+    fits = max(FEWEST_PAIRS, MOST_ROWS // (2 * (n + 1) * odds.rows_per_subset))
+    values, errors = shapley.sampled(odds.of, n, min(pairs, fits), seed)
+    return _Shares(values.tolist(), errors.tolist(), "sampled", pairs=min(pairs, fits))
 
 
 def _difference(first: float, second: float) -> float:

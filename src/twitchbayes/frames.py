@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from twitchbayes.batch import answer_rows
 from twitchbayes.cases import Cases
 from twitchbayes.conflict import impossible
 from twitchbayes.draws import Asked, intervals_of_rows
@@ -274,7 +273,7 @@ def _answered(model: Model, cases: Cases, advance: Callable[[int], None] | None)
     """Return the columns of results (n_results, n_rows) and the rows that the engine refuses, with the reason."""
     # A column of a frame lies in one piece.
     numbers = np.empty((len(model.causes) + len(SUMMARY), len(cases)))
-    batch = answer_rows(model.engine, cases.codes, advance=advance, into=numbers)
+    batch = model.engine.answer(cases.codes, advance=advance, into=numbers)
     return numbers, dict(batch.refused)
 
 

@@ -21,11 +21,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from twitchbayes.batch import distinct_rows
-from twitchbayes.counts import count_rows
-from twitchbayes.engine import Engine
-from twitchbayes.groups import Codes
+from twitchbayes.inference import Engine
+from twitchbayes.inference.patterns import distinct_rows
 from twitchbayes.learning import Priors
+from twitchbayes.network import Codes
 
 __all__ = ["Information", "information_of", "score_products", "sizes_after"]
 
@@ -108,7 +107,6 @@ def information_of(
     net: Floats,
     *,
     given: Codes | None = None,
-    compiled: bool | None = None,
 ) -> Information:
     """Return the information in some cases about the numbers, at these net values.
 
@@ -125,10 +123,10 @@ def information_of(
     total = Information(zero, zero, zero)
     for start in range(0, len(codes), CHUNK_ROWS):
         rows = slice(start, start + CHUNK_ROWS)
-        total = total + _information(*_counts(engine, codes[rows], net, compiled=compiled), weights[rows], net)
+        total = total + _information(*_counts(engine, codes[rows], net), weights[rows], net)
     if given is None:
         return total
-    return total - _information(*_counts(engine, given, net, compiled=False), weights.sum(keepdims=True), net)
+    return total - _information(*_counts(engine, given, net), weights.sum(keepdims=True), net)
 
 
 def score_products(
@@ -137,7 +135,6 @@ def score_products(
     net: Floats,
     *,
     given: Codes | None = None,
-    compiled: bool | None = None,
 ) -> Floats:
     """Return the sums over cases of the products of two numbers' scores, (n_numbers, n_numbers).
 
@@ -145,7 +142,7 @@ def score_products(
     """
     expected: Floats | float = 0.0
     if given is not None:
-        successes, trials = _counts(engine, given, net, compiled=False)
+        successes, trials = _counts(engine, given, net)
         expected = successes - net * trials
     order, first = distinct_rows(codes, len(engine.network.contexts))
     starts = np.flatnonzero(first)
@@ -154,14 +151,14 @@ def score_products(
     products = np.zeros((len(net), len(net)))
     for start in range(0, len(codes), CHUNK_ROWS):
         rows = slice(start, start + CHUNK_ROWS)
-        successes, trials = _counts(engine, codes[rows], net, compiled=compiled)
+        successes, trials = _counts(engine, codes[rows], net)
         scores = successes - net * trials - expected
         products += (scores * weights[rows, None]).T @ scores
     return products
 
 
-def _counts(engine: Engine, codes: Codes, net: Floats, *, compiled: bool | None) -> tuple[Floats, Floats]:
-    counts = count_rows(engine, codes, parameters=engine.network.with_net(net), each=True, compiled=compiled)
+def _counts(engine: Engine, codes: Codes, net: Floats) -> tuple[Floats, Floats]:
+    counts = engine.count(codes, parameters=engine.network.with_net(net), each=True)
     return counts.successes, counts.trials
 
 

@@ -1,4 +1,4 @@
-"""The model in other hands: pgmpy and networkx graphs, exchange formats, and pgmpy as a second engine."""
+"""The model in other hands: pgmpy and networkx graphs, exchange formats, and pgmpy to check the engine by."""
 
 from __future__ import annotations
 
@@ -14,16 +14,18 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from twitchbayes.engine import ABSENT, PRESENT, UNKNOWN, Answer, Codes
 from twitchbayes.errors import EngineLimitError, InvalidValueError
-from twitchbayes.knowledge import Knowledge, Link, Number, Variable
-from twitchbayes.network import Network, Parameters
+from twitchbayes.evidence import Evidence
+from twitchbayes.inference import Answer
+from twitchbayes.inference.mixture import mixed
+from twitchbayes.knowledge import Knowledge, Number, Variable
+from twitchbayes.network import ABSENT, PRESENT, UNKNOWN, Codes, Network
 
 if TYPE_CHECKING:
     import networkx as nx
     from pgmpy.models import DiscreteBayesianNetwork
 
-__all__ = ["PgmpyEngine", "export", "state_name", "to_networkx", "to_pgmpy"]
+__all__ = ["export", "pgmpy_answer", "state_name", "to_networkx", "to_pgmpy"]
 
 Floats = NDArray[np.float64]
 
@@ -104,20 +106,24 @@ def _state_names(network: Network) -> dict[str, list[str]]:
 
 def _tables(network: Network) -> Iterator[_Table]:
     """Yield the full table of each variable, in the order of `network.columns`."""
-    numbers = network.parameters
+    slots, parameters = network.slots, network.parameters
+    yes, no = parameters.yes[0], parameters.no[0]
+    nodes = (*network.contexts, *network.causes)
     for i, name in enumerate(network.contexts):
         parents = tuple(network.contexts[p] for p in network.context_parents[i])
-        yield _Table(name, parents, np.moveaxis(numbers.context_tables[i][0], -1, 0))
-    _, causes, contexts = network.index.activation_cells
+        yield _Table(name, parents, np.moveaxis(slots.table(yes, i), -1, 0))
+    into: dict[int, dict[str, float]] = {}
+    with np.errstate(divide="ignore"):  # ln 0 = -inf is right: a certain link leaves no survivor
+        logs = np.log(no[slots.first_link :]).tolist()
+    for source, target, log in zip(slots.sources.tolist(), slots.targets.tolist(), logs, strict=True):
+        into.setdefault(target, {})[nodes[source]] = log
     for k, name in enumerate(network.causes):
-        active = sorted(contexts[causes == k])
-        log_net = {network.contexts[i]: numbers.log_no_activation[0, k, i] for i in active}
-        parents = tuple(network.contexts[i] for i in dict.fromkeys((*network.cause_strata[k], *active)))
-        yield _noisy_or(network, name, parents, leak=numbers.cause_leaks[k][0], log_net=log_net)
-    _, causes, findings = network.index.link_cells
+        log_net = into.get(len(network.contexts) + k, {})
+        strata = (network.contexts[i] for i in network.cause_strata[k])
+        yield _noisy_or(network, name, tuple(dict.fromkeys((*strata, *log_net))), leak=slots.leaks(yes, k), log_net=log_net)
     for j, name in enumerate(network.findings):
-        log_net = {network.causes[k]: numbers.log_no_links[0, k, j] for k in sorted(causes[findings == j])}
-        yield _noisy_or(network, name, tuple(log_net), leak=numbers.finding_leaks[0, j], log_net=log_net)
+        log_net = into.get(len(nodes) + j, {})
+        yield _noisy_or(network, name, tuple(log_net), leak=slots.finding_leaks(yes)[j], log_net=log_net)
     for name, places in zip(network.unions, network.union_members, strict=True):
         members = tuple(network.findings[j] for j in places)
         yield _noisy_or(network, name, members, leak=np.zeros(()), log_net=dict.fromkeys(members, -np.inf))
@@ -135,7 +141,7 @@ def _noisy_or(
     if cells > MAX_CELLS:
         message = (
             f"the full table of {name!r} with its {len(parents)} parents would have {cells} cells, above the "
-            f"bound of {MAX_CELLS}; engine='numpy' answers without full tables"
+            f"bound of {MAX_CELLS}; `infer` answers without full tables"
         )
         raise EngineLimitError(message)
     log_absent = np.zeros(shape)
@@ -178,24 +184,17 @@ def to_networkx(knowledge: Knowledge, network: Network) -> nx.DiGraph:
         row = {"given": dict(prior.given), "state": prior.state, **_number(prior.number)}
         graph.nodes[prior.variable]["priors"].append(row)
         graph.add_edges_from(((name, prior.variable) for name, _ in prior.given), kind="given")
-    for link in knowledge.links:
+    net = network.parameters.yes[0][network.slots.of_row[len(knowledge.priors) :]].tolist()
+    for link, q in zip(knowledge.links, net, strict=True):
         if link.parent == "leak":
             graph.nodes[link.child]["leak"] = _number(link.number)
             continue
         ends = (link.parent, link.child)
-        numbers = {"form": link.form, "net": _net_link(network, link), **_number(link.number)}
+        numbers = {"form": link.form, "net": q, **_number(link.number)}
         graph.add_edge(*ends, kind="link", given=graph.has_edge(*ends), **numbers)
     for union, members in zip(network.unions, network.union_members, strict=True):
         graph.add_edges_from(((network.findings[j], union) for j in members), kind="or")
     return graph
-
-
-def _net_link(network: Network, link: Link) -> float:
-    if link.parent in network.causes:
-        cell = network.causes.index(link.parent), network.findings.index(link.child)
-        return float(network.parameters.links[0][cell])
-    cell = network.causes.index(link.child), network.contexts.index(link.parent)
-    return float(network.parameters.activation[0][cell])
 
 
 def _node(variable: Variable) -> dict[str, Any]:
@@ -321,17 +320,27 @@ FORMATS: Mapping[str, Callable[[Network], str]] = {
 }
 
 
-class PgmpyEngine:
-    """pgmpy's variable elimination in the place of the engine: slow, to check the other by.
-
-    Every number comes from queries of one variable; `log_evidence`, `none` and `serious` by the chain rule.
-    `serious` is 1 - P(no serious cause | evidence): right within 1e-12 absolute, not relative.
+def pgmpy_answer(network: Network, evidence: Evidence) -> Answer:
+    """Return the answer to one case by pgmpy's variable elimination: slow, to check the engine by.
 
     Parameters
     ----------
     network : Network
         Its full tables must be within the bounds of `to_pgmpy`.
+    evidence : Evidence
+
+    Raises
+    ------
+    EngineLimitError
+        If P(evidence) is below 1e-260: pgmpy does not rescale, and would take it for impossible.
     """
+    codes, log_weights = evidence.rows()
+    columns = _Elimination(network).columns(codes)
+    return mixed(Answer.of(columns), log_weights)
+
+
+class _Elimination:
+    """pgmpy's variable elimination on the full tables of a network."""
 
     def __init__(self, network: Network) -> None:
         with warnings.catch_warnings():
@@ -344,30 +353,17 @@ class PgmpyEngine:
         self._elimination: Any = VariableElimination(to_pgmpy(network))
         self._chances: dict[tuple[str, frozenset[tuple[str, int]]], Floats] = {}
 
-    def run(self, codes: Codes, parameters: Parameters | None = None) -> Answer:
-        """Return the posteriors of a batch, as `Engine.run` does, under the network's own parameters.
-
-        Raises
-        ------
-        InvalidValueError
-            If parameters are given.
-        EngineLimitError
-            If P(evidence) is below 1e-260: pgmpy does not rescale, and would take it for impossible.
-        """
-        if parameters is not None:
-            message = f"only engine='numpy' takes other parameters, here {parameters.n_sets} sets of them"
-            raise InvalidValueError(message)
+    def columns(self, codes: Codes) -> Floats:
+        """Return causes, none, serious and log_evidence of each row: (n_causes + 3, n_rows)."""
         network = self.network
-        answer = Answer.blank(len(codes), len(network.causes))
+        columns = np.zeros((len(network.causes) + 3, len(codes)))
         for row, states in enumerate(codes.tolist()):
             observed = {name: s for name, s in zip(network.columns, states, strict=True) if s != UNKNOWN}
-            log_evidence = self._log_evidence(observed)
-            if math.isinf(log_evidence):
-                continue
-            answer.log_evidence[row] = log_evidence
-            answer.causes[row] = [self._chance(name, PRESENT, observed) for name in network.causes]
-            answer.none[row], answer.serious[row] = self._none_and_serious(observed)
-        return answer.frozen()
+            columns[-1, row] = self._log_evidence(observed)
+            if np.isfinite(columns[-1, row]):
+                columns[:-3, row] = [self._chance(name, PRESENT, observed) for name in network.causes]
+                columns[-3:-1, row] = self._none_and_serious(observed)
+        return columns
 
     def _log_evidence(self, observed: Mapping[str, int]) -> float:
         """Return ln P(observed): each item given those before it."""
@@ -418,4 +414,4 @@ class PgmpyEngine:
 
 def _too_small(name: str, observed: Mapping[str, int]) -> EngineLimitError:
     items = ", ".join(observed)
-    return EngineLimitError(f"at {name!r} the probability of {items} is too small for pgmpy; engine='numpy' rescales")
+    return EngineLimitError(f"at {name!r} the probability of {items} is too small for pgmpy; `infer` rescales")

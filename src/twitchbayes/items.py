@@ -8,11 +8,9 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from twitchbayes.batch import answer_rows
-from twitchbayes.engine import Engine
-from twitchbayes.errors import EngineLimitError
 from twitchbayes.evidence import Evidence
-from twitchbayes.groups import ABSENT, PRESENT, UNKNOWN, Codes
+from twitchbayes.inference import Engine
+from twitchbayes.network import ABSENT, PRESENT, UNKNOWN
 
 __all__ = ["Item", "LogOdds", "items_of"]
 
@@ -20,8 +18,6 @@ Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
 ROWS_AT_ONCE = 1 << 16  # rows of evidence made at a time: some 5 MB
-ROW_NANOSECONDS = 3_000  # about what a row takes that is made, and found to be like another
-NEARLY_CERTAIN = 1 - 1e-6  # above it 1 - p has lost digits, and P(cause absent) is asked for by itself
 
 
 class Item(NamedTuple):
@@ -90,31 +86,11 @@ class LogOdds:
                 states = self._codes[:, columns.index(item.name)]
                 self._log_likelihoods[i] = np.log(np.array(item.likelihoods)[states])
 
-        self._states = np.array([max(1, np.count_nonzero(item.likelihoods)) for item in items], dtype=np.int64)
 
     @property
     def rows_per_subset(self) -> int:
         """How many rows of hard evidence a subset of the items is."""
         return len(self._codes)
-
-    def nanoseconds(self, kept: Bools) -> Floats:
-        """Return about how long each subset takes by itself: an estimate from its evidence, and no clock.
-
-        Parameters
-        ----------
-        kept : ndarray of bool, shape (n_subsets, n_items)
-
-        Returns
-        -------
-        ndarray, shape (n_subsets,)
-            In nanoseconds in NumPy; the compiled kernel may be several times as fast.
-        """
-        # Of the states of virtual evidence the first and the last are the cheapest and the dearest.
-        ends = np.where((kept @ self._says)[:, None, :], self._codes[[0, -1]], np.int8(UNKNOWN))
-        each = np.array([self._engine.nanoseconds(rows, 1) / len(rows) for rows in ends])
-        distinct = np.where(kept, self._states, 1).prod(axis=1)
-        estimate: Floats = each * distinct + ROW_NANOSECONDS * self.rows_per_subset
-        return estimate
 
     def of(self, kept: Bools) -> Floats:
         """Return the log odds given each subset of the items.
@@ -138,40 +114,14 @@ class LogOdds:
         return np.concatenate(parts) if parts else np.zeros(0)
 
     def _of(self, kept: Bools) -> Floats:
-        log_all, log_present = self._log_probabilities(self._rows(kept), kept)
-        log_p = np.minimum(log_present - log_all, 0.0)
-        with np.errstate(divide="ignore"):
-            log_absent = log_all + np.log1p(-np.exp(log_p))
-        near, lost = log_p > np.log(NEARLY_CERTAIN), np.isneginf(log_p)
-        log_absent[near] = self._log_probability_with(kept[near], ABSENT)
-        log_present[lost] = self._log_probability_with(kept[lost], PRESENT)
+        """Return ln P(items, cause present) - ln P(items, cause absent) of each subset."""
+        said = (kept @ self._says)[:, None, :]
+        rows = np.where(said, self._codes[None, :, :], np.int8(UNKNOWN))
+        both = np.stack([rows, rows])
+        both[0, :, :, self._column], both[1, :, :, self._column] = PRESENT, ABSENT
+        clash = (rows[:, :, self._column] != UNKNOWN) & (rows[:, :, self._column] != both[..., self._column])
+        logs = self._engine.log_evidence(both.reshape(-1, both.shape[-1])).reshape(clash.shape)
+        logs = np.where(clash, -np.inf, logs + kept @ self._log_likelihoods)
+        log_present, log_absent = np.logaddexp.reduce(logs, axis=2)
         log_odds: Floats = log_present - log_absent
         return log_odds
-
-    def _rows(self, kept: Bools) -> Codes:
-        """Return the rows of each subset: (n_subsets, rows_per_subset, n_columns)."""
-        said = (kept @ self._says)[:, None, :]
-        return np.where(said, self._codes[None, :, :], np.int8(UNKNOWN))
-
-    def _log_probability_with(self, kept: Bools, state: int) -> Floats:
-        """Return ln P(items, cause in a state), up to a constant."""
-        if not len(kept):
-            return np.zeros(0)
-        rows = self._rows(kept)
-        clash = (rows[:, :, self._column] != UNKNOWN) & (rows[:, :, self._column] != state)
-        rows[:, :, self._column] = state
-        return self._log_probabilities(rows, kept, clash)[0]
-
-    def _log_probabilities(self, rows: Codes, kept: Bools, clash: Bools | None = None) -> tuple[Floats, Floats]:
-        """Return ln P(items) and ln P(items, cause present) of each subset, up to a constant they share."""
-        # A kernel that is there already is the faster for few rows, too.
-        compiled = True if self._engine.has("kernel") else None
-        batch = answer_rows(self._engine, rows.reshape(-1, rows.shape[-1]), compiled=compiled)
-        for reason in batch.refused.values():
-            raise EngineLimitError(reason)
-        logs = batch.answer.log_evidence.reshape(rows.shape[:2]) + kept @ self._log_likelihoods
-        if clash is not None:
-            logs = np.where(clash, -np.inf, logs)
-        with np.errstate(divide="ignore"):
-            log_cause = np.log(batch.answer.causes[:, self._cause]).reshape(rows.shape[:2])
-        return np.logaddexp.reduce(logs, axis=1), np.logaddexp.reduce(logs + log_cause, axis=1)

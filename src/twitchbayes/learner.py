@@ -13,11 +13,10 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_array, check_consistent_length, check_is_fitted, column_or_1d, validate_data
 
 from twitchbayes import tuning
-from twitchbayes.batch import answer_rows
 from twitchbayes.cohort import Cohort, read_cohort
 from twitchbayes.errors import Fault, InvalidFrameError, InvalidValueError, TwitchbayesError, did_you_mean
-from twitchbayes.groups import ABSENT, PRESENT
 from twitchbayes.model import Model, load_model
+from twitchbayes.network import ABSENT, PRESENT
 from twitchbayes.values import ABSENT_WORDS, PRESENT_WORDS, is_unknown
 
 if TYPE_CHECKING:
@@ -63,8 +62,6 @@ class TwitchClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         each column, in order, or a mapping of the number of a column to it.
     ignore : sequence
         Columns that are no evidence.
-    compiled : bool, optional
-        Whether `fit` uses the compiled kernel; where it is left out, if that is worth its start.
 
     Attributes
     ----------
@@ -104,7 +101,6 @@ class TwitchClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         ignore: Sequence[Any] = (),
         max_iterations: int = 500,
         tolerance: float = 1e-4,
-        compiled: bool | None = None,
     ) -> None:
         self.model = model
         self.cause = cause
@@ -116,8 +112,7 @@ class TwitchClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.ignore = ignore
         self.max_iterations = max_iterations
         self.tolerance = tolerance
-        self.compiled = compiled
-
+        
     def fit(self, X: Any, y: Any) -> TwitchClassifier:  # noqa: N803 (the name that scikit-learn gives it)
         """Tune the model to cases and their diagnoses.
 
@@ -161,7 +156,7 @@ class TwitchClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         evidence = self._read(before, X)
         classes, meant = self._read_classes(before, diagnoses)
         cohort = _with_diagnoses(evidence, before, self.cause, meant)
-        fitted = tuning.tune(before, cohort, options, compiled=self.compiled)
+        fitted = tuning.tune(before, cohort, options)
         if not fitted.converged:
             warnings.warn("\n".join(fitted.notes), ConvergenceWarning, stacklevel=2)
         self.classes_ = classes
@@ -182,7 +177,7 @@ class TwitchClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         cohort = self._read(self.model_, X)
         if self.cause is None:
             return self._of_one_cause_each(X, cohort)
-        batch = answer_rows(self.model_.engine, cohort.codes)
+        batch = self.model_.engine.answer(cohort.codes)
         _refuse(X, cohort, batch.answer.possible, "this case has no answer in the model")
         present = batch.answer.causes[:, self.model_.causes.index(self.cause)]
         is_present = [self._state(self.model_, value) == PRESENT for value in self.classes_.tolist()]
@@ -289,7 +284,7 @@ class TwitchClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             rows = slice(start, start + CHUNK_ROWS)
             codes = np.repeat(cohort.codes[rows], len(only), axis=0)
             codes[:, columns] = np.where(np.tile(only, (len(codes) // len(only), 1)), PRESENT, ABSENT)
-            log_joint[rows] = answer_rows(engine, codes).answer.log_evidence.reshape(-1, len(only))
+            log_joint[rows] = engine.log_evidence(codes).reshape(-1, len(only))
         best = log_joint.max(axis=1, keepdims=True)
         _refuse(table, cohort, np.isfinite(best[:, 0]), "no single one of the classes can explain this case")
         odds = np.exp(log_joint - best)

@@ -345,7 +345,6 @@ def infer(
     population: str | None = None,
     priors: PriorsLike | None = None,
     virtual_evidence: Mapping[str, Any] | None = None,
-    engine: str = "numpy",
     interval: float | None = None,
     **named: Any,
 ) -> Posterior:
@@ -366,7 +365,7 @@ def infer(
     chosen = load_model(model, population=population)
     if priors is not None:
         chosen = chosen.with_priors(priors)
-    return chosen.infer(evidence, virtual_evidence=virtual_evidence, engine=engine, interval=interval, **named)
+    return chosen.infer(evidence, virtual_evidence=virtual_evidence, interval=interval, **named)
 
 
 @lru_cache(maxsize=32)

@@ -1,7 +1,14 @@
-"""A model as arrays: which variable depends on which, and the numbers of one or many parameter sets."""
+"""A model as arrays: which variable depends on which, and the numbers of one or many parameter sets.
+
+The numbers stand in *slots*, one after the other: the entries of the contexts' tables (the own state is the fastest axis),
+the leaks of the causes (a slot a stratum), the leaks of the findings, the links. Links are ordered by target and source, in
+numbers of nodes: contexts, causes, findings.
+"""
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -12,53 +19,39 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from twitchbayes.knowledge import Knowledge, Link, Prior, Variable
 
-__all__ = ["COMPLEMENT", "Network", "Parameters", "compile_network"]
+__all__ = ["ABSENT", "COMPLEMENT", "PRESENT", "UNKNOWN", "Codes", "Network", "Parameters", "Slots", "compile_network"]
 
+Codes = NDArray[np.int8]
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-COMPLEMENT = -1  # in an index of parameters: one minus the only other state
+UNKNOWN, ABSENT, PRESENT = -1, 0, 1  # in codes
+COMPLEMENT = -1  # of a slot without a row of its own: one minus the slot of the only other state
 
 
 @dataclass(frozen=True, slots=True)
 class Parameters:
-    """The numbers of a network, for `n_sets` parameter sets at once.
-
-    Every array has the parameter set on its first axis.
+    """The numbers of a network, for one or many parameter sets.
 
     Attributes
     ----------
-    context_tables : tuple of ndarray, shape (n_sets, *parent states, states)
-        P(context | its parent contexts), one array a context.
-    cause_leaks : tuple of ndarray, shape (n_sets, *stratum states)
-        b_k: P(cause k | no linked context active) in each stratum.
-    activation : ndarray, shape (n_sets, n_causes, n_contexts)
-        w_ik: net link probability from an active binary context, 0 where there is no link.
-    finding_leaks : ndarray, shape (n_sets, n_findings)
-    links : ndarray, shape (n_sets, n_causes, n_findings)
-        q_kj: net link probability, 0 where there is no link.
-    log_no_activation, log_no_links : ndarray, shapes of `activation` and `links`
-        ln(1 - w) and ln(1 - q) in nats, to full relative precision also where w or q is nearly 1.
+    yes : ndarray, shape (n_sets, n_slots)
+        The number in each slot; links are net link probabilities.
+    no : ndarray, shape (n_sets, n_slots)
+        1 - number, to full relative precision also where a link is nearly certain.
     """
 
-    context_tables: tuple[Floats, ...]
-    cause_leaks: tuple[Floats, ...]
-    activation: Floats
-    finding_leaks: Floats
-    links: Floats
-    log_no_activation: Floats
-    log_no_links: Floats
+    yes: Floats
+    no: Floats
 
     @property
     def n_sets(self) -> int:
         """Number of parameter sets."""
-        return int(self.links.shape[0])
+        return len(self.yes)
 
     def take(self, sets: Any) -> Parameters:
         """Return some of the parameter sets."""
-        tables, leaks = (tuple(a[sets] for a in arrays) for arrays in (self.context_tables, self.cause_leaks))
-        rest = (self.activation, self.finding_leaks, self.links, self.log_no_activation, self.log_no_links)
-        return Parameters(tables, leaks, *(array[sets] for array in rest))
+        return Parameters(*(_read_only(np.ascontiguousarray(array[sets])) for array in (self.yes, self.no)))
 
     def support(self) -> Parameters:
         """Return what is possible and what is certain: every number strictly between 0 and 1 becomes 1/2.
@@ -66,32 +59,86 @@ class Parameters:
         Evidence has probability 0 under these numbers exactly if it has under the true ones, and here
         nothing can underflow.
         """
-
-        def half(p: Floats) -> Floats:
-            return np.where((p > 0) & (p < 1), 0.5, p)
-
-        def log_half(log_no: Floats) -> Floats:
-            return np.where((log_no < 0) & (log_no > -np.inf), -np.log(2), log_no)
-
-        return Parameters(
-            context_tables=tuple(map(half, self.context_tables)),
-            cause_leaks=tuple(map(half, self.cause_leaks)),
-            activation=half(self.activation),
-            finding_leaks=half(self.finding_leaks),
-            links=half(self.links),
-            log_no_activation=log_half(self.log_no_activation),
-            log_no_links=log_half(self.log_no_links),
-        )
+        open_ = (self.yes > 0) & (self.no > 0)
+        return Parameters(*(_read_only(np.where(open_, 0.5, array)) for array in (self.yes, self.no)))
 
 
 @dataclass(frozen=True, slots=True)
+class Slots:
+    """Where each number of the tables stands; the same for every parameter set.
+
+    Attributes
+    ----------
+    rows : ndarray of int, shape (n_slots,)
+        Number of the row of each slot, those of `priors.csv` and then those of `links.csv`; or `COMPLEMENT`.
+    of_row : ndarray of int, shape (n_numbers,)
+        Slot of each row.
+    table_shapes, leak_shapes : tuple of tuple of int
+        (*parent states, states) of each context; (*stratum states,) of each cause.
+    first_leak, first_finding_leak, first_link : int
+        Where each kind of slots begins.
+    sources, targets : ndarray of int, shape (n_links,)
+        Nodes of each link.
+    compound : ndarray of int, shape (n_compound,)
+        Rows of the links in compound form.
+    compound_leaks : ndarray of int, shape (n_compound,)
+        For each of these the row of its child's leak, which is a single number.
+    """
+
+    rows: Ints
+    of_row: Ints
+    table_shapes: tuple[tuple[int, ...], ...]
+    leak_shapes: tuple[tuple[int, ...], ...]
+    first_leak: int
+    first_finding_leak: int
+    first_link: int
+    sources: Ints
+    targets: Ints
+    compound: Ints
+    compound_leaks: Ints
+
+    def table(self, array: Floats, context: int) -> Floats:
+        """Return the part of some values of slots (..., n_slots) that is the table of a context."""
+        return self._part(array, 0, self.table_shapes, context)
+
+    def leaks(self, array: Floats, cause: int) -> Floats:
+        """Return the part of some values of slots (..., n_slots) that are the leaks of a cause."""
+        return self._part(array, self.first_leak, self.leak_shapes, cause)
+
+    def finding_leaks(self, array: Floats) -> Floats:
+        """Return the part of some values of slots (..., n_slots) that are the leaks of the findings."""
+        return array[..., self.first_finding_leak : self.first_link]
+
+    @staticmethod
+    def _part(array: Floats, first: int, shapes: tuple[tuple[int, ...], ...], number: int) -> Floats:
+        start = first + sum(math.prod(shape) for shape in shapes[:number])
+        part = array[..., start : start + math.prod(shapes[number])]
+        return part.reshape((*array.shape[:-1], *shapes[number]))
+
+    def parameters(self, values: Floats, *, net: bool = False) -> Parameters:
+        """Place `values` (n_sets, n_numbers) into the slots, compound links turned into net ones unless they are."""
+        yes = np.take(values, np.maximum(self.rows, 0), axis=1)
+        own = np.flatnonzero(self.rows == COMPLEMENT)
+        yes[:, own] = 1 - yes[:, own + 1]
+        no = 1 - yes
+        if not net:
+            leak, p, at = values[:, self.compound_leaks], values[:, self.compound], self.of_row[self.compound]
+            room = np.where(leak < 1, 1 - leak, 1)
+            yes[:, at] = q = (p - leak) / room
+            # 1 - q = (1 - p) / (1 - leak) keeps its digits where q is nearly 1.
+            no[:, at] = np.where(q > 0.5, (1 - p) / room, 1 - q)
+        return Parameters(_read_only(yes), _read_only(no))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Network:
     """The structure of a model and its parameters.
 
     Contexts, causes and findings are numbered by their place in the tuples of names. `findings` are
     the noisy-OR findings; `unions` are the findings that are the deterministic OR of some of them.
     The columns of a batch of evidence are `columns`: contexts, causes, findings, unions. `numbers`
-    (1, n_numbers) are the probabilities of the rows of `priors.csv` and then of `links.csv`.
+    (1, n_numbers) are the probabilities of the rows of `priors.csv` and then of `links.csv`; `slots`
+    says where each of them stands in `parameters`.
     """
 
     contexts: tuple[str, ...]
@@ -105,7 +152,7 @@ class Network:
     serious: NDArray[np.bool_] = field(repr=False)
     numbers: Floats = field(repr=False)
     parameters: Parameters = field(repr=False)
-    index: ParameterIndex = field(repr=False)
+    slots: Slots = field(repr=False)
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -120,7 +167,7 @@ class Network:
         values : ndarray, shape (n_sets, n_priors + n_links)
             Fractions, in the order of the rows.
         """
-        return self.index.parameters(np.atleast_2d(np.asarray(values, dtype=np.float64)))
+        return self.slots.parameters(np.atleast_2d(np.asarray(values, dtype=np.float64)))
 
     def with_net(self, values: Floats) -> Parameters:
         """Return the parameters for other values, in which every link is a net link probability.
@@ -129,7 +176,7 @@ class Network:
         ----------
         values : ndarray, shape (n_sets, n_priors + n_links)
         """
-        return self.index.parameters(np.atleast_2d(np.asarray(values, dtype=np.float64)), net=True)
+        return self.slots.parameters(np.atleast_2d(np.asarray(values, dtype=np.float64)), net=True)
 
     def with_held_links(self, values: Floats) -> Parameters:
         """Return the parameters for other values, in which moving a leak moves no link that includes it.
@@ -142,10 +189,15 @@ class Network:
         values : ndarray, shape (n_sets, n_priors + n_links)
             As for `with_values`; a compound link is not below the network's own leak.
         """
-        held, (_, leaks) = values.copy(), self.index.compound_leaks
+        held, leaks, slots = values.copy(), self.slots.compound_leaks, self.slots
         held[:, leaks] = self.numbers[0, leaks]
-        moved = self.with_values(values)
-        return replace(self.with_values(held), cause_leaks=moved.cause_leaks, finding_leaks=moved.finding_leaks)
+        moved, parameters = self.with_values(values), self.with_values(held)
+        at = slots.of_row[leaks]
+        for name in ("yes", "no"):
+            array = getattr(parameters, name).copy()
+            array[:, at] = getattr(moved, name)[:, at]
+            parameters = replace(parameters, **{name: _read_only(array)})
+        return parameters
 
     def to_net(self, values: Floats) -> Floats:
         """Return values with the compound links turned into net ones, by the leaks of the network's own numbers.
@@ -155,64 +207,24 @@ class Network:
         values : ndarray, shape (n_sets, n_priors + n_links)
             Values of the rows, or bounds of their intervals.
         """
-        rows, leaks = self.index.compound_leaks
-        net, leak = values.copy(), self.numbers[0, leaks]
+        rows, leak = self.slots.compound, self.numbers[0, self.slots.compound_leaks]
+        net = values.copy()
         net[:, rows] = (values[:, rows] - leak) / np.where(leak < 1, 1 - leak, 1)
         return net
 
-    def from_net(self, net: Floats) -> Floats:
-        """Return the values of the rows for these net ones, by the leaks among them: (n_sets, n_numbers)."""
-        rows, leaks = self.index.compound_leaks
-        values, leak = net.copy(), net[:, leaks]
-        values[:, rows] = leak + net[:, rows] * (1 - leak)
-        return values
+    def link_matrices(self, array: Floats, fill: float) -> tuple[Floats, Floats]:
+        """Return values of slots (n_slots,) as matrices of the links from contexts, and of those from causes.
 
-
-@dataclass(frozen=True, slots=True)
-class ParameterIndex:
-    """Where each number of the tables goes in the arrays; the same for every parameter set."""
-
-    context_rows: tuple[Ints, ...]
-    cause_rows: tuple[Ints, ...]
-    leak_rows: Ints
-    activation_cells: tuple[Ints, Ints, Ints]
-    link_cells: tuple[Ints, Ints, Ints]
-    compound: NDArray[np.bool_]
-    shape: tuple[int, int, int]
-
-    @property
-    def compound_leaks(self) -> tuple[Ints, Ints]:
-        """The rows of compound links, and for each the row of its child's leak."""
-        rows, causes, _ = self.activation_cells
-        found, _, findings = self.link_cells
-        # A compound link is allowed only where the leak is a single number.
-        single = np.array([leaks.flat[0] for leaks in self.cause_rows], dtype=np.int64)
-        everyone = np.concatenate([rows, found])
-        leaks = np.concatenate([single[causes], self.leak_rows[findings]])
-        compound = self.compound[everyone]
-        return everyone[compound], leaks[compound]
-
-    def parameters(self, values: Floats, *, net: bool = False) -> Parameters:
-        """Place `values` (n_sets, n_numbers) into the arrays, compound links turned into net ones unless they are."""
-        n_contexts, n_causes, n_findings = self.shape
-        cause_leaks = tuple(values[:, rows] for rows in self.cause_rows)
-        # A compound link is allowed only where the leak is a single number.
-        single = np.stack([leak.reshape(len(values), -1)[:, 0] for leak in cause_leaks], axis=1)
-        finding_leaks = values[:, self.leak_rows]
-        _, causes, _ = self.activation_cells
-        compound = self.compound & (not net)
-        activation = _net(values, compound, self.activation_cells, single[:, causes], (n_causes, n_contexts))
-        _, _, findings = self.link_cells
-        links = _net(values, compound, self.link_cells, finding_leaks[:, findings], (n_causes, n_findings))
-        return Parameters(
-            context_tables=tuple(_table(values, rows) for rows in self.context_rows),
-            cause_leaks=tuple(map(_read_only, cause_leaks)),
-            activation=activation[0],
-            finding_leaks=_read_only(finding_leaks),
-            links=links[0],
-            log_no_activation=activation[1],
-            log_no_links=links[1],
-        )
+        Returns
+        -------
+        ndarray, shape (n_contexts, n_causes)
+            `fill` where there is no link.
+        ndarray, shape (n_causes, n_findings)
+        """
+        first, last = len(self.contexts), len(self.contexts) + len(self.causes)
+        matrix = np.full((last, last - first + len(self.findings)), fill)
+        matrix[self.slots.sources, self.slots.targets - first] = array[self.slots.first_link :]
+        return matrix[:first, : last - first], matrix[first:, last - first :]
 
 
 def compile_network(knowledge: Knowledge) -> Network:
@@ -235,7 +247,7 @@ def compile_network(knowledge: Knowledge) -> Network:
     strata = {p.variable: tuple(context_of[name] for name, _ in p.given) for p in knowledge.priors}
     numbers = [p.number for p in knowledge.priors] + [k.number for k in knowledge.links]
     values = np.array([[n.probability for n in numbers]])
-    index = _index(knowledge, contexts, causes, findings)
+    slots = _slots(knowledge, contexts, causes, findings)
     return Network(
         contexts=tuple(v.name for v in contexts),
         causes=tuple(v.name for v in causes),
@@ -247,68 +259,53 @@ def compile_network(knowledge: Knowledge) -> Network:
         union_members=tuple(tuple(number_of[m.name] for m in knowledge.members(v.any_of)) for v in unions),
         serious=np.array([v.serious for v in causes]),
         numbers=_read_only(values),
-        parameters=index.parameters(values),
-        index=index,
+        parameters=slots.parameters(values),
+        slots=slots,
     )
 
 
-def _index(
-    knowledge: Knowledge,
-    contexts: Sequence[Variable],
-    causes: Sequence[Variable],
-    findings: Sequence[Variable],
-) -> ParameterIndex:
+def _slots(
+    knowledge: Knowledge, contexts: Sequence[Variable], causes: Sequence[Variable], findings: Sequence[Variable]
+) -> Slots:
     offset = len(knowledge.priors)
-    context_of = {v.name: i for i, v in enumerate(contexts)}
-    cause_of = {v.name: i for i, v in enumerate(causes)}
-    finding_of = {v.name: i for i, v in enumerate(findings)}
-    leak_rows = np.zeros(len(findings), dtype=np.int64)
-    activation: list[tuple[int, int, int]] = []
-    links: list[tuple[int, int, int]] = []
-    for row, link in enumerate(knowledge.links, start=offset):
-        if link.parent == "leak":
-            leak_rows[finding_of[link.child]] = row
-        elif link.parent in cause_of:
-            links.append((row, cause_of[link.parent], finding_of[link.child]))
-        else:
-            activation.append((row, cause_of[link.child], context_of[link.parent]))
+    node_of = {v.name: i for i, v in enumerate((*contexts, *causes, *findings))}
     rows_of: dict[str, list[tuple[int, Prior]]] = {}
     for row, prior in enumerate(knowledge.priors):
         rows_of.setdefault(prior.variable, []).append((row, prior))
-    return ParameterIndex(
-        context_rows=tuple(_context_rows(v, rows_of[v.name], knowledge.variables) for v in contexts),
-        cause_rows=tuple(_cause_rows(rows_of[v.name], knowledge.variables) for v in causes),
-        leak_rows=leak_rows,
-        activation_cells=_cells(activation),
-        link_cells=_cells(links),
-        compound=np.array([False] * offset + [_is_compound(link) for link in knowledge.links]),
-        shape=(len(contexts), len(causes), len(findings)),
+    tables = [_context_rows(v, rows_of[v.name], knowledge.variables) for v in contexts]
+    leaks = [_cause_rows(rows_of[v.name], knowledge.variables) for v in causes]
+    numbered = list(enumerate(knowledge.links, start=offset))
+    leak_of = {link.child: row for row, link in numbered if link.parent == "leak"}
+    links = [(node_of[k.child], node_of[k.parent], row) for row, k in numbered if k.parent != "leak"]
+    targets, sources, link_rows = np.array(sorted(links), dtype=np.int64).reshape(-1, 3).T
+    # A compound link is allowed only where the leak is a single number.
+    single = {v.name: int(rows.flat[0]) for v, rows in zip(causes, leaks, strict=True)} | leak_of
+    compound = [(row, single[link.child]) for row, link in numbered if _is_compound(link)]
+    finding_leaks = np.array([leak_of[v.name] for v in findings], dtype=np.int64)
+    parts = [[rows.ravel() for rows in tables], [rows.ravel() for rows in leaks], [finding_leaks], [link_rows]]
+    ends = list(itertools.accumulate(sum(part.size for part in kind) for kind in parts))
+    rows = np.concatenate([part for kind in parts for part in kind])
+    of_row = np.zeros(offset + len(knowledge.links), dtype=np.int64)
+    own = np.flatnonzero(rows != COMPLEMENT)
+    of_row[rows[own]] = own
+    compound_rows, compound_leaks = np.array(compound, dtype=np.int64).reshape(-1, 2).T
+    return Slots(
+        rows=rows,
+        of_row=of_row,
+        table_shapes=tuple(rows.shape for rows in tables),
+        leak_shapes=tuple(rows.shape for rows in leaks),
+        first_leak=ends[0],
+        first_finding_leak=ends[1],
+        first_link=ends[2],
+        sources=sources,
+        targets=targets,
+        compound=compound_rows,
+        compound_leaks=compound_leaks,
     )
-
-
-def _net(
-    values: Floats, compound: NDArray[np.bool_], cells: tuple[Ints, Ints, Ints], leak: Floats, shape: tuple[int, int]
-) -> tuple[Floats, Floats]:
-    """Return net links and ln(1 - link), each (n_sets, *shape); `leak` (n_sets, n_cells) is the child's."""
-    rows, first, second = cells
-    net, log_no = np.zeros((2, len(values), *shape))
-    p, compound = values[:, rows], compound[rows]
-    room = np.where(leak < 1, 1 - leak, 1)
-    q = np.where(compound, (p - leak) / room, p)
-    with np.errstate(divide="ignore"):  # ln 0 = -inf is right: a certain link leaves no survivor
-        # 1 - q = (1 - p) / (1 - leak) keeps its digits where q is nearly 1.
-        log_no[:, first, second] = np.where(compound & (q > 0.5), np.log1p(-p) - np.log(room), np.log1p(-q))
-    net[:, first, second] = q
-    return _read_only(net), _read_only(log_no)
 
 
 def _is_compound(link: Link) -> bool:
     return link.form == "compound" and link.parent != "leak"
-
-
-def _cells(cells: Sequence[tuple[int, int, int]]) -> tuple[Ints, Ints, Ints]:
-    rows, first, second = np.array(cells, dtype=np.int64).reshape(-1, 3).T
-    return rows, first, second
 
 
 def _position(given: Sequence[tuple[str, str]], variables: Mapping[str, Variable]) -> tuple[int, ...]:
@@ -331,13 +328,6 @@ def _cause_rows(rows: Sequence[tuple[int, Prior]], variables: Mapping[str, Varia
     for row, prior in rows:
         index[_position(prior.given, variables)] = row
     return index
-
-
-def _table(values: Floats, rows: Ints) -> Floats:
-    table = values[:, rows]
-    if (rows == COMPLEMENT).any():
-        table[..., 0] = 1 - table[..., 1]
-    return _read_only(table)
 
 
 def _read_only(array: Floats) -> Floats:

@@ -10,12 +10,11 @@ from typing import Any, NamedTuple, Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from twitchbayes.batch import answer_rows, distinct_rows, hash_rows, kernel_for
-from twitchbayes.counts import count_rows
-from twitchbayes.engine import Engine
-from twitchbayes.groups import UNKNOWN, Codes
+from twitchbayes.inference import Engine
+from twitchbayes.inference.patterns import distinct_rows, hash_rows
 from twitchbayes.information import Information, information_of, score_products
 from twitchbayes.learning import Sums
+from twitchbayes.network import UNKNOWN, Codes
 from twitchbayes.simulation import draw_codes
 
 __all__ = ["Data", "LocalData", "Part", "PartedData", "Question", "Rows", "Selection", "cases_at", "likely_products"]
@@ -26,7 +25,6 @@ Keys = NDArray[np.uint64]
 Question: TypeAlias = Callable[..., Any]
 
 DRAWN, MOST_DRAWS, DRAWN_SEED = 10_000, 40, 0  # cases whose scores say how the numbers trade off
-LIKELY_PASSES = 30
 # Bins of the hash: at first, and how much finer those that are needed become; rows that may be fetched from them.
 HASH_BITS, BIN_BITS, FINER_BITS, MOST_FETCHED = 64, 12, 4, 1 << 19
 IMPOSSIBLE = "this case has probability 0 in the model"
@@ -65,22 +63,20 @@ class PartedData:
     ask : callable
         Puts a question, a callable of an engine and a `Part`, to every part, and returns the sum of the
         answers.
-    compiled : bool, optional
-        As for `answer_rows`.
     """
 
-    def __init__(self, n_cases: int, ask: Callable[[Question], Any], *, compiled: bool | None = None) -> None:
-        self.n_cases, self._ask, self._compiled = n_cases, ask, compiled
+    def __init__(self, n_cases: int, ask: Callable[[Question], Any]) -> None:
+        self.n_cases, self._ask = n_cases, ask
 
     def sums(self, net: Floats) -> Sums:
         """Return the expected counts over all cases under these net numbers."""
-        sums: Sums = self._ask(partial(_sums, net=net, compiled=self._compiled))
+        sums: Sums = self._ask(partial(_sums, net=net))
         return sums
 
     def information(self, net: Floats, selection: Selection | None) -> Information:
         """Return the information in all cases at these net numbers."""
         given = None if selection is None else selection.row
-        found: Information = self._ask(partial(_information, net=net, given=given, compiled=self._compiled))
+        found: Information = self._ask(partial(_information, net=net, given=given))
         return found
 
     def sample(self, n: int, seed: int) -> Codes:
@@ -96,22 +92,19 @@ class LocalData(PartedData):
     ----------
     engine : Engine
     codes : ndarray of int8, shape (n_cases, n_columns)
-    compiled : bool, optional
-        As for `answer_rows`.
     """
 
-    def __init__(self, engine: Engine, codes: Codes, *, compiled: bool | None = None) -> None:
+    def __init__(self, engine: Engine, codes: Codes) -> None:
         self._order, first = distinct_rows(codes, len(engine.network.contexts))
         self._starts = np.flatnonzero(first)
         self._engine = engine
         weights = np.diff(np.append(self._starts, len(codes))).astype(np.float64)
         self.part = Part(codes[self._order[self._starts]], weights)
-        compiled = _is_worth_compiling(engine, self.part, compiled)
-        super().__init__(len(codes), lambda question: question(engine, self.part), compiled=compiled)
+        super().__init__(len(codes), lambda question: question(engine, self.part))
 
     def impossible(self) -> dict[int, str]:
         """Return the numbers of the cases that cannot be counted under the network's own numbers, with the reason."""
-        batch = answer_rows(self._engine, self.part.codes, compiled=self._compiled)
+        batch = self._engine.answer(self.part.codes)
         reasons: dict[int, str] = {}
         for row in np.flatnonzero(~batch.answer.possible).tolist():
             copies = self._order[self._starts[row] :][: int(self.part.weights[row])]
@@ -119,24 +112,15 @@ class LocalData(PartedData):
         return dict(sorted(reasons.items()))
 
 
-def _is_worth_compiling(engine: Engine, part: Part, compiled: bool | None) -> bool:
-    """Whether to use the kernel: cases are gone through again and again, so that it is sooner worth its start."""
-    if compiled is not None:
-        return compiled
-    return kernel_for(engine, LIKELY_PASSES * len(part.codes), None, counting=True) is not None
-
-
-def _sums(engine: Engine, part: Part, net: Floats, *, compiled: bool | None) -> Sums:
-    parameters, compiled = engine.network.with_net(net), _is_worth_compiling(engine, part, compiled)
-    counts = count_rows(engine, part.codes, part.weights, parameters, compiled=compiled)
+def _sums(engine: Engine, part: Part, net: Floats) -> Sums:
+    counts = engine.count(part.codes, part.weights, engine.network.with_net(net))
     possible = np.isfinite(counts.log_evidence)
     log_likelihood = float(part.weights[possible] @ counts.log_evidence[possible])
     return Sums(counts.successes[0], counts.trials[0], log_likelihood, int(part.weights[~possible].sum()))
 
 
-def _information(engine: Engine, part: Part, net: Floats, *, given: Codes | None, compiled: bool | None) -> Information:
-    compiled = _is_worth_compiling(engine, part, compiled)
-    return information_of(engine, part.codes, part.weights, net, given=given, compiled=compiled)
+def _information(engine: Engine, part: Part, net: Floats, *, given: Codes | None) -> Information:
+    return information_of(engine, part.codes, part.weights, net, given=given)
 
 
 # Cases by their place in an order that does not depend on the parts
@@ -230,15 +214,15 @@ class Selection:
         `log_likelihood` is what P(cases | selected) has more than P(cases), in nats.
         """
         parameters = engine.network.with_net(net)
-        found = engine.run(np.concatenate([self.row, self.others]), parameters)
-        log_selected = float(found.log_evidence[0])
-        weights = n_cases * np.exp(found.log_evidence[1:] - log_selected)
-        counts = count_rows(engine, self.others, weights, parameters, compiled=False)
+        logs = engine.log_evidence(np.concatenate([self.row, self.others]), parameters)
+        log_selected = float(logs[0])
+        weights = n_cases * np.exp(logs[1:] - log_selected)
+        counts = engine.count(self.others, weights, parameters)
         return Sums(counts.successes[0], counts.trials[0], -n_cases * log_selected)
 
 
 def likely_products(
-    engine: Engine, data: Data, net: Floats, selection: Selection | None, *, compiled: bool | None = None
+    engine: Engine, data: Data, net: Floats, selection: Selection | None
 ) -> Floats:
     """Return the products of the scores (see `score_products`) in cases drawn from the numbers, with the data's gaps.
 
@@ -255,4 +239,4 @@ def likely_products(
     codes = np.concatenate(kept)[:DRAWN]
     codes[data.sample(len(codes), DRAWN_SEED) == UNKNOWN] = UNKNOWN
     given = None if selection is None else selection.row
-    return score_products(engine, codes, net, given=given, compiled=compiled)
+    return score_products(engine, codes, net, given=given)

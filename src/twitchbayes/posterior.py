@@ -12,14 +12,15 @@ import numpy as np
 
 from twitchbayes import attribution, display, explanation
 from twitchbayes.attribution import Attribution
-from twitchbayes.batch import SetRuns
 from twitchbayes.comparison import Comparison, compare, revised, said_once
 from twitchbayes.disagreement import Conflict, measure
 from twitchbayes.draws import DRAWS, Asked
-from twitchbayes.engine import UNKNOWN, Answer, Runs, log_probability
 from twitchbayes.errors import UnknownVariableError
 from twitchbayes.evidence import Evidence
 from twitchbayes.explanation import Explanation
+from twitchbayes.inference import Answer
+from twitchbayes.inference.mixture import log_probability
+from twitchbayes.network import UNKNOWN
 from twitchbayes.provenance import Provenance, trace
 from twitchbayes.red_flags import RedFlag
 from twitchbayes.sensitivity import Sensitivity, analyse
@@ -73,14 +74,13 @@ class Posterior(Mapping[str, float]):
     intervals: CredibleIntervals | None = None
 
     def __init__(
-        self, model: Model, evidence: Evidence, answer: Answer, engine: Runs, *, red_flags: tuple[RedFlag, ...] = ()
+        self, model: Model, evidence: Evidence, answer: Answer, *, red_flags: tuple[RedFlag, ...] = ()
     ) -> None:
         values = answer.causes[0].tolist()
         order = sorted(range(len(values)), key=lambda k: (-values[k], k))
-        names = engine.network.causes
+        names = model.causes
         self._probabilities: dict[str, float] = {names[k]: values[k] for k in order}
         self._evidence = evidence
-        self._engine = engine
         self.model = model
         self.red_flags = red_flags
         self.none = float(answer.none[0])
@@ -191,15 +191,15 @@ class Posterior(Mapping[str, float]):
         columns = self._evidence.columns
         further = np.full((len(states), len(columns)), UNKNOWN, dtype=np.int8)
         further[:, [columns.index(cause) for cause in causes]] = states
-        log_joint = log_probability(self._engine, self._evidence, further)
+        log_joint = log_probability(self.model.engine, self._evidence, further)
         return np.minimum(np.exp(log_joint - self.log_evidence), 1.0)
 
     def provenance(self, cause: str) -> Provenance:
         """Return which numbers of the tables the posterior of a cause rests on, and where they are from.
 
-        See `twitchbayes.provenance.trace`. It needs the numpy engine: the answer of pgmpy is the same.
+        See `twitchbayes.provenance.trace`.
         """
-        return trace(self.model.knowledge, SetRuns(self.model.engine, strict=True), self._evidence, cause)
+        return trace(self.model.knowledge, self.model.engine, self._evidence, cause)
 
     def next_questions(
         self,
@@ -208,7 +208,6 @@ class Posterior(Mapping[str, float]):
         target: str = "causes",
         costs: Mapping[str, float] | None = None,
         skip: Collection[str] = (),
-        compiled: bool | None = None,
     ) -> Questions:
         """Return what to ask next: the questions whose answers are expected to settle most, the best first.
 
@@ -228,8 +227,6 @@ class Posterior(Mapping[str, float]):
             bits for one unit of cost.
         skip : collection of str
             Variables and groups that are not to be asked.
-        compiled : bool, optional
-            Whether to use the compiled kernel (extra `fast`); where it is left out, if it is loaded already.
 
         Returns
         -------
@@ -256,7 +253,7 @@ class Posterior(Mapping[str, float]):
         """
         from twitchbayes.ranking import Ranking, Wanted
 
-        return Ranking.of(self, self._evidence, Wanted(target, costs or {}, skip), compiled=compiled).first(n)
+        return Ranking.of(self, self._evidence, Wanted(target, costs or {}, skip)).first(n)
 
     def worth_asking(
         self,
@@ -265,7 +262,6 @@ class Posterior(Mapping[str, float]):
         target: str = "causes",
         costs: Mapping[str, float] | None = None,
         skip: Collection[str] = (),
-        compiled: bool | None = None,
     ) -> Questions:
         """Return every question that is still worth asking, the best first: none, which is false, says stop.
 
@@ -273,7 +269,7 @@ class Posterior(Mapping[str, float]):
         ----------
         threshold_bits : float, default 0.01
             A question is worth it if it is expected to settle more, for one unit of cost.
-        target, costs, skip, compiled
+        target, costs, skip
             As for `next_questions`, with the same errors.
 
         Examples
@@ -285,7 +281,7 @@ class Posterior(Mapping[str, float]):
         """
         from twitchbayes.ranking import Ranking, Wanted
 
-        ranking = Ranking.of(self, self._evidence, Wanted(target, costs or {}, skip), compiled=compiled)
+        ranking = Ranking.of(self, self._evidence, Wanted(target, costs or {}, skip))
         return ranking.first(above=threshold_bits)
 
     def credible_intervals(self, level: float = 0.95, *, draws: int = DRAWS, seed: int = 0) -> CredibleIntervals:
@@ -293,7 +289,7 @@ class Posterior(Mapping[str, float]):
 
         Each draw is a set of all numbers, each from its Beta distribution (see `twitchbayes.beliefs`);
         the answer to the same evidence is reached anew under it, exactly. The bounds leave equal parts of
-        the draws beyond them. It needs the numpy engine: the answer of pgmpy is the same.
+        the draws beyond them.
 
         Parameters
         ----------
@@ -321,7 +317,7 @@ class Posterior(Mapping[str, float]):
     def explain(self, cause: str, *, pairs: int = 200, seed: int = 0) -> Explanation:
         """Return how far each item of the evidence speaks for a cause, or against it.
 
-        See `twitchbayes.explanation.explain`. It needs the numpy engine: the answer of pgmpy is the same.
+        See `twitchbayes.explanation.explain`.
 
         Parameters
         ----------
@@ -393,7 +389,7 @@ class Posterior(Mapping[str, float]):
         Returns
         -------
         Comparison
-            `other` is the new answer, by the same model and engine.
+            `other` is the new answer, by the same model.
 
         Raises
         ------
@@ -409,13 +405,12 @@ class Posterior(Mapping[str, float]):
         """
         said = said_once(evidence, named)
         given, virtual = revised(self.model, self._evidence, said, virtual_evidence or {})
-        engine = "numpy" if self._engine is self.model.engine else "pgmpy"
-        return compare(self, self.model.infer(given, virtual_evidence=virtual, engine=engine))
+        return compare(self, self.model.infer(given, virtual_evidence=virtual))
 
     def conflict(self) -> Conflict:
         """Return how well the items of the evidence fit each other, and what would explain it if they do not.
 
-        See `twitchbayes.disagreement.measure`. It needs the numpy engine: the answer of pgmpy is the same.
+        See `twitchbayes.disagreement.measure`.
 
         Examples
         --------
@@ -428,7 +423,7 @@ class Posterior(Mapping[str, float]):
     def sensitivity(self, cause: str) -> Sensitivity:
         """Return what each number of the tables, moved by itself, would make of the posterior of a cause.
 
-        See `twitchbayes.sensitivity.analyse`. It takes two answers a number, of the numpy engine.
+        See `twitchbayes.sensitivity.analyse`.
 
         Raises
         ------

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from twitchbayes.beliefs import beside
-from twitchbayes.engine import Runs, answer
+from twitchbayes.ends import log_slopes
 from twitchbayes.errors import UnknownVariableError
 from twitchbayes.evidence import Evidence
+from twitchbayes.inference import Engine
+from twitchbayes.inference.mixture import log_probability
 from twitchbayes.knowledge import Knowledge, Number
+from twitchbayes.network import ABSENT, PRESENT, UNKNOWN
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,7 +23,6 @@ __all__ = ["Provenance", "number_names", "numbers_of", "trace"]
 
 Floats = NDArray[np.float64]
 
-STEP_NATS = 1e-4  # of log odds, each way: the error of a central difference is about its square
 NEGLIGIBLE = 1e-9  # nats of answer a nat of number: below this a number does not touch the answer
 
 
@@ -60,11 +60,13 @@ class Provenance:
         return "\n".join(lines)
 
 
-def trace(knowledge: Knowledge, engine: Runs, evidence: Evidence, cause: str) -> Provenance:
+def trace(knowledge: Knowledge, engine: Engine, evidence: Evidence, cause: str) -> Provenance:
     """Return what the posterior of a cause rests on.
 
     The influence of a number is the derivative of the cause's posterior log odds with respect to the
-    number's own log odds, by central differences: two parameter sets a number, one batch.
+    number's own log odds, all other numbers held, links as net link probabilities: moving a leak moves
+    no link. It is the derivative that `Posterior.sensitivity` gives, on the scale of log odds; one sweep
+    there and back for each state of the cause has those of all numbers.
 
     References
     ----------
@@ -76,7 +78,7 @@ def trace(knowledge: Knowledge, engine: Runs, evidence: Evidence, cause: str) ->
     if cause not in engine.network.causes:
         raise UnknownVariableError(cause, engine.network.causes, what="cause")
     numbers = numbers_of(knowledge)
-    influence = _influence(knowledge, engine, evidence, engine.network.causes.index(cause))
+    influence = _influence(engine, evidence, cause)
     order = [i for i in np.argsort(-np.abs(influence), kind="stable") if abs(influence[i]) > NEGLIGIBLE]
     total = np.abs(influence[order]).sum()
     names = number_names(knowledge)
@@ -127,41 +129,16 @@ def number_names(knowledge: Knowledge) -> list[str]:
     return names + [f"P({link.child} | {link.parent})" for link in knowledge.links]
 
 
-def _influence(knowledge: Knowledge, engine: Runs, evidence: Evidence, cause: int) -> Floats:
+def _influence(engine: Engine, evidence: Evidence, cause: str) -> Floats:
     """Return d log odds(cause | evidence) / d log odds(number) of each row of the tables."""
-    values = engine.network.numbers[0]
-    free = np.flatnonzero((values > 0) & (values < 1))
-    if not len(free):  # numbers that are all 0 or 1 have no log odds to move
+    values, column = engine.network.numbers[0], engine.network.columns.index(cause)
+    states = np.full((2, len(engine.network.columns)), UNKNOWN, dtype=np.int8)
+    states[:, column] = PRESENT, ABSENT
+    if np.isneginf(log_probability(engine, evidence, states)).any():  # a cause that is certain rests on no number
         return np.zeros(len(values))
-    sets = np.repeat(values[None, :], 2 * len(free), axis=0)
-    for i, number in enumerate(free):
-        for row, sign in ((2 * i, 1), (2 * i + 1, -1)):
-            sets[row, number] = _moved(values[number], sign * STEP_NATS)
-    _renormalise(values, sets, beside(knowledge))
-    present = answer(engine, evidence, engine.network.with_values(sets)).causes[:, cause]
-    with np.errstate(divide="ignore"):
-        log_odds = np.log(present) - np.log1p(-present)
-    influence = np.zeros(len(values))
-    if np.isfinite(log_odds).all():  # a cause that is certain rests on no number
-        influence[free] = (log_odds[0::2] - log_odds[1::2]) / (2 * STEP_NATS)
+    slopes = [log_slopes(engine, evidence, (column, state)) for state in (PRESENT, ABSENT)]
+    influence: Floats = values * (1 - values) * (slopes[0] - slopes[1])
     return influence
-
-
-def _moved(p: float, nats: float) -> float:
-    return float(1 / (1 + (1 - p) / p * np.exp(-nats)))
-
-
-def _renormalise(values: Floats, sets: Floats, groups: Iterable[NDArray[np.int64]]) -> None:
-    """Where one state of a variable was moved, let the states beside it make room in proportion."""
-    for rows in groups:
-        moved = sets[:, rows] != values[rows]
-        if not moved.any():
-            continue
-        total_moved = np.where(moved, sets[:, rows], 0).sum(axis=1, keepdims=True)
-        rest = np.where(moved, 0, values[rows])
-        share = rest / np.where(rest.sum(axis=1, keepdims=True) > 0, rest.sum(axis=1, keepdims=True), 1)
-        made_room = np.where(moved, sets[:, rows], share * (1 - total_moved))
-        sets[:, rows] = np.where(moved.any(axis=1, keepdims=True), made_room, values[rows])
 
 
 def _descending(shares: dict[str, float]) -> dict[str, float]:

@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from twitchbayes.asking import Ask, Effects, asks_of, column_of, effects, open_asks, uncertainty, with_answers
+from twitchbayes.asking import Ask, Effects, column_of, effects, open_asks, uncertainty, with_answers
 from twitchbayes.display import given
-from twitchbayes.engine import UNKNOWN
 from twitchbayes.errors import InvalidEvidenceError, InvalidValueError, TwitchbayesError, UnknownVariableError
+from twitchbayes.network import UNKNOWN
 from twitchbayes.questions import NONE, Question, Questions, Reply
 from twitchbayes.values import as_number, shortest_words, site_words, state_names
 
@@ -113,7 +113,7 @@ class Ranking:
 
     @classmethod
     def of(
-        cls, posterior: Posterior, evidence: Evidence, wanted: Wanted | None = None, *, compiled: bool | None = None
+        cls, posterior: Posterior, evidence: Evidence, wanted: Wanted | None = None
     ) -> Ranking:
         """Weigh all open questions, in one batch.
 
@@ -123,8 +123,6 @@ class Ranking:
         evidence : Evidence
             What it was reached from. What is observed, assumed or seen uncertainly is not asked.
         wanted : Wanted, optional
-        compiled : bool, optional
-            Whether to use the compiled kernel; where it is left out, if it is loaded already.
 
         Raises
         ------
@@ -136,13 +134,12 @@ class Ranking:
         wanted = wanted or Wanted()
         model = posterior.model
         engine, network = model.engine, model.network
-        every = engine.kept("questions", lambda: asks_of(model.knowledge, network))
+        every = model.asks
         wanted.check(network.causes, [ask.variable for ask in every])
         asks = tuple(ask for ask in _open(every, evidence) if ask.variable not in wanted.skip)
         codes, log_weights = evidence.rows()
         rows, starts = with_answers(codes, asks)
-        compiled = engine.has("kernel") if compiled is None else compiled
-        found = effects(engine, rows, starts, log_weights, compiled=compiled)
+        found = effects(engine, rows, starts, log_weights)
         target = column_of(wanted.target, network.causes)
         causes = np.array([[posterior[cause] for cause in network.causes]])
         now = uncertainty(causes, np.array([posterior.serious]), target)

@@ -17,11 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from twitchbayes import display
-from twitchbayes.batch import SetRuns
 from twitchbayes.display import Listing, percent
-from twitchbayes.ends import at_ends, derivatives, least, log_evidence_at, overtaken, posterior_at, span
+from twitchbayes.ends import Overtaken, derivatives, least, log_ends_of, log_evidence_at, posterior_at, span
 from twitchbayes.errors import InvalidValueError, UnknownVariableError
 from twitchbayes.evidence import Evidence
+from twitchbayes.inference import Engine
 from twitchbayes.knowledge import Number
 from twitchbayes.provenance import number_names
 
@@ -292,7 +292,7 @@ class Sensitivity:
 
 
 def analyse(of: Posterior, evidence: Evidence, cause: str) -> Sensitivity:
-    """Return the sensitivity function of every number of the tables: two parameter sets a number, one batch.
+    """Return the sensitivity function of every number of the tables: a sweep there and back for the evidence with each cause.
 
     Parameters
     ----------
@@ -319,22 +319,23 @@ def analyse(of: Posterior, evidence: Evidence, cause: str) -> Sensitivity:
     proportion. Van der Gaag and Renooij, Analysing sensitivity data from probabilistic networks (UAI 2001): the
     admissible deviation.
     """
-    knowledge, engine = of.model.knowledge, SetRuns(of.model.engine, strict=True)
-    causes = engine.network.causes
+    knowledge, engine = of.model.knowledge, of.model.engine
+    causes, values = engine.network.causes, engine.network.numbers[0]
     if cause not in causes:
         raise UnknownVariableError(cause, causes, what="cause")
-    smallest = least(engine.network)
-    found = at_ends(knowledge, engine, evidence, smallest)
-    log_ends, ends = found.log_evidence.reshape(-1, 2), found.causes.reshape(len(smallest), 2, -1)
-    first = next(iter(of))
-    below, above = overtaken(log_ends, ends, causes.index(first), smallest, engine.network.numbers[0])
-    own = ends[:, :, causes.index(cause)]
+    smallest, first = least(engine.network), next(iter(of))
+    log_ends = log_ends_of(engine, evidence)
+    own, of_first = (_posteriors(engine, evidence, name, log_ends) for name in (cause, first))
+    overtaken = Overtaken(log_ends, of_first, smallest, values)
+    for number, name in enumerate(causes):
+        if name != first:
+            overtaken.by(number, own if name == cause else _posteriors(engine, evidence, name, log_ends))
     numbers = [p.number for p in knowledge.priors] + [k.number for k in knowledge.links]
     at_value, at_low, at_high = (
         posterior_at(log_ends, own, smallest, np.maximum([getattr(number, name) for number in numbers], smallest))
         for name in ("probability", "low", "high")
     )
-    slopes = derivatives(log_ends, own, smallest, engine.network.numbers[0])
+    slopes = derivatives(log_ends, own, smallest, values)
     functions = [
         SensitivityFunction(
             name,
@@ -344,8 +345,8 @@ def analyse(of: Posterior, evidence: Evidence, cause: str) -> Sensitivity:
             _known(at_low[i]),
             _known(at_high[i]),
             float(slopes[i]),
-            _change(below[i], causes),
-            _change(above[i], causes),
+            _change(overtaken.below[i], overtaken.to_below[i], causes),
+            _change(overtaken.above[i], overtaken.to_above[i], causes),
             (float(log_ends[i, 0]), float(log_ends[i, 1])),
             (float(own[i, 0]), float(own[i, 1])),
         )
@@ -354,8 +355,17 @@ def analyse(of: Posterior, evidence: Evidence, cause: str) -> Sensitivity:
     return Sensitivity(of, cause, first, tuple(sorted(functions, key=lambda function: -function.swing)))
 
 
-def _change(found: tuple[float, int] | None, causes: tuple[str, ...]) -> Change | None:
-    return None if found is None else Change(found[0], causes[found[1]])
+def _posteriors(engine: Engine, evidence: Evidence, cause: str, log_ends: Floats) -> Floats:
+    """Return P(cause | evidence) at the two ends of each number, 0 where the evidence is impossible: (n_numbers, 2)."""
+    log_joint = log_ends_of(engine, evidence, cause)
+    possible = np.isfinite(log_ends)
+    share = np.where(possible, log_joint - np.where(possible, log_ends, 0.0), -np.inf)
+    posteriors: Floats = np.exp(np.minimum(share, 0.0))
+    return posteriors
+
+
+def _change(at: float, to: int, causes: tuple[str, ...]) -> Change | None:
+    return None if to < 0 else Change(float(at), causes[to])
 
 
 def _known(value: float) -> float | None:

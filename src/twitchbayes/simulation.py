@@ -20,9 +20,9 @@ from numpy.typing import NDArray
 
 from twitchbayes import __version__
 from twitchbayes.conflict import impossible
-from twitchbayes.engine import PRESENT, UNKNOWN, Codes, answer
 from twitchbayes.errors import InvalidEvidenceError, InvalidValueError, TwitchbayesError, UnknownVariableError
-from twitchbayes.network import Network, Parameters
+from twitchbayes.inference.mixture import answer
+from twitchbayes.network import PRESENT, UNKNOWN, Codes, Network, Parameters
 from twitchbayes.values import state_names
 
 if TYPE_CHECKING:
@@ -95,21 +95,30 @@ def _block_rows(network: Network) -> int:
 
 
 def _draw(network: Network, parameters: Parameters, rows: int, random: np.random.Generator) -> Codes:
+    slots = network.slots
+    log_no_activation, log_no_links = _log_spares(network, parameters)
     contexts = _draw_contexts(network, parameters, rows, random)
-    log_absent = (contexts == PRESENT) @ np.maximum(parameters.log_no_activation[0], NEVER).T
-    leaks = zip(parameters.cause_leaks, network.cause_strata, strict=True)
-    no_leak = [np.broadcast_to(1 - leak[0][tuple(contexts[:, s] for s in strata)], rows) for leak, strata in leaks]
+    log_absent = (contexts == PRESENT) @ log_no_activation
+    leaks = (slots.leaks(parameters.yes[0], k) for k in range(len(network.causes)))
+    places = (tuple(contexts[:, s] for s in strata) for strata in network.cause_strata)
+    no_leak = [np.broadcast_to(1 - leak[place], rows) for leak, place in zip(leaks, places, strict=True)]
     causes = random.random(log_absent.shape) >= np.exp(log_absent) * np.stack(no_leak, axis=1)
-    log_absent = causes @ np.maximum(parameters.log_no_links[0], NEVER)
-    findings = random.random(log_absent.shape) >= np.exp(log_absent) * (1 - parameters.finding_leaks[0])
+    log_absent = causes @ log_no_links
+    findings = random.random(log_absent.shape) >= np.exp(log_absent) * (1 - slots.finding_leaks(parameters.yes[0]))
     unions = [findings[:, list(members)].any(axis=1) for members in network.union_members]
     return np.column_stack([contexts, causes, findings, *unions]).astype(np.int8)
+
+
+def _log_spares(network: Network, parameters: Parameters) -> tuple[Floats, Floats]:
+    """Return ln P(a link does not fire) as matrices, 0 where there is none; finite, so that absent parents say nothing."""
+    with np.errstate(divide="ignore"):
+        return network.link_matrices(np.maximum(np.log(parameters.no[0]), NEVER), 0.0)
 
 
 def _draw_contexts(network: Network, parameters: Parameters, rows: int, random: np.random.Generator) -> Codes:
     contexts = np.zeros((rows, len(network.contexts)), dtype=np.int8)
     for i in TopologicalSorter(dict(enumerate(network.context_parents))).static_order():
-        table = np.cumsum(parameters.context_tables[i][0], axis=-1)
+        table = np.cumsum(network.slots.table(parameters.yes[0], i), axis=-1)
         # The last bound is exactly 1, so that a last state of probability 0 is never drawn.
         below = (table / table[..., -1:])[tuple(contexts[:, p] for p in network.context_parents[i])]
         contexts[:, i] = (random.random((rows, 1)) >= np.broadcast_to(below, (rows, below.shape[-1]))[:, :-1]).sum(1)

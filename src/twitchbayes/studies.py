@@ -186,7 +186,7 @@ class Studies(Answering):
         seed : int, default 0
             Of the folds, and of the resamples.
         **tuning
-            `strength`, `learn`, `selected_by`, `max_iterations`, `tolerance` and `compiled` of `tune`.
+            `strength`, `learn`, `selected_by`, `max_iterations` and `tolerance` of `tune`.
 
         Returns
         -------
@@ -223,7 +223,6 @@ class Studies(Answering):
         max_iterations: int = 500,
         tolerance: float = 1e-4,
         date: str | datetime.date | None = None,
-        compiled: bool | None = None,
         progress: bool | Callable[[Any], object] | None = None,
     ) -> Tuning:
         """Return the model tuned to cases, gaps anywhere, with a report of every number.
@@ -259,8 +258,6 @@ class Studies(Answering):
             In nats: learning stops when a step would move no number's log odds by more.
         date : str or datetime.date, optional
             For the row in `sources.csv`.
-        compiled : bool, optional
-            Whether to use the compiled kernel; where it is left out, if that is worth its start.
         progress : bool or callable, optional
             True shows a bar; a callable is told each `twitchbayes.learning.Step`.
 
@@ -297,5 +294,5 @@ class Studies(Answering):
         )
         reading = {"labels": labels, "columns": columns, "ignore": ignore, "on_error": on_error}
         tune = door(cases, tune_table, "tune")
-        tuning: Tuning = tune(self, cases, options, reading=reading, compiled=compiled, progress=progress)
+        tuning: Tuning = tune(self, cases, options, reading=reading, progress=progress)
         return tuning

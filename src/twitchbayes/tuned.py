@@ -167,7 +167,7 @@ def _new_name(base: str, taken: Collection[str]) -> str:
 
 def _restated(model: Model, report: pd.DataFrame) -> frozenset[int]:
     """Return the compound links whose leak alone is tuned: left compound, they would move with it."""
-    links, leaks = model.network.index.compound_leaks
+    links, leaks = model.network.slots.compound, model.network.slots.compound_leaks
     changed = report.changed.to_numpy()
     return frozenset(links[changed[leaks] & ~changed[links]].tolist())
 

@@ -18,9 +18,9 @@ from twitchbayes.cohort import ADVICE, Cohort, Totals, check_usable, read_cohort
 from twitchbayes.conflict import impossible
 from twitchbayes.errors import Fault, InvalidFrameError, InvalidValueError, TwitchbayesError, did_you_mean
 from twitchbayes.files import CaseProblem, CasesError
-from twitchbayes.groups import UNKNOWN
 from twitchbayes.information import sizes_after
 from twitchbayes.learning import Pass, Priors, Step, maximise
+from twitchbayes.network import UNKNOWN
 from twitchbayes.passes import Data, LocalData, Selection, likely_products
 from twitchbayes.tuned import history_of, kinds_of, listing_of, notes_on, report_of, tuned
 
@@ -235,7 +235,6 @@ def tune(
     options: Options,
     *,
     on_error: str = "raise",
-    compiled: bool | None = None,
     progress: Progress = None,
 ) -> Tuning:
     """Return a model tuned to cases in memory; see `Model.tune`.
@@ -246,15 +245,15 @@ def tune(
         With anything but "raise", cases that are impossible in the model are left out and counted.
     """
     cohort = _found_by(model, cohort, options)
-    data = LocalData(model.engine, cohort.codes, compiled=compiled)
+    data = LocalData(model.engine, cohort.codes)
     reasons = data.impossible()
     if reasons and on_error == "raise":
         raise _impossible_cases(model, cohort, reasons)
     if reasons:
         cohort = cohort.without(np.array(list(reasons), dtype=np.int64), IMPOSSIBLE_CASES)
         check_usable(cohort.source, size=cohort.size, used=len(cohort), excluded=cohort.excluded)
-        data = LocalData(model.engine, cohort.codes, compiled=compiled)
-    return tune_data(model, data, cohort.totals(model.network), options, compiled=compiled, progress=progress)
+        data = LocalData(model.engine, cohort.codes)
+    return tune_data(model, data, cohort.totals(model.network), options, progress=progress)
 
 
 def _found_by(model: Model, cohort: Cohort, options: Options) -> Cohort:
@@ -274,12 +273,11 @@ def tune_table(
     options: Options,
     *,
     reading: Mapping[str, Any],
-    compiled: bool | None = None,
     progress: Progress = None,
 ) -> Tuning:
     """Return a model tuned to the cases of a file or a frame in memory; `reading` has the options of `read_cohort`."""
     cohort = read_cohort(model, cases, **reading)
-    return tune(model, cohort, options, on_error=reading["on_error"], compiled=compiled, progress=progress)
+    return tune(model, cohort, options, on_error=reading["on_error"], progress=progress)
 
 
 def tune_data(
@@ -288,7 +286,6 @@ def tune_data(
     totals: Totals,
     options: Options,
     *,
-    compiled: bool | None = None,
     progress: Progress = None,
 ) -> Tuning:
     """Return a model tuned to cases wherever they are, all of them possible in the model."""
@@ -303,7 +300,7 @@ def tune_data(
         told=_teller(progress),
     )
     net = fit.last.net
-    products = likely_products(model.engine, data, net, selection, compiled=compiled)
+    products = likely_products(model.engine, data, net, selection)
     sizes = sizes_after(data.information(net, selection), products, priors, net)
     report = report_of(model, priors, fit.last, sizes)
     cases = _about(totals, selection, options)

@@ -22,12 +22,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from twitchbayes import display
-from twitchbayes.batch import SetRuns
 from twitchbayes.beliefs import BLOCK
 from twitchbayes.draws import Asked, Drawn, blocks
-from twitchbayes.engine import answer
 from twitchbayes.errors import EngineLimitError, ImpossibleEvidenceError, InvalidValueError, UnknownVariableError
 from twitchbayes.evidence import Evidence
+from twitchbayes.inference.mixture import answer_sets
 from twitchbayes.network import Parameters
 from twitchbayes.provenance import number_names, numbers_of
 from twitchbayes.shares import explained
@@ -264,11 +263,11 @@ def intervals_in_steps(
     model, parts, refused = posterior.model, [], 0
     reason = ""
     for parameters in _steps(blocks(model.engine, model.beliefs, asked), draws):
-        runs = SetRuns(model.engine)
-        part = answer(runs, evidence, parameters)
+        batch = answer_sets(model.engine, evidence, parameters)
+        part = batch.answer
         columns = np.column_stack([part.causes, part.none, part.serious, part.log_evidence])
-        columns[~part.possible | np.isin(np.arange(len(columns)), list(runs.refused))] = np.nan
-        refused, reason = refused + len(runs.refused), next(iter(runs.refused.values()), reason)
+        columns[~part.possible | np.isin(np.arange(len(columns)), list(batch.refused))] = np.nan
+        refused, reason = refused + len(batch.refused), next(iter(batch.refused.values()), reason)
         parts.append(columns)
         yield None
     columns = np.concatenate(parts)

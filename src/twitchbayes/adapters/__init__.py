@@ -27,7 +27,7 @@ class Shipment:
     """A model on its way to the workers: pickled once where it starts, unpickled once in each process.
 
     A process that gets the same model again, with another task or another table, uses the one it has,
-    with the plans that it has made and the code that it has compiled.
+    with the arrays that its engine has made.
 
     Parameters
     ----------

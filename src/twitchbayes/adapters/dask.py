@@ -73,7 +73,6 @@ def tune(
     options: Options,
     *,
     reading: Mapping[str, Any],
-    compiled: bool | None = None,
     progress: Told = None,
 ) -> Tuning:
     """Return a model tuned to the cases of a Dask DataFrame; see `Model.tune`.
@@ -109,7 +108,7 @@ def tune(
         return answers[0].compute()
 
     report = ask(None)
-    return tune_parts(model, kind_of(frame), report, ask, options, compiled=compiled, progress=progress)
+    return tune_parts(model, kind_of(frame), report, ask, options, progress=progress)
 
 
 def _shipped(model: Model) -> Any:

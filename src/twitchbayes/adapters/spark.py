@@ -167,7 +167,6 @@ def tune(
     options: Options,
     *,
     reading: Mapping[str, Any],
-    compiled: bool | None = None,
     progress: Told = None,
 ) -> Tuning:
     """Return a model tuned to the cases of a Spark DataFrame; see `Model.tune`.
@@ -202,7 +201,7 @@ def tune(
 
     try:
         report = ask(None)
-        return tune_parts(model, kind_of(frame), report, ask, options, compiled=compiled, progress=progress)
+        return tune_parts(model, kind_of(frame), report, ask, options, progress=progress)
     finally:
         portions.unpersist()
 

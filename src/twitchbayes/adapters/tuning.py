@@ -17,7 +17,7 @@ from twitchbayes.passes import LocalData, Part, PartedData, Question
 from twitchbayes.tuning import IMPOSSIBLE_CASES, SHOWN_FAULTS, Options, Progress, Tuning, faults_of, tune_data
 
 if TYPE_CHECKING:
-    from twitchbayes.engine import Engine
+    from twitchbayes.inference import Engine
     from twitchbayes.model import Model
 
 __all__ = ["Portion", "Report", "columns_to_read", "read_portion", "tune_parts"]
@@ -116,7 +116,6 @@ def tune_parts(
     ask: Callable[[Question], Any],
     options: Options,
     *,
-    compiled: bool | None = None,
     progress: Progress = None,
 ) -> Tuning:
     """Return a model tuned to cases in parts.
@@ -153,5 +152,5 @@ def tune_parts(
     sha256 = sha256_of(model.network, report.content)
     excluded = dict(sorted(report.excluded.items()))
     totals = Totals(report.states, report.used, report.size, excluded, source, sha256)
-    data = PartedData(report.used, ask, compiled=compiled)
-    return tune_data(model, data, totals, options, compiled=compiled, progress=progress)
+    data = PartedData(report.used, ask)
+    return tune_data(model, data, totals, options, progress=progress)

@@ -39,13 +39,12 @@ def add_evidence(command: argparse.ArgumentParser) -> None:
     )
 
 
-def answered(options: argparse.Namespace, *, engine: str = "numpy", interval: float | None = None) -> Posterior:
+def answered(options: argparse.Namespace, *, interval: float | None = None) -> Posterior:
     """Return the answer of the model of `add_model` to the case of `add_evidence`."""
     ratios = read_items(options.virtual)
     return chosen_model(options).infer(
         read_items(options.evidence),
         virtual_evidence={name: _ratio(name, text) for name, text in ratios.items()},
-        engine=engine,
         interval=interval,
     )
 

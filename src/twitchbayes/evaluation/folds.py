@@ -27,7 +27,7 @@ Fit: TypeAlias = "Callable[[Cohort], Model]"
 # What `Model.cross_validate` takes, besides the options of tuning.
 OWN = (
     *("folds", "seed", "labels", "columns", "ignore", "on_error"),
-    *("bootstrap", "bins", "binning", "specificity", "compiled"),
+    *("bootstrap", "bins", "binning", "specificity"),
 )
 NOT_ANSWERED = "without an answer by the model fitted to the other folds"
 
@@ -103,7 +103,6 @@ class Tuner:
     model : Model
     options : tuning.Options
     on_error : {"raise", "exclude", "unknown"}
-    compiled : bool, optional
     converged : list of bool
         Of each cohort that it was fitted to so far.
     """
@@ -111,14 +110,13 @@ class Tuner:
     model: Model
     options: TuningOptions
     on_error: OnBadCases = "raise"
-    compiled: bool | None = None
     converged: list[bool] = field(default_factory=list)
 
     def __call__(self, cohort: Cohort) -> Model:
         """Return the model tuned to cases."""
         from twitchbayes.tuning import tune
 
-        tuning = tune(self.model, cohort, self.options, on_error=self.on_error, compiled=self.compiled)
+        tuning = tune(self.model, cohort, self.options, on_error=self.on_error)
         self.converged.append(tuning.converged)
         return tuning.model
 
@@ -152,7 +150,7 @@ class Tuner:
         return tuple(notes)
 
 
-def tuner(model: Model, *, on_error: OnBadCases = "raise", compiled: bool | None = None, **options: Any) -> Tuner:
+def tuner(model: Model, *, on_error: OnBadCases = "raise", **options: Any) -> Tuner:
     """Return what fits by tuning the model; `options` are those of `tuning.Options.of` that are not as usual.
 
     Raises
@@ -166,7 +164,7 @@ def tuner(model: Model, *, on_error: OnBadCases = "raise", compiled: bool | None
     wrong = [_no_option(name, tuning) for name in options if name not in tuning]
     if wrong:
         raise InvalidValueError("; ".join(wrong))
-    return Tuner(model, Tuned.of(**(asdict(Tuned()) | options)), on_error, compiled)
+    return Tuner(model, Tuned.of(**(asdict(Tuned()) | options)), on_error)
 
 
 def _no_option(name: str, tuning: Sequence[str]) -> str:

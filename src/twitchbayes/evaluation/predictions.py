@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from twitchbayes.batch import answer_rows
-from twitchbayes.engine import ABSENT, PRESENT, UNKNOWN
 from twitchbayes.errors import Fault, InvalidFrameError, InvalidValueError
 from twitchbayes.evaluation.calibration import levelled
 from twitchbayes.evaluation.measures import Question
+from twitchbayes.network import ABSENT, PRESENT, UNKNOWN
 
 if TYPE_CHECKING:
     from twitchbayes.cohort import Cohort, OnBadCases
-    from twitchbayes.engine import Answer, Codes
+    from twitchbayes.inference import Answer
     from twitchbayes.model import Model
+    from twitchbayes.network import Codes
 
 __all__ = ["SERIOUS", "Predictions", "predict", "undiagnosed"]
 
@@ -136,7 +136,7 @@ def predict(model: Model, cohort: Cohort, *, on_error: OnBadCases = "raise") -> 
     cohort = cohort.without(np.flatnonzero(~known), NO_DIAGNOSIS)
     asked = cohort.codes.copy()
     asked[:, causes] = UNKNOWN
-    batch = answer_rows(model.engine, asked)
+    batch = model.engine.answer(asked)
     lost = np.flatnonzero(~batch.answer.possible)
     if lost.size and on_error == "raise":
         raise _unanswered(cohort, lost, batch.refused)

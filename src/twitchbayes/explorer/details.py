@@ -11,15 +11,12 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-import numpy as np
-
 from twitchbayes.asking import asks_of
 from twitchbayes.display import percent
 from twitchbayes.draws import DRAWS, Asked, affordable
 from twitchbayes.errors import TwitchbayesError
 from twitchbayes.evidence import Evidence
 from twitchbayes.explanation import Reason, weigh
-from twitchbayes.items import LogOdds, items_of
 from twitchbayes.posterior import Posterior
 from twitchbayes.questions import Question
 from twitchbayes.uncertainty import CredibleIntervals, intervals_in_steps
@@ -28,10 +25,8 @@ __all__ = ["details"]
 
 Piece = dict[str, Any]
 
-# In nanoseconds, as the engine estimates them.
-PIECE = 150e6
-MOST_OF_INTERVALS = 3e9  # in all, in pieces
-DRAW_FACTOR = 4.0  # measured: draws in small steps take so many times what the estimate says
+# In numbers read and written, as the engine's plans count them: some tenth of a second.
+PIECE = 1e8
 ASKED = 5  # questions that are shown
 LEVEL = 0.95
 WORK: Piece = {"part": "work"}  # a piece that has nothing to tell yet
@@ -70,8 +65,7 @@ def _questions(answer: Posterior, evidence: Evidence) -> Iterator[Piece]:
     model = answer.model
     asks = asks_of(model.knowledge, model.network)
     answers = sum(len(ask.states) for ask in asks)
-    estimate = model.engine.nanoseconds(evidence.codes[None, :], 1) * answers
-    parts = min(max(math.ceil(estimate / PIECE), 1), max(len(asks), 1))
+    parts = min(max(math.ceil(model.engine.cost(evidence.codes) * answers / PIECE), 1), max(len(asks), 1))
     found: list[Question] = []
     for part in range(parts):
         skipped = [ask.variable for i, ask in enumerate(asks) if i % parts != part]
@@ -93,23 +87,10 @@ def _explanation(answer: Posterior, evidence: Evidence, cause: str) -> Iterator[
     if cause not in answer:
         yield {"part": "explanation", "note": "The model has no cause."}
         return
-    if _weighing(answer, evidence, cause) > PIECE:
-        note = (
-            "The reasons are left out: with this evidence they take too long to follow a click. "
-            f"In Python, explorer.answer.explain({cause!r}) has them."
-        )
-        yield {"part": "explanation", "note": note}
-        return
     found = weigh(answer, evidence, cause)
     items = [_said(reason, sentence) for reason, sentence in zip(found.reasons, found.sentences, strict=True)]
     head = f"{found.label}: {percent(found.probability)}; {percent(found.prior)} with nothing known and nothing assumed"
     yield {"part": "explanation", "cause": cause, "head": head, "items": items, "note": ""}
-
-
-def _weighing(answer: Posterior, evidence: Evidence, cause: str) -> float:
-    items = items_of(evidence)
-    odds = LogOdds(answer.model.engine, evidence, items, cause)
-    return (len(items) + 2) * float(odds.nanoseconds(np.ones((1, len(items)), dtype=bool))[0])
 
 
 def _said(reason: Reason, sentence: str) -> Piece:
@@ -126,7 +107,7 @@ def _said(reason: Reason, sentence: str) -> Piece:
 
 def _intervals(answer: Posterior, evidence: Evidence) -> Iterator[Piece]:
     engine = answer.model.engine
-    draws = affordable(engine, evidence.codes, MOST_OF_INTERVALS / DRAW_FACTOR)
+    draws = affordable(engine, evidence.codes)
     if not draws:
         note = (
             "Intervals are left out: with this evidence they take too long to follow a click. "
@@ -137,7 +118,7 @@ def _intervals(answer: Posterior, evidence: Evidence) -> Iterator[Piece]:
     if "beliefs" not in vars(answer.model):
         _ = answer.model.beliefs  # fitted here, so that this is a piece by itself
         yield WORK
-    step = max(1, int(draws * PIECE / (DRAW_FACTOR * engine.nanoseconds(evidence.codes[None, :], draws))))
+    step = max(1, int(PIECE / engine.cost(evidence.codes)))
     found: CredibleIntervals | None = None
     for found in intervals_in_steps(answer, evidence, Asked.of(LEVEL, draws), step):
         if found is None:

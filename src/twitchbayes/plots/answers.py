@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 __all__ = ["history", "posterior"]
 
-PATIENCE = 4e9  # nanoseconds that intervals may take, as the engine estimates them
 STYLES = (
     (BLUE, "o", "-"),
     (VERMILLION, "s", "--"),
@@ -78,7 +77,7 @@ def _intervals(p: Posterior, asked: CredibleIntervals | bool | None) -> Credible
     if asked is None or asked is True:
         if p.intervals or asked:
             return p.intervals or p.credible_intervals()
-        draws = affordable(p.model.engine, p._evidence.codes, PATIENCE)
+        draws = affordable(p.model.engine, p._evidence.codes)
         return p.credible_intervals(draws=draws) if draws else None
     of = getattr(asked, "of", None)
     if of is None:

@@ -1,0 +1,42 @@
+cimport cython
+cimport twitchbayes.inference.arrays as arrays
+cimport twitchbayes.inference.names as names
+cimport twitchbayes.inference.reading as reading
+from twitchbayes.inference.arrays cimport Numbers, Size, Structure
+from twitchbayes.inference.order cimport Plan
+from twitchbayes.inference.reading cimport Block
+from twitchbayes.inference.sweep cimport Work
+
+cdef class Slots:
+    cdef readonly double[:, ::1] fires, spares, trials
+
+@cython.locals(v=Size, share=double, x=Size)
+cdef double cause_share(Structure net, Block block, Plan plan, Work work, Size k, Size i, Size half) noexcept nogil
+@cython.locals(e=Size)
+cdef bint is_acted_on(Structure net, Block block, Size v) noexcept nogil
+@cython.locals(either=double)
+cdef double aside_sum(Block block, Work work, Size v, Size half, Size x) noexcept nogil
+@cython.locals(i=Size, k=Size, e=Size, v=Size, leak=Size)
+cdef void add(Structure net, Numbers numbers, signed char[:, ::1] said, Size first, Block block, Plan plan, Work work, Size n_rows, Size into, Slots slots) noexcept nogil
+@cython.locals(newly=double)
+cdef double link_fires(Structure net, Block block, Work work, Size e) noexcept nogil
+@cython.locals(total=double, x=Size)
+cdef double all_sums(Block block, Plan plan, Work work, Size v, Size n_rows, Size half) noexcept nogil
+@cython.locals(first=Size, last=Size, c=Size, half=Size, x=Size, at=Size)
+cdef void add_contexts(Structure net, Numbers numbers, Block block, Plan plan, Work work, Size i, Size into, Slots slots) noexcept nogil
+@cython.locals(p=double, weight=double, d=Size)
+cdef double without_context(Structure net, Numbers numbers, Block block, Size c, Size at, Size x) noexcept nogil
+@cython.locals(v=Size, first=Size, x=Size, absent=double, present=double)
+cdef void add_cause(Structure net, Numbers numbers, signed char[:, ::1] said, Size r, Block block, Plan plan, Work work, Size i, Size k, Size into, Slots slots) noexcept nogil
+@cython.locals(s=Size, leak=Size, rest=double, e=Size, c=Size, averaged=bint, at=Size, share=double)
+cdef void add_ways(Structure net, Numbers numbers, signed char[:, ::1] said, Size r, Block block, Size v, Size x, double absent, double present, Size into, Slots slots) noexcept nogil
+@cython.locals(s=Size, spares=double, fires=double, leak=Size, e=Size, c=Size, share=double, none=double)
+cdef double without_way(Structure net, Numbers numbers, signed char[:, ::1] said, Size r, Block block, Size v, Size x, Size way, double absent, double present) noexcept nogil
+@cython.locals(mass=double, x=Size, k=Size, c=Size, j=Size, v=Size, u=Size, absent=bint)
+cdef void add_tested(Structure net, Numbers numbers, signed char[:, ::1] said, Size r, Block block, Plan plan, Work work, Size i, Size into, Slots slots) noexcept nogil
+@cython.locals(s=Size, leak=Size, e=Size, at=Size)
+cdef void add_finding(Structure net, Numbers numbers, Block block, Size v, double mass, bint absent, Size into, Slots slots) noexcept nogil
+@cython.locals(u=Size, leaks_absent=double, leaks_present=double, i=Size, j=Size, leak=Size, spared=double, e=Size, d=Size, fires=double)
+cdef void add_union(Structure net, Numbers numbers, signed char[:, ::1] said, Size r, Block block, Plan plan, Work work, Size n_rows, Size v, Size into, Slots slots) noexcept nogil
+@cython.locals(spares=double, i=Size, v=Size, e=Size)
+cdef double without_member(Structure net, Numbers numbers, signed char[:, ::1] said, Size r, Size s, Size u, Size j, Size source) noexcept nogil

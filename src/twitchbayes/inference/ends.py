@@ -1,0 +1,102 @@
+"""What one row of evidence makes of each number of the tables, from the slots that a sweep has filled."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from twitchbayes.network import Network
+
+__all__ = ["Ends", "ends_of", "trials_of_tables"]
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Ends:
+    """What one row makes of each number p, all others held: P(row) = exp(log_scale) (rest + p fires + (1 - p) spares).
+
+    Attributes
+    ----------
+    rest, fires, spares : ndarray, shape (n_numbers,)
+        In the order of the rows of `priors.csv` and `links.csv`; links are net, and all else is held. Of a state of a
+        context that has a row for each, the others make room in proportion (in equal parts, if all of them are 0).
+    log_scale : float
+        In nats.
+    log_evidence : float
+        ln P(row), in nats; -inf where it is impossible. Then the numbers are not 0 all the same.
+    """
+
+    rest: Floats
+    fires: Floats
+    spares: Floats
+    log_scale: float
+    log_evidence: float
+
+
+def trials_of_tables(network: Network, successes: Floats, trials: Floats) -> Floats:
+    """Return trials (n_rows, n_slots) with those of the contexts' tables: the successes of all states, in each stratum."""
+    whole = trials.copy()
+    for i in range(len(network.contexts)):
+        table, into = network.slots.table(successes, i), network.slots.table(whole, i)
+        into[...] = table.sum(axis=-1, keepdims=True)
+    return whole
+
+
+def ends_of(network: Network, fires: Floats, spares: Floats, trials: Floats, absent: Floats, log: tuple[float, float]) -> Ends:
+    """Return what is made of each number.
+
+    Parameters
+    ----------
+    fires, spares, trials : ndarray, shape (n_slots,)
+        As of `twitchbayes.inference.counts.Slots`.
+    absent : ndarray, shape (n_causes,)
+        P(cause absent, row) in the same shares.
+    log : tuple of float
+        ln of the scale, and ln P(row), in nats.
+    """
+    slots, yes = network.slots, network.parameters.yes[0]
+    whole = 1.0 if math.isfinite(log[1]) else 0.0
+    fires, spares = fires.copy(), spares.copy()
+    rest = np.full(len(fires), whole)
+    inactive = np.full(len(network.contexts), whole)
+    for i, name in enumerate(network.contexts):
+        inactive[i] = _fill_table(slots.table(yes, i), *(slots.table(a, i) for a in (fires, spares, rest)), whole)
+        inactive[i] = inactive[i] if len(network.states[name]) == 2 else whole
+    for k in range(len(network.causes)):
+        tested, others = slots.leaks(trials, k), slots.leaks(rest, k)
+        others[...] = np.maximum(_all_but_each(tested.ravel()).reshape(tested.shape), 0.0)
+    tested = slots.finding_leaks(trials) > 0
+    slots.finding_leaks(rest)[tested] = 0.0
+    off = np.concatenate([inactive, absent])[slots.sources]
+    n_before = len(network.contexts) + len(network.causes)
+    untested = ~np.concatenate([np.ones(n_before, dtype=bool), tested])[slots.targets]
+    rest[slots.first_link :] = np.where(untested, whole, off)
+    at = slots.of_row
+    return Ends(rest[at], fires[at], spares[at], *log)
+
+
+def _fill_table(p: Floats, fires: Floats, spares: Floats, rest: Floats, whole: float) -> float:
+    """Fill `spares` and `rest` of a context's table, in place; returns P(its first state, row)."""
+    mass = (p * fires).sum(axis=-1)
+    rest[...] = np.maximum(_all_but_each(mass.ravel()).reshape(mass.shape), 0.0)[..., None]
+    if not fires.any():  # nothing that the row says depends on it
+        rest[...] = whole
+        return whole
+    for s in range(p.shape[-1]):
+        beside = [t for t in range(p.shape[-1]) if t != s]
+        others = (p[..., beside] * fires[..., beside]).sum(axis=-1)
+        room = p[..., beside].sum(axis=-1)
+        equal = fires[..., beside].mean(axis=-1)
+        spares[..., s] = np.where(room > 0, others / np.where(room > 0, room, 1.0), equal)
+    return float((p * fires)[..., 0].sum())
+
+
+def _all_but_each(values: Floats) -> Floats:
+    """Return the sum of all values but each one, without a difference."""
+    before = np.concatenate([[0.0], np.cumsum(values)[:-1]])
+    behind = np.concatenate([np.cumsum(values[::-1])[::-1][1:], [0.0]])
+    return before + behind

@@ -1,0 +1,422 @@
+"""The one engine: exact posteriors, ln P(evidence), expected counts and derivatives of batches of evidence.
+
+Rows of evidence and parameter sets are both axes of a batch. Distinct rows are answered once; rows of one pattern stand
+beside each other, share a plan and run in blocks, in threads. See `twitchbayes.inference.sweep` for the algorithm.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from twitchbayes.errors import EngineLimitError
+from twitchbayes.inference import built
+from twitchbayes.inference.arrays import Numbers, Structure
+from twitchbayes.inference.calls import answer_rows, count_rows, differentiate, weigh_rows
+from twitchbayes.inference.counts import Slots
+from twitchbayes.inference.ends import Ends, ends_of, trials_of_tables
+from twitchbayes.inference.limits import NUMBER_BYTES, reason_of
+from twitchbayes.inference.patterns import Sorted, sort_rows
+from twitchbayes.inference.rows import Desk, plan_cost
+from twitchbayes.network import Codes, Network, Parameters
+
+__all__ = ["Answer", "Batch", "Counts", "Engine", "Ends", "structure_of"]
+
+Advance = Callable[[int], None]
+Loop = Callable[[Desk, int, int], int]
+Bools = NDArray[np.bool_]
+Floats = NDArray[np.float64]
+
+MAX_BYTES = 2 << 30
+LOWEST = -1e307  # ln P below this stands for what is impossible
+TASK_ROWS = 512  # that a thread goes through at a time, however many threads there are
+FEWEST_ROWS = 64  # for which a thread is worth its start
+TOO_IMPROBABLE = "the evidence is possible, but too improbable to compute with in double precision"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Posteriors, a row for each row of evidence or parameter set.
+
+    Attributes
+    ----------
+    causes : ndarray, shape (n_rows, n_causes)
+        P(cause present | evidence), fractions; 0 in rows whose evidence is impossible.
+    none, serious : ndarray, shape (n_rows,)
+        P(no cause present | evidence) and P(at least one serious cause present | evidence).
+    log_evidence : ndarray, shape (n_rows,)
+        ln P(evidence), in nats; -inf where the evidence is impossible.
+    """
+
+    causes: Floats
+    none: Floats
+    serious: Floats
+    log_evidence: Floats
+
+    @classmethod
+    def of(cls, columns: Floats) -> Answer:
+        """Return the answer that stands in `columns` (n_causes + 3, n_rows): causes, none, serious and log_evidence."""
+        parts = columns[:-3].T, columns[-3], columns[-2], columns[-1]
+        for part in parts:
+            part.flags.writeable = False
+        return cls(*parts)
+
+    def take(self, rows: Any) -> Answer:
+        """Return some rows."""
+        return Answer(*(getattr(self, name)[rows] for name in self.__slots__))
+
+    @property
+    def possible(self) -> Bools:
+        """Which rows have evidence of positive probability."""
+        return np.isfinite(self.log_evidence)
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """The answers to many rows.
+
+    Attributes
+    ----------
+    answer : Answer
+        A row for each row of evidence, or for each under the first set, then under the second (set * n_rows + row). Rows
+        that are impossible, or refused, have `log_evidence` -inf.
+    refused : mapping of int to str
+        Number of each row of the answer that was refused, to the reason.
+    """
+
+    answer: Answer
+    refused: Mapping[int, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Expected counts of the numbers of a network, in the order of the rows of `priors.csv` and `links.csv`.
+
+    Attributes
+    ----------
+    successes, trials : ndarray, shape (1, n_numbers), or (n_rows, n_numbers) where they are kept apart
+        How often the event of a number happened, of how many times that it could have. Of a context's
+        state: how often it had it, in that stratum. Links are net. A finding that is not observed, and
+        a context that nothing observed depends on, count nothing.
+    log_evidence : ndarray, shape (n_rows,)
+        ln P(evidence) of each row in nats, -inf where it is impossible or refused.
+    refused : mapping of int to str
+        Number of each row that the engine refuses, to the reason.
+    """
+
+    successes: Floats
+    trials: Floats
+    log_evidence: Floats
+    refused: Mapping[int, str]
+
+
+class Engine:
+    """The engine of one network.
+
+    Parameters
+    ----------
+    network : Network
+    max_bytes : int, optional
+        Bound on the memory that one row may need, in bytes, known before the row is computed.
+    threads : int, optional
+        For many rows; otherwise as many as there are cores to use (`TWITCHBAYES_THREADS` where it is set).
+    """
+
+    def __init__(self, network: Network, *, max_bytes: int = MAX_BYTES, threads: int | None = None) -> None:
+        self.network = network
+        self.max_bytes = max_bytes
+        self.threads = threads or _threads()
+        self._structure = structure_of(network)
+        self._numbers = Numbers(network.parameters.yes, network.parameters.no)
+        self._desks: list[Desk] = []
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave behind what is made again from the network."""
+        return {"network": self.network, "max_bytes": self.max_bytes, "threads": self.threads}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Make the arrays anew."""
+        self.__init__(state["network"], max_bytes=state["max_bytes"], threads=state["threads"])  # type: ignore[misc]
+
+    def run(self, codes: Codes, parameters: Parameters | None = None) -> Answer:
+        """Return the posteriors of a batch, or an error if a row is refused; see `answer`.
+
+        Raises
+        ------
+        EngineLimitError
+            If a row would need more than `max_bytes`, or if P(evidence) of a row is positive and yet
+            below the smallest number a double can hold on the way to it.
+        """
+        batch = self.answer(codes, parameters)
+        for row, reason in batch.refused.items():
+            raise EngineLimitError(reason if len(batch.answer.none) == 1 else f"row {row}: {reason}")
+        return batch.answer
+
+    def answer(
+        self,
+        codes: Codes,
+        parameters: Parameters | None = None,
+        *,
+        advance: Advance | None = None,
+        into: Floats | None = None,
+    ) -> Batch:
+        """Return the posteriors of each row under each parameter set.
+
+        Parameters
+        ----------
+        codes : ndarray of int8, shape (n_rows, n_columns)
+            State of each of `network.columns`, by number; -1 where it is unknown.
+        parameters : Parameters, optional
+            Those of the network otherwise.
+        advance : callable, optional
+            Is told how many more rows are done.
+        into : ndarray, shape (n_causes + 3, n_sets * n_rows), optional
+            Where to keep the answer: a row of it each for the causes, `none`, `serious` and `log_evidence`.
+        """
+        numbers, n_rows = self._numbers_of(parameters), len(codes)
+        out = np.empty((len(self.network.causes) + 3, numbers.n_sets * n_rows)) if into is None else into
+        codes, rows = self._sorted(codes)
+        loop = partial(_loop, answer_rows, self._structure, numbers, codes, rows, out)
+        refused = self._each_row(loop, rows, numbers.n_sets, advance)
+        rows.copy(out, n_rows)
+        refused = self._blank(out[-1], codes, parameters, self._spread(refused, rows, n_rows, numbers.n_sets))
+        if refused or out[-1].min(initial=0.0) == -np.inf:
+            out[:-1, np.isneginf(out[-1])] = 0.0
+        return Batch(Answer.of(out), refused)
+
+    def log_evidence(self, codes: Codes, parameters: Parameters | None = None) -> Floats:
+        """Return ln P(row) of each row under each parameter set.
+
+        Returns
+        -------
+        ndarray, shape (n_rows,) or (n_sets * n_rows,)
+            In nats, in the order of `Batch`; -inf where it is impossible.
+
+        Raises
+        ------
+        EngineLimitError
+            As by `run`.
+        """
+        logs, refused = self._weigh(codes, parameters)
+        for row, reason in self._blank(logs, codes, parameters, refused).items():
+            raise EngineLimitError(reason if len(logs) == 1 else f"row {row}: {reason}")
+        return logs
+
+    def count(
+        self,
+        codes: Codes,
+        weights: Floats | None = None,
+        parameters: Parameters | None = None,
+        *,
+        each: bool = False,
+        advance: Advance | None = None,
+    ) -> Counts:
+        """Return the expected counts over some rows of evidence.
+
+        Parameters
+        ----------
+        codes : ndarray of int8, shape (n_rows, n_columns)
+            Best without a row that stands there twice.
+        weights : ndarray, shape (n_rows,), optional
+            How often each row counts; once otherwise.
+        parameters : Parameters, optional
+            One parameter set; the network's own otherwise.
+        each : bool, default False
+            Whether the counts of every row are kept apart, each counting once.
+        advance : callable, optional
+            Is told how many more rows are done.
+        """
+        numbers, structure = self._numbers_of(parameters), self._structure
+        counted = np.ones(len(codes)) if weights is None or each else np.array(weights, dtype=np.float64)
+        codes, rows = self._sorted(codes)
+        if not each:
+            np.add.at(counted, rows.originals, counted[rows.copies])
+        logs = np.empty(len(codes))
+        # A part for each task, which are added up in their order: threads do not change a digit.
+        parts = {0: Slots(structure, len(codes) if each else 1)}
+
+        def loop(desk: Desk, first: int, last: int) -> int:
+            into = parts[0] if each else parts.setdefault((last - 1) // TASK_ROWS, Slots(structure, 1))
+            return count_rows(
+                structure, numbers, codes, rows.order, rows.same, counted, each, first, last, desk, logs, into
+            )
+
+        refused = self._each_row(loop, rows, 1, advance)
+        fires, trials = (
+            sum(np.asarray(getattr(parts[task], name)) for task in sorted(parts)) for name in ("fires", "trials")
+        )
+        for array in (fires, trials) if each else ():
+            array[rows.copies] = array[rows.originals]
+        logs[rows.copies] = logs[rows.originals]
+        refused = self._blank(logs, codes, parameters, self._spread(refused, rows, len(codes), 1))
+        successes, at = fires * np.asarray(numbers.yes)[0], self.network.slots.of_row
+        trials = trials_of_tables(self.network, successes, trials)
+        return Counts(successes[:, at], trials[:, at], logs, refused)
+
+    def ends(self, codes: Codes) -> Ends:
+        """Return what one row makes of each number of the network; see `Ends`.
+
+        Parameters
+        ----------
+        codes : ndarray of int8, shape (n_columns,)
+
+        Raises
+        ------
+        EngineLimitError
+            If the row would need more than `max_bytes`.
+        """
+        slots, absent = Slots(self._structure, 1), np.zeros(max(len(self.network.causes), 1))
+        with self._desk() as desk:
+            row = np.ascontiguousarray(codes[None, :], dtype=np.int8)
+            while (log_evidence := differentiate(self._structure, self._numbers, row, 0, desk, absent, slots)) > 0.5:
+                if desk.is_refused:
+                    raise EngineLimitError(reason_of(self.network, self._structure, desk, self.max_bytes))
+                desk.make_room(self._structure)
+            log = desk.logs[0], log_evidence if log_evidence > LOWEST else -np.inf
+        parts = (np.asarray(getattr(slots, name))[0] for name in ("fires", "spares", "trials"))
+        return ends_of(self.network, *parts, absent[: len(self.network.causes)], log)
+
+    def cost(self, codes: Codes) -> float:
+        """Return what the posteriors of one row cost, by the plan that is made for them: numbers read and written.
+
+        Some 10^9 take a second on one core. Nothing is computed.
+
+        Parameters
+        ----------
+        codes : ndarray of int8, shape (n_columns,)
+        """
+        with self._desk() as desk:
+            return plan_cost(self._structure, self._numbers, np.ascontiguousarray(codes[None, :], dtype=np.int8), desk)
+
+    # How a batch is gone through
+
+    def _numbers_of(self, parameters: Parameters | None) -> Numbers:
+        return self._numbers if parameters is None else Numbers(parameters.yes, parameters.no)
+
+    def _sorted(self, codes: Codes) -> tuple[Codes, Sorted]:
+        codes = np.ascontiguousarray(codes, dtype=np.int8)
+        return codes, sort_rows(self.network, codes)
+
+    @contextmanager
+    def _desk(self) -> Iterator[Desk]:
+        """Lend something to work with, which nobody else has at the time."""
+        try:
+            desk = self._desks.pop()
+        except IndexError:
+            built.say_once()
+            desk = Desk(self._structure, 0)
+        desk.limit = self.max_bytes // NUMBER_BYTES
+        yield desk
+        self._desks.append(desk)
+
+    def _weigh(self, codes: Codes, parameters: Parameters | None) -> tuple[Floats, dict[int, str]]:
+        """Return ln P(row) of each row under each set as the loops have it, and what is refused."""
+        numbers, n_rows = self._numbers_of(parameters), len(codes)
+        logs = np.empty(numbers.n_sets * n_rows)
+        codes, rows = self._sorted(codes)
+        loop = partial(_loop, weigh_rows, self._structure, numbers, codes, rows, logs)
+        refused = self._each_row(loop, rows, numbers.n_sets, None)
+        rows.copy(logs, n_rows)
+        return logs, self._spread(refused, rows, n_rows, numbers.n_sets)
+
+    def _each_row(self, loop: Loop, rows: Sorted, n_sets: int, advance: Advance | None) -> dict[int, str]:
+        """Go through the distinct rows, in threads where they are many; returns those that are refused."""
+        refused: dict[int, str] = {}
+
+        def work(start: int) -> int:
+            at, stop = start, min(start + TASK_ROWS, len(rows.order))
+            with self._desk() as desk:
+                while (at := loop(desk, at, stop)) < stop:
+                    if desk.is_refused:
+                        refused[int(rows.order[at])] = reason_of(self.network, self._structure, desk, self.max_bytes)
+                        at += 1
+                    else:
+                        desk.make_room(self._structure)
+            return int(rows.times[start:stop].sum())
+
+        n = len(rows.order)
+        alone = self.threads == 1 or n * n_sets < FEWEST_ROWS or n == 1
+        starts = range(0, n, TASK_ROWS)
+        for count in map(work, starts) if alone else _pool(self.threads).map(work, starts):
+            if advance is not None:
+                advance(count)
+        return refused
+
+    @staticmethod
+    def _spread(refused: dict[int, str], rows: Sorted, n_rows: int, n_sets: int) -> dict[int, str]:
+        """Return what is refused with its copies, under every parameter set."""
+        if not refused:
+            return {}
+        pairs = zip(rows.copies.tolist(), rows.originals.tolist(), strict=True)
+        every = refused | {copy: refused[original] for copy, original in pairs if original in refused}
+        return {s * n_rows + row: reason for s in range(n_sets) for row, reason in every.items()}
+
+    def _blank(
+        self, logs: Floats, codes: Codes, parameters: Parameters | None, refused: Mapping[int, str]
+    ) -> dict[int, str]:
+        """Write -inf where a row is impossible or refused; returns what is refused, or possible and yet too improbable."""
+        if not refused and logs.min(initial=0.0) >= LOWEST:
+            return {}
+        logs[list(refused)] = -np.inf
+        lost = np.flatnonzero(logs < LOWEST)
+        logs[lost] = -np.inf
+        lost, found = np.setdiff1d(lost, list(refused)), dict(refused)
+        for s in np.unique(lost // max(len(codes), 1)).tolist():
+            places = lost[lost // len(codes) == s]
+            support = (parameters or self.network.parameters).take([s]).support()
+            possible = self._weigh(codes[places % len(codes)], support)[0] > LOWEST
+            found |= dict.fromkeys(places[possible].tolist(), TOO_IMPROBABLE)
+        return dict(sorted(found.items()))
+
+
+def structure_of(network: Network) -> Structure:
+    """Return the arrays of a network that the loops read; its one group of causes are the serious ones."""
+    links = zip(network.slots.sources.tolist(), network.slots.targets.tolist(), strict=True)
+    return Structure(
+        [len(network.states[name]) for name in network.contexts],
+        network.context_parents,
+        network.cause_strata,
+        list(links),
+        len(network.findings),
+        network.union_members,
+        [np.flatnonzero(network.serious).tolist()],
+    )
+
+
+def _loop(  # noqa: PLR0913 (what every loop over rows takes)
+    rows_of: Callable[..., int],
+    structure: Structure,
+    numbers: Numbers,
+    codes: Codes,
+    rows: Sorted,
+    out: Floats,
+    desk: Desk,
+    first: int,
+    last: int,
+) -> int:
+    return rows_of(structure, numbers, codes, rows.order, rows.same, first, last, len(codes), desk, out)
+
+
+@lru_cache(maxsize=1)
+def _pool(threads: int) -> ThreadPoolExecutor:
+    """Return the threads of this process: callers in several threads of their own share them."""
+    return ThreadPoolExecutor(threads, thread_name_prefix="twitchbayes")
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_pool.cache_clear)  # threads do not survive a fork
+
+
+def _threads() -> int:
+    said = os.environ.get("TWITCHBAYES_THREADS", "")
+    if said.isdecimal() and int(said) > 0:
+        return int(said)
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

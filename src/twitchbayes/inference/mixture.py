@@ -1,0 +1,121 @@
+"""Cases with virtual evidence: mixtures of rows of hard evidence, each answered in the same batch."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from twitchbayes.evidence import Evidence
+from twitchbayes.inference.ends import Ends
+from twitchbayes.inference.engine import Answer, Batch, Engine
+from twitchbayes.network import UNKNOWN, Codes, Parameters
+
+__all__ = ["answer", "answer_sets", "ends", "log_probability", "log_sum", "mixed"]
+
+Floats = NDArray[np.float64]
+
+
+def answer(engine: Engine, evidence: Evidence, parameters: Parameters | None = None) -> Answer:
+    """Return the answer of one case under each parameter set, a row each.
+
+    Raises
+    ------
+    EngineLimitError
+        If the case is refused, under any set.
+    """
+    codes, log_weights = evidence.rows()
+    found = engine.run(codes, parameters)
+    return mixed(found, log_weights) if evidence.virtual else found
+
+
+def answer_sets(engine: Engine, evidence: Evidence, parameters: Parameters) -> Batch:
+    """Return the answer of one case under each parameter set; `refused` names the sets under which it is refused."""
+    codes, log_weights = evidence.rows()
+    batch = engine.answer(codes, parameters)
+    refused = {row // len(codes): reason for row, reason in batch.refused.items()}
+    return Batch(mixed(batch.answer, log_weights) if evidence.virtual else batch.answer, refused)
+
+
+def mixed(found: Answer, log_weights: Floats) -> Answer:
+    """Return the mixtures of each len(log_weights) rows of an answer, as if they were seen with these weights."""
+    log_parts = found.log_evidence.reshape(-1, len(log_weights)).T + log_weights[:, None]
+    log_evidence = log_sum(log_parts)
+    shares = np.exp(log_parts - np.where(np.isfinite(log_evidence), log_evidence, 0.0))
+
+    def mix(values: Floats) -> Floats:
+        parts = values.reshape(-1, len(log_weights), *values.shape[1:])
+        mixed: Floats = np.minimum(np.einsum("ms,sm...->s...", shares, parts), 1.0)
+        mixed.flags.writeable = False
+        return mixed
+
+    log_evidence.flags.writeable = False
+    return Answer(mix(found.causes), mix(found.none), mix(found.serious), log_evidence)
+
+
+def log_probability(engine: Engine, evidence: Evidence, further: Codes) -> Floats:
+    """Return ln P(evidence and further) for each row of further states.
+
+    Parameters
+    ----------
+    further : ndarray of int8, shape (n_rows, n_columns)
+        States that are to hold as well, -1 where nothing more is said.
+
+    Returns
+    -------
+    ndarray, shape (n_rows,)
+        In nats; -inf where they cannot hold together.
+    """
+    codes, log_weights = evidence.rows()
+    said, more = codes[None, :, :], further[:, None, :]
+    both = np.where(more == UNKNOWN, said, more)
+    clash = ((said != UNKNOWN) & (more != UNKNOWN) & (said != more)).any(axis=-1)
+    log_evidence = engine.log_evidence(both.reshape(-1, both.shape[-1])).reshape(clash.shape)
+    return log_sum(np.where(clash, -np.inf, log_evidence + log_weights).T)
+
+
+def ends(engine: Engine, evidence: Evidence, further: tuple[int, int] | None = None) -> Ends:
+    """Return what each number of the tables makes of P(evidence), or of P(evidence and one further state).
+
+    Parameters
+    ----------
+    further : tuple of int, optional
+        A column and the state that it is to have as well.
+    """
+    codes, log_weights = evidence.rows()
+    parts = []
+    for row, log_weight in zip(codes.copy(), log_weights.tolist(), strict=True):
+        if further is not None:
+            column, state = further
+            if row[column] not in {UNKNOWN, state}:
+                continue
+            row[column] = state
+        part = engine.ends(row)
+        parts.append(replace(part, log_scale=part.log_scale + log_weight, log_evidence=part.log_evidence + log_weight))
+    return _together(parts, engine.network.numbers.shape[1])
+
+
+def _together(parts: list[Ends], n_numbers: int) -> Ends:
+    """Return the sum of what some rows make of each number."""
+    if len(parts) == 1:
+        return parts[0]
+    scales = np.array([part.log_scale for part in parts])
+    scale = float(scales.max(initial=-np.inf))
+    if scale == -np.inf:
+        zero = np.zeros(n_numbers)
+        return Ends(zero, zero, zero, 0.0, -np.inf)
+    shares = np.exp(scales - scale)
+    rest, fires, spares = (
+        shares @ np.stack([getattr(part, name) for part in parts]) for name in ("rest", "fires", "spares")
+    )
+    return Ends(rest, fires, spares, scale, float(np.logaddexp.reduce([part.log_evidence for part in parts])))
+
+
+def log_sum(logs: Floats) -> Floats:
+    """Return ln of the sum of exp(logs) over the first axis; -inf where every term is."""
+    peak = logs.max(axis=0)
+    finite = np.where(np.isfinite(peak), peak, 0.0)
+    with np.errstate(divide="ignore"):
+        total: Floats = np.log(np.exp(logs - finite).sum(axis=0)) + finite
+    return total

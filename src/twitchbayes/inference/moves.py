@@ -1,0 +1,294 @@
+"""The steps of a plan and their transposes: everything that touches a large array is here.
+
+A state is a flat array: subset of the open nodes (rows) times lanes, the lanes fastest. An open node has a bit; numbers
+with that bit off come in runs of `run = lanes << bit`, each followed by as many with it on. All work is in place. The
+transposes take a gradient back through a step, and read off the derivatives of P(evidence) on the way.
+"""
+
+
+def open_node(state, size, lanes, start, v, same):
+    """Double a state (size -> 2 size): the node absent, then present. `same`: its start is the same in all lanes."""
+    if same:
+        absent = start[v, 0, 0]
+        present = start[v, 1, 0]
+        for i in range(size):
+            state[size + i] = present * state[i]
+        for i in range(size):
+            state[i] *= absent
+        return
+    for subset in range(size // lanes):
+        m = lanes * subset
+        for x in range(lanes):
+            state[size + m + x] = start[v, 1, x] * state[m + x]
+        for x in range(lanes):
+            state[m + x] *= start[v, 0, x]
+
+
+def open_back(gradient, size, lanes, start, v, same):
+    """Transpose of `open_node` (2 size -> size)."""
+    if same:
+        absent = start[v, 0, 0]
+        present = start[v, 1, 0]
+        for i in range(size):
+            gradient[i] = absent * gradient[i] + present * gradient[size + i]
+        return
+    for subset in range(size // lanes):
+        m = lanes * subset
+        for x in range(lanes):
+            gradient[m + x] = start[v, 0, x] * gradient[m + x] + start[v, 1, x] * gradient[size + m + x]
+
+
+def start_sums(store, place, gradient, size, lanes, sums, v, half):
+    """Fill sums[v, half, lane] with dP / d(start), of absent (half 0) or present (1), before `open_back`.
+
+    `store[place : place + size]` is the state before the node was opened.
+    """
+    at = size * half
+    if lanes == 1:
+        total = 0.0
+        for i in range(size):
+            total += store[place + i] * gradient[at + i]
+        sums[v, half, 0] = total
+        return
+    for x in range(lanes):
+        sums[v, half, x] = 0.0
+    for subset in range(size // lanes):
+        m = lanes * subset
+        for x in range(lanes):
+            sums[v, half, x] += store[place + m + x] * gradient[at + m + x]
+
+
+def link(state, size, source, target, fires, spares):
+    """Let a link fire: where the source is present and the target is not yet, with `fires` it becomes present.
+
+    `source` and `target` are the runs of the two nodes; `spares` is 1 - fires.
+    """
+    lower = min(source, target)
+    upper = max(source, target)
+    for outer in range(size // (2 * upper)):
+        a = 2 * upper * outer + source
+        for inner in range(upper // (2 * lower)):
+            b = a + 2 * lower * inner
+            for i in range(b, b + lower):
+                state[i + target] += fires * state[i]
+                state[i] *= spares
+
+
+def link_back(gradient, size, source, target, fires, spares):
+    """Transpose of `link`."""
+    lower = min(source, target)
+    upper = max(source, target)
+    for outer in range(size // (2 * upper)):
+        a = 2 * upper * outer + source
+        for inner in range(upper // (2 * lower)):
+            b = a + 2 * lower * inner
+            for i in range(b, b + lower):
+                gradient[i] = spares * gradient[i] + fires * gradient[i + target]
+
+
+def stop(state, size, source, target):
+    """Let an excluding cause act: where the source is present, the target becomes absent."""
+    lower = min(source, target)
+    upper = max(source, target)
+    for outer in range(size // (2 * upper)):
+        a = 2 * upper * outer + source
+        for inner in range(upper // (2 * lower)):
+            b = a + 2 * lower * inner
+            for i in range(b, b + lower):
+                state[i] += state[i + target]
+                state[i + target] = 0.0
+
+
+def stop_back(gradient, size, source, target):
+    """Transpose of `stop`."""
+    lower = min(source, target)
+    upper = max(source, target)
+    for outer in range(size // (2 * upper)):
+        a = 2 * upper * outer + source
+        for inner in range(upper // (2 * lower)):
+            b = a + 2 * lower * inner
+            for i in range(b, b + lower):
+                gradient[i + target] = gradient[i]
+
+
+def take_half(state, size, run, half):
+    """Halve a state (size -> size / 2): a node that is known to be absent (half 0) or present (1) is closed."""
+    at = 0
+    for outer in range(size // (2 * run)):
+        a = 2 * run * outer + half * run
+        for i in range(run):
+            state[at + i] = state[a + i]
+        at += run
+
+
+def put_half(gradient, size, run, half):
+    """Transpose of `take_half` (size -> 2 size)."""
+    at = size - run
+    while at >= 0:
+        for i in range(run):
+            gradient[2 * at + half * run + i] = gradient[at + i]
+        for i in range(run):
+            gradient[2 * at + (1 - half) * run + i] = 0.0
+        at -= run
+
+
+def close_node(state, size, lanes, strata, run, end, v):
+    """Halve a state (size -> size / 2): add up absent and present, each times what the evidence of its row says of it."""
+    at = 0
+    if lanes == strata:
+        absent = end[v, 0, 0]
+        present = end[v, 1, 0]
+        for outer in range(size // (2 * run)):
+            a = 2 * run * outer
+            for i in range(run):
+                state[at + i] = absent * state[a + i] + present * state[a + run + i]
+            at += run
+        return
+    for outer in range(size // (2 * run)):
+        a = 2 * run * outer
+        for subset in range(run // lanes):
+            m = a + lanes * subset
+            for x in range(lanes):
+                state[at + x] = end[v, 0, x] * state[m + x] + end[v, 1, x] * state[m + run + x]
+            at += lanes
+
+
+def close_back(gradient, size, lanes, strata, run, end, v):
+    """Transpose of `close_node` (size -> 2 size)."""
+    at = size - run
+    while at >= 0:
+        if lanes == strata:
+            absent = end[v, 0, 0]
+            present = end[v, 1, 0]
+            for i in range(run):
+                gradient[2 * at + run + i] = present * gradient[at + i]
+            for i in range(run):
+                gradient[2 * at + i] = absent * gradient[at + i]
+        else:
+            for subset in range(run // lanes):
+                m = lanes * subset
+                for x in range(lanes):
+                    gradient[2 * at + run + m + x] = end[v, 1, x] * gradient[at + m + x]
+            for subset in range(run // lanes):
+                m = lanes * subset
+                for x in range(lanes):
+                    gradient[2 * at + m + x] = end[v, 0, x] * gradient[at + m + x]
+        at -= run
+
+
+def add_strata(state, size, strata):
+    """Add up the strata of each row (size -> size / strata)."""
+    for row in range(size // strata):
+        total = 0.0
+        for x in range(strata):
+            total += state[row * strata + x]
+        state[row] = total
+
+
+def strata_back(gradient, size, strata):
+    """Transpose of `add_strata` (size -> size * strata)."""
+    for row in range(size - 1, -1, -1):
+        total = gradient[row]
+        for x in range(strata):
+            gradient[row * strata + x] = total
+
+
+def rescale(state, size):
+    """Multiply a state by a power of two that brings its largest number near 1, and return that power; 1 where all is 0."""
+    largest = 0.0
+    for i in range(size):
+        largest = max(largest, state[i])
+    power = 1.0
+    while 0.0 < largest < 0.5 and power < 1e270:
+        factor = 2.0 if largest > 1e-9 else 1073741824.0  # 2 ** 30: of powers of two no digit is lost
+        largest *= factor
+        power *= factor
+    if power > 1.0:
+        for i in range(size):
+            state[i] *= power
+    return power
+
+
+def keep(store, place, state, size):
+    """Copy a state to the store."""
+    for i in range(size):
+        store[place + i] = state[i]
+
+
+def keep_half(store, place, state, size, run, half):
+    """Copy the half of a state in which a node is absent (half 0) or present (1) to the store: size / 2 numbers."""
+    for outer in range(size // (2 * run)):
+        a = half * run + 2 * run * outer
+        for i in range(run):
+            store[place + i] = state[a + i]
+        place += run
+
+
+def copy(store, place, to, size):
+    """Copy a part of the store to the beginning of another array."""
+    for i in range(size):
+        to[i] = store[place + i]
+
+
+def link_half(states, at, size, target, fires, spares):
+    """Write behind a half state, in which a node is present, the same once its link to a target has acted."""
+    for outer in range(size // (2 * target)):
+        a = at + 2 * target * outer
+        for i in range(a, a + target):
+            states[i + target] = states[i + target - size] + fires * states[i - size]
+            states[i] = spares * states[i - size]
+
+
+def half_sums(store, place, gradient, size, lanes, strata, run, out, v, half):
+    """Fill out[v, half, row] with the sum over subsets of a kept half times the gradient there."""
+    for r in range(lanes // strata):
+        out[v, half, r] = 0.0
+    for outer in range(size // (2 * run)):
+        a = half * run + 2 * run * outer
+        for subset in range(run // lanes):
+            m = a + lanes * subset
+            for r in range(lanes // strata):
+                total = 0.0
+                for x in range(r * strata, (r + 1) * strata):
+                    total += store[place + x] * gradient[m + x]
+                out[v, half, r] += total
+            place += lanes
+
+
+def link_sums(store, place, gradient, size, source, target, out, e):
+    """Fill out[e, 0:2] with sums of a kept half of the source times the gradient where the target is present.
+
+    First over the subsets in which the target was absent before, then over those in which it was present already. The
+    gradient has been taken back over all links of the source; at subsets that hold the target it is then what lies
+    behind this link once it has fired.
+    """
+    lower = min(source, target)
+    upper = max(source, target)
+    on = target if target < source else target // 2
+    newly = 0.0
+    again = 0.0
+    for outer in range(size // (2 * upper)):
+        a = 2 * upper * outer + source
+        for inner in range(upper // (2 * lower)):
+            b = a + 2 * lower * inner
+            half = place + b // (2 * source) * source + b % source
+            for i in range(lower):
+                newly += store[half + i] * gradient[b + target + i]
+                again += store[half + on + i] * gradient[b + target + i]
+    out[e, 0] = newly
+    out[e, 1] = again
+
+
+def spared_sum(store, place, gradient, size, source, target):
+    """Return the sum of a kept half of the source times the gradient where the target is absent, before and after."""
+    lower = min(source, target)
+    upper = max(source, target)
+    spared = 0.0
+    for outer in range(size // (2 * upper)):
+        a = 2 * upper * outer + source
+        for inner in range(upper // (2 * lower)):
+            b = a + 2 * lower * inner
+            half = place + b // (2 * source) * source + b % source
+            for i in range(lower):
+                spared += store[half + i] * gradient[b + i]
+    return spared

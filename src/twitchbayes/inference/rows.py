@@ -1,0 +1,394 @@
+"""The loops over rows of evidence and over parameter sets. Rows of one pattern share a plan and stand in blocks."""
+
+import math
+
+import numpy as np
+
+import twitchbayes.inference.arrays as arrays
+import twitchbayes.inference.counts as counts
+import twitchbayes.inference.names as names
+import twitchbayes.inference.order as order
+import twitchbayes.inference.reading as reading
+import twitchbayes.inference.sweep as sweep
+
+TINY = 1e-200  # a probability below this is computed again with rescaling
+RARE = 1e-3  # P(some member of a group) below this is not the difference of P(none of them) from 1
+IMPOSSIBLE = -1e308
+
+
+class Desk:
+    """What one thread works with.
+
+    Attributes
+    ----------
+    said : (rows + 1, n_nodes)
+        The rows at hand, and a spare one. Nothing is said of groups but what is asked of them.
+    block, plan, work
+        The rows as a problem, the steps to its solution, and the arrays of a sweep.
+    side, side_plan
+        The same for those rows with one thing more said.
+    logs : (rows,)
+        ln P(evidence) of the rows, `IMPOSSIBLE` where that is 0.
+    state, store, spare, lanes : int
+        What the last rows need, for `make_room`.
+    limit : int
+        The most numbers that a row may need.
+    is_refused : int
+        Whether the last row passes the limit.
+    """
+
+    def __init__(self, net, limit):
+        self.said = memoryview(np.full((names.MOST_LANES + 1, net.n_nodes), names.UNKNOWN, dtype=np.int8))
+        self.block, self.plan = reading.Block(net, names.MOST_LANES), order.Plan(net)
+        self.side, self.side_plan = reading.Block(net, names.MOST_LANES), order.Plan(net)
+        self.work, self.logs = sweep.Work(net), arrays.doubles(names.MOST_LANES)
+        self.lanes, self.state, self.store, self.spare, self.limit, self.is_refused = 0, 0, 0, 0, limit, 0
+
+    def make_room(self, net):
+        """Make room for what the last rows needed."""
+        if self.lanes > self.block.lanes:
+            self.block.resize(net, self.lanes)
+            self.side.resize(net, self.lanes)
+        work = self.work
+        now = len(work.state), len(work.store), len(work.spare), len(work.gradient)
+        wanted = self.state, self.store, self.spare, self.lanes
+        if any(need > size for need, size in zip(wanted, now, strict=True)):
+            work.grow(net, *map(max, wanted, now))
+
+
+def fits(desk, block, plan, n_rows):
+    """Whether there is room for rows; if not, or if they pass the limit, the desk says what they need."""
+    desk.lanes = block.strata * n_rows
+    desk.state = plan.size * n_rows
+    desk.store = plan.room * n_rows
+    desk.spare = plan.spare * n_rows
+    desk.is_refused = plan.size + plan.room + plan.spare + 64 * block.strata > desk.limit
+    if desk.is_refused:
+        return False
+    return not (
+        desk.lanes > block.lanes
+        or desk.lanes > desk.work.gradient.shape[0]
+        or desk.state > desk.work.state.shape[0]
+        or desk.store > desk.work.store.shape[0]
+        or desk.spare > desk.work.spare.shape[0]
+    )
+
+
+def load(net, codes, rows, first, n_rows, desk):
+    """Copy rows of evidence to the desk."""
+    for i in range(n_rows):
+        for v in range(codes.shape[1]):
+            desk.said[i, v] = codes[rows[first + i], v]
+        for v in range(codes.shape[1], net.n_nodes):
+            desk.said[i, v] = names.UNKNOWN
+
+
+def rows_at_once(block, plan, most):
+    """Return how many rows of a pattern a block should have."""
+    return max(min(most, names.MOST_LANES // block.strata, names.BLOCK_CELLS // plan.size), 1)
+
+
+def run_length(same, first, last):
+    """Return how many rows from `first` on have one pattern."""
+    at = first + 1
+    while at < last and same[at]:
+        at += 1
+    return at - first
+
+
+def read_and_run(net, numbers, s, desk, block, plan, first, n_rows, careful):
+    """Read rows of the desk into a block, and sweep forward."""
+    reading.read_pattern(net, numbers, s, desk.said, first, plan.want, block)
+    for i in range(n_rows):
+        reading.read_row(net, numbers, s, desk.said, first + i, i, block)
+    sweep.forward(net, block, plan, desk.work, n_rows, careful)
+
+
+def log_total(block, plan, work, i):
+    """Return ln P(evidence) of a row of a block after a forward sweep."""
+    if not work.total[i] > 0.0 or block.constant[i] <= IMPOSSIBLE:
+        return IMPOSSIBLE
+    logs = block.constant[i] + math.log(work.total[i])
+    for t in range(plan.n_steps):
+        if work.power[t] != 1.0:
+            logs -= math.log(work.power[t])
+    return logs
+
+
+def weigh(net, numbers, s, desk, block, plan, n_rows):
+    """Fill `desk.logs` with ln P(evidence) of the rows of the desk; what is tiny is computed again with care."""
+    read_and_run(net, numbers, s, desk, block, plan, 0, n_rows, False)
+    for i in range(n_rows):
+        desk.logs[i] = log_total(block, plan, desk.work, i) if desk.work.total[i] >= TINY else 1.0
+    for i in range(n_rows):
+        if desk.logs[i] == 1.0:
+            read_and_run(net, numbers, s, desk, block, plan, i, 1, True)
+            desk.logs[i] = log_total(block, plan, desk.work, 0)
+
+
+def plan_cost(net, numbers, codes, desk):
+    """Return how many numbers are read and written for the posteriors of row 0: a forward sweep's, by its plan."""
+    for v in range(net.n_nodes):
+        desk.said[0, v] = codes[0, v] if v < codes.shape[1] else names.UNKNOWN
+    reading.read_pattern(net, numbers, 0, desk.said, 0, names.MARGINALS, desk.block)
+    order.choose(net, desk.block, desk.plan, names.MARGINALS)
+    return desk.plan.cost
+
+
+# ln P(evidence)
+
+
+def weigh_rows(net, numbers, codes, rows, same, first, last, stride, desk, logs):
+    """Fill logs[s * stride + r] with ln P(row r) under each set; returns where it stopped. See `answer_rows`."""
+    done = first
+    while done < last:
+        stop = done + run_length(same, done, last)
+        load(net, codes, rows, done, 1, desk)
+        reading.read_pattern(net, numbers, 0, desk.said, 0, names.EVIDENCE, desk.block)
+        order.choose(net, desk.block, desk.plan, names.EVIDENCE)
+        at_once = rows_at_once(desk.block, desk.plan, stop - done)
+        if not fits(desk, desk.block, desk.plan, at_once):
+            return done
+        while done < stop:
+            n_rows = min(at_once, stop - done)
+            load(net, codes, rows, done, n_rows, desk)
+            for s in range(numbers.n_sets):
+                weigh(net, numbers, s, desk, desk.block, desk.plan, n_rows)
+                for i in range(n_rows):
+                    logs[s * stride + rows[done + i]] = desk.logs[i]
+            done += n_rows
+    return done
+
+
+# Posteriors
+
+
+def answer_rows(net, numbers, codes, rows, same, first, last, stride, desk, out):
+    """Answer rows[first:last] under every parameter set.
+
+    Parameters
+    ----------
+    codes : (n, n_columns)
+        Evidence: the state of each node, by number; -1 where it is unknown.
+    rows : (n_rows,)
+        Numbers of the rows to answer, those of one pattern next to each other.
+    same : (n_rows,)
+        Whether a row has the pattern of the one before.
+    stride : int
+        The answer to row r under set s stands in column s * stride + r of `out`.
+    out : (n_causes + 1 + n_groups + 1, n)
+        P(cause | evidence) of each, P(none | evidence), P(some member of the group | evidence) of each, ln P(evidence).
+
+    Returns
+    -------
+    int
+        `last`, or the place of the first row for which there is no room, or that passes the limit.
+    """
+    done = first
+    while done < last:
+        stop = done + run_length(same, done, last)
+        load(net, codes, rows, done, 1, desk)
+        reading.read_pattern(net, numbers, 0, desk.said, 0, names.MARGINALS, desk.block)
+        order.choose(net, desk.block, desk.plan, names.MARGINALS)
+        at_once = rows_at_once(desk.block, desk.plan, stop - done)
+        if not fits(desk, desk.block, desk.plan, at_once):
+            return done
+        while done < stop:
+            n_rows = min(at_once, stop - done)
+            load(net, codes, rows, done, n_rows, desk)
+            for s in range(numbers.n_sets):
+                answer_block(net, numbers, s, rows, done, n_rows, stride, desk, out)
+            for g in range(net.n_groups):
+                if not answer_group(net, numbers, g, rows, done, n_rows, stride, desk, out):
+                    return done
+            done += n_rows
+    return done
+
+
+def answer_block(net, numbers, s, rows, first, n_rows, stride, desk, out):
+    """Answer the rows on the desk under one parameter set; those that are tiny once more, each by itself, with care."""
+    read_and_run(net, numbers, s, desk, desk.block, desk.plan, 0, n_rows, False)
+    for i in range(n_rows):
+        desk.logs[i] = desk.work.total[i]
+    finish(net, rows, first, n_rows, 0, s * stride, desk, out)
+    for i in range(n_rows):
+        if not desk.logs[i] >= TINY:
+            read_and_run(net, numbers, s, desk, desk.block, desk.plan, i, 1, True)
+            finish(net, rows, first + i, 1, i, s * stride, desk, out)
+            answer_none(net, numbers, s, i, s * stride + rows[first + i], desk, out)
+
+
+def finish(net, rows, first, n_rows, at, column, desk, out):
+    """Sweep back, and write the posteriors of the causes, P(none) and ln P(evidence); the rows are those from `at` on."""
+    unknown = 0
+    last = net.n_causes + net.n_groups + 1
+    for i in range(n_rows):
+        place = column + rows[first + i]
+        out[last, place] = log_total(desk.block, desk.plan, desk.work, i)
+        desk.work.gradient[i] = 1.0 / desk.work.total[i] if out[last, place] > IMPOSSIBLE else 0.0
+        none = 0.0
+        for x in range(i * desk.block.strata, (i + 1) * desk.block.strata):
+            none += desk.block.none[x]
+        out[net.n_causes, place] = min(none * desk.work.gradient[i], 1.0)
+    sweep.backward(net, desk.block, desk.plan, desk.work, n_rows)
+    for k in range(net.n_causes):
+        for i in range(n_rows):
+            known = desk.said[at + i, net.n_contexts + k]
+            share = counts.cause_share(net, desk.block, desk.plan, desk.work, k, i, 1)
+            if known != names.UNKNOWN and out[last, column + rows[first + i]] > IMPOSSIBLE:
+                share = known  # to the last digit
+            out[k, column + rows[first + i]] = min(share, 1.0)
+            unknown += known != 0
+    if unknown == 0:
+        for i in range(n_rows):
+            out[net.n_causes, column + rows[first + i]] = 1.0 if out[last, column + rows[first + i]] > IMPOSSIBLE else 0.0
+
+
+def answer_none(net, numbers, s, i, column, desk, out):
+    """Write P(none) of a row of the desk as the share of the row in which all causes are absent, computed with care."""
+    last = net.n_causes + net.n_groups + 1
+    if out[last, column] <= IMPOSSIBLE:
+        return
+    for v in range(net.n_nodes):
+        desk.said[names.MOST_LANES, v] = desk.said[i, v]
+    for v in range(net.n_contexts, net.first_finding):
+        if desk.said[i, v] == 1:
+            return
+        desk.said[names.MOST_LANES, v] = 0
+    reading.read_pattern(net, numbers, s, desk.said, names.MOST_LANES, names.EVIDENCE, desk.side)
+    order.choose(net, desk.side, desk.side_plan, names.EVIDENCE)
+    read_and_run(net, numbers, s, desk, desk.side, desk.side_plan, names.MOST_LANES, 1, True)
+    logs = log_total(desk.side, desk.side_plan, desk.work, 0)
+    out[net.n_causes, column] = min(math.exp(logs - out[last, column]), 1.0)
+
+
+def answer_group(net, numbers, g, rows, first, n_rows, stride, desk, out):
+    """Write P(some member of a group | evidence); returns False if there is no room.
+
+    It is 1 - P(none of them), which has few digits where it is small: then some member is asked for as if it were a
+    finding that is present.
+    """
+    last = net.n_causes + net.n_groups + 1
+    found = ask_group(net, numbers, g, 0, rows, first, n_rows, stride, desk, out)
+    if not found:
+        return False
+    rare = False
+    for s in range(numbers.n_sets):
+        for i in range(n_rows):
+            at = s * stride + rows[first + i]
+            out[net.n_causes + 1 + g, at] = 1.0 - out[net.n_causes + 1 + g, at] if out[last, at] > IMPOSSIBLE else 0.0
+            rare = rare or (out[net.n_causes + 1 + g, at] < RARE and out[last, at] > IMPOSSIBLE)
+    if rare:
+        return ask_group(net, numbers, g, 1, rows, first, n_rows, stride, desk, out)
+    return True
+
+
+def ask_group(net, numbers, g, state, rows, first, n_rows, stride, desk, out):
+    """Write P(group in a state | evidence) over what is written of it, where that is small or the state is absent."""
+    last = net.n_causes + net.n_groups + 1
+    for i in range(n_rows):
+        desk.said[i, net.first_group + g] = state
+    reading.read_pattern(net, numbers, 0, desk.said, 0, names.EVIDENCE, desk.side)
+    order.choose(net, desk.side, desk.side_plan, names.EVIDENCE)
+    found = fits(desk, desk.side, desk.side_plan, n_rows)
+    if found:
+        for s in range(numbers.n_sets):
+            weigh(net, numbers, s, desk, desk.side, desk.side_plan, n_rows)
+            for i in range(n_rows):
+                at = s * stride + rows[first + i]
+                if state == 0 or out[net.n_causes + 1 + g, at] < RARE:
+                    log_share = desk.logs[i] - out[last, at]
+                    out[net.n_causes + 1 + g, at] = math.exp(min(log_share, 0.0)) if desk.logs[i] > IMPOSSIBLE else 0.0
+    for i in range(n_rows):
+        desk.said[i, net.first_group + g] = names.UNKNOWN
+    return found
+
+
+# Expected counts, and what each number would make of P(evidence)
+
+
+def count_rows(net, numbers, codes, rows, same, weights, each, first, last, desk, logs, slots):
+    """Add what rows[first:last] say of each slot to `slots`; see `counts.add`.
+
+    Parameters
+    ----------
+    weights : (n,)
+        How often each row counts.
+    each : bool
+        Whether each row has counts of its own, in the row of its number.
+    logs : (n,)
+        Filled with ln P(row).
+    """
+    done = first
+    while done < last:
+        stop = done + (1 if each else run_length(same, done, last))
+        load(net, codes, rows, done, 1, desk)
+        reading.read_pattern(net, numbers, 0, desk.said, 0, names.COUNTS, desk.block)
+        order.choose(net, desk.block, desk.plan, names.COUNTS)
+        at_once = rows_at_once(desk.block, desk.plan, stop - done)
+        if not fits(desk, desk.block, desk.plan, at_once):
+            return done
+        while done < stop:
+            n_rows = min(at_once, stop - done)
+            load(net, codes, rows, done, n_rows, desk)
+            into = rows[done] if each else 0
+            count_block(net, numbers, rows, weights, done, n_rows, into, desk, logs, slots)
+            done += n_rows
+    return done
+
+
+def count_block(net, numbers, rows, weights, first, n_rows, into, desk, logs, slots):
+    """Count the rows on the desk; those that are tiny once more, each by itself, with care."""
+    read_and_run(net, numbers, 0, desk, desk.block, desk.plan, 0, n_rows, False)
+    for i in range(n_rows):
+        desk.logs[i] = desk.work.total[i]
+    count_swept(net, numbers, rows, weights, first, n_rows, 0, into, desk, TINY, logs, slots)
+    for i in range(n_rows):
+        if not desk.logs[i] >= TINY:
+            read_and_run(net, numbers, 0, desk, desk.block, desk.plan, i, 1, True)
+            count_swept(net, numbers, rows, weights, first + i, 1, i, into, desk, 0.0, logs, slots)
+
+
+def count_swept(net, numbers, rows, weights, first, n_rows, at, into, desk, least, logs, slots):
+    """Sweep back, and add the counts of the rows that are not less probable than `least`."""
+    for i in range(n_rows):
+        logs[rows[first + i]] = log_total(desk.block, desk.plan, desk.work, i)
+        counted = desk.work.total[i] > 0.0 and desk.work.total[i] >= least and logs[rows[first + i]] > IMPOSSIBLE
+        desk.work.gradient[i] = weights[rows[first + i]] / desk.work.total[i] if counted else 0.0
+    sweep.backward(net, desk.block, desk.plan, desk.work, n_rows)
+    counts.add(net, numbers, desk.said, at, desk.block, desk.plan, desk.work, n_rows, into, slots)
+
+
+def differentiate(net, numbers, codes, r, desk, absent, slots):
+    """Fill what row r makes of each slot of parameter set 0, and P(cause absent, row) of each cause.
+
+    All of it is in shares of P(row); or, where that is 0, in units of exp(`desk.logs[0]`).
+
+    Returns
+    -------
+    float
+        ln P(row), `IMPOSSIBLE` where it is 0; 1 where there is no room.
+    """
+    for v in range(codes.shape[1]):
+        desk.said[0, v] = codes[r, v]
+    for v in range(codes.shape[1], net.n_nodes):
+        desk.said[0, v] = names.UNKNOWN
+    reading.read_pattern(net, numbers, 0, desk.said, 0, names.ENDS, desk.block)
+    order.choose(net, desk.block, desk.plan, names.ENDS)
+    if not fits(desk, desk.block, desk.plan, 1):
+        return 1.0
+    read_and_run(net, numbers, 0, desk, desk.block, desk.plan, 0, 1, True)
+    logs = log_total(desk.block, desk.plan, desk.work, 0)
+    desk.logs[0] = logs
+    desk.work.gradient[0] = 1.0
+    if logs > IMPOSSIBLE:
+        desk.work.gradient[0] = 1.0 / desk.work.total[0]
+    else:
+        desk.logs[0] = desk.block.constant[0]
+        for t in range(desk.plan.n_steps):
+            desk.logs[0] -= math.log(desk.work.power[t])
+    sweep.backward(net, desk.block, desk.plan, desk.work, 1)
+    counts.add(net, numbers, desk.said, 0, desk.block, desk.plan, desk.work, 1, 0, slots)
+    for k in range(net.n_causes):
+        absent[k] = counts.cause_share(net, desk.block, desk.plan, desk.work, k, 0, 0)
+    return logs
