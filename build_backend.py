@@ -15,7 +15,7 @@ COMPILER = "ziglang>=0.13"
 def has_compiler() -> bool:
     """Whether there is a C compiler: the one that Python was built with, or that CC names."""
     if os.name == "nt":
-        program_files = os.environ.get("ProgramFiles(x86)", "C:/Program Files (x86)")
+        program_files = os.environ.get("PROGRAMFILES(X86)", "C:/Program Files (x86)")
         return Path(program_files, "Microsoft Visual Studio/Installer/vswhere.exe").is_file()
     command = os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc"
     return shutil.which(command.split()[0]) is not None

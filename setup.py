@@ -1,8 +1,8 @@
 """Build the engine: the plain Python files of the inference room that have a .pxd become one compiled extension.
 
-Without a C compiler, and without the one of PyPI that `build_backend` asks for then, the files stay plain Python and the
-package still works, slowly. The environment variable TWITCHBAYES_BUILD says otherwise: "interpreted" compiles nothing,
-"compiled" makes it an error if that fails, "checked" does the same with every index checked.
+Without a C compiler, and without the one of PyPI that `build_backend` asks for then, the files stay plain Python and
+the package still works, slowly. The environment variable TWITCHBAYES_BUILD says otherwise: "interpreted" compiles
+nothing, "compiled" makes it an error if that fails, "checked" does the same with every index checked.
 """
 
 import os

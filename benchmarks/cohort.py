@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from twitchbayes import Model
-from twitchbayes.network import ABSENT, PRESENT, UNKNOWN
-from twitchbayes.network import Network
+from twitchbayes.network import ABSENT, PRESENT, UNKNOWN, Network
 from twitchbayes.simulation import draw_codes
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from benchmarks import cohort, learned, ours
+from benchmarks import cohort, learned
 from benchmarks.peers import expanded
 from benchmarks.ranks import Floats
 from benchmarks.report import Cell, Table

@@ -14,8 +14,8 @@ from benchmarks.report import Cell, Table, quotient
 from benchmarks.run import Run
 from benchmarks.timing import Outcome, RefusedError, Turn, take_turn
 from twitchbayes import Model
-from twitchbayes.network import PRESENT
 from twitchbayes.errors import EngineLimitError
+from twitchbayes.network import PRESENT
 
 FEW_ROWS = 100  # of a batch, to see how many can be afforded
 

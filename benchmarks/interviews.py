@@ -102,9 +102,7 @@ def course(model: Model, truth: Codes, target: str | None, *, seed: int = 0) -> 
             asked, gains = order[:, step], np.full(len(truth), np.nan)
         else:
             column = column_of(target, network.causes)
-            asked, gains = most_worth(
-                engine, codes, asks, uncertainty(causes[-1], serious[-1], column), column
-            )
+            asked, gains = most_worth(engine, codes, asks, uncertainty(causes[-1], serious[-1], column), column)
         for i, ask in enumerate(asks):
             cells = np.ix_(asked == i, ask.columns)
             codes[cells] = truth[cells]
@@ -115,9 +113,7 @@ def course(model: Model, truth: Codes, target: str | None, *, seed: int = 0) -> 
     return Course(np.stack(causes), np.stack(serious), np.stack(best))
 
 
-def most_worth(
-    engine: Engine, codes: Codes, asks: Sequence[Ask], now: Floats, target: Target
-) -> tuple[Ints, Floats]:
+def most_worth(engine: Engine, codes: Codes, asks: Sequence[Ask], now: Floats, target: Target) -> tuple[Ints, Floats]:
     """Return the open question of each case that is worth most, and how many bits, all cases in one batch."""
     is_open = open_asks(asks, codes == UNKNOWN)
     rows, counts, places = [], [], []

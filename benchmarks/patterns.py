@@ -18,7 +18,7 @@ import numpy as np
 from benchmarks import ROOT, cohort, networks
 from benchmarks.cohort import Codes
 from benchmarks.peers import ALGORITHMS, FORMS, agrum_name, expanded
-from benchmarks.report import Cell, Table, quotient
+from benchmarks.report import Cell, Table
 from benchmarks.run import Run
 from twitchbayes import Model, TwitchbayesError
 from twitchbayes.passes import LocalData
@@ -78,12 +78,14 @@ class Kept:
     def __init__(self, net: Any, algorithm: str, causes: tuple[str, ...]) -> None:
         import pyagrum
 
-        self._net, self._causes = net, causes
+        import agrum
+
+        self._net, self._causes, self._label = net, causes, agrum.state_label
         self._engine = getattr(pyagrum, algorithm)(net)
         self._engine.setTargets(set(causes))
 
     def __call__(self, evidence: dict[str, str | None]) -> dict[str, float]:
-        self._engine.setEvidence({name: state for name, state in evidence.items() if state is not None})
+        self._engine.setEvidence({name: self._label(state) for name, state in evidence.items() if state is not None})
         self._engine.makeInference()
         return {cause: float(self._engine.posterior(cause)[1]) for cause in self._causes}
 
@@ -106,17 +108,16 @@ def section(run: Run) -> None:
     run.begin(
         "patterns",
         "Patterns never seen",
-        f"""`Model.infer`, the whole posterior with all that it checks and returns, of random patterns of the shipped model:
-        so many positive findings and {BESIDE} negative ones, each pattern used once. pyAgrum: LazyPropagation and
-        ShaferShenoyInference, each on noisy-OR nodes and on full tables, its engine kept and its targets set; the median
-        of the quickest of the four counts.""",
+        f"""`Model.infer`, the whole posterior with all that it checks and returns, of random patterns of the shipped
+        model: so many positive findings and {BESIDE} negative ones, each pattern used once. pyAgrum: LazyPropagation
+        and ShaferShenoyInference, each on noisy-OR nodes and on full tables, its engine kept and its targets set; the
+        median of the quickest of the four counts.""",
     )
     peers = kept_engines(run.model)
     run.model.infer()
     lines: list[list[Cell]] = []
     for known in KNOWN:
-        for positive in run.size.positives_of_patterns:
-            lines.append(_race(run, peers, known, positive))
+        lines += [_race(run, peers, known, positive) for positive in run.size.positives_of_patterns]
     columns = {"known": "text", "positive": "count", "twitchbayes": "time", "pyAgrum": "time", "by": "text"}
     columns |= {"pyAgrum / ours": "ratio", "goal": "ratio", "": "text", "largest difference": "difference"}
     run.show(Table("One answer", columns, lines, f"medians of {run.size.patterns} patterns, time of the processor"))
@@ -155,7 +156,7 @@ def analyses(run: Run) -> None:
     run.show(_asked(run))
     run.show(_tables(run))
     run.show(_learning(run))
-    run.show(_networks(run))
+    run.show(_networks())
 
 
 def _asked(run: Run) -> Table:
@@ -250,7 +251,7 @@ def _learning(run: Run) -> Table:
     return Table("Learning", {"": "text", "cases": "count", "processor": "time"}, lines, "three tenths unknown")
 
 
-def _networks(run: Run) -> Table:
+def _networks() -> Table:
     lines: list[list[Cell]] = []
     spec = networks.Spec(contexts=10, causes=30, findings=60, parents=4)
     for name, model, positives in (
@@ -285,8 +286,8 @@ def _calls(model: Model, positive: int) -> dict[str, Callable[[int], Any]]:
             "infer and sensitivity": lambda n: (p := model.infer(evidence(10 + n))).sensitivity(next(iter(p))),
             "infer and explain": lambda n: (p := model.infer(evidence(20 + n))).explain(next(iter(p))),
             "infer and next_questions": lambda n: model.infer(evidence(30 + n)).next_questions(5),
-            "infer and most probable explanations": lambda n: model.infer(
-                evidence(40 + n)
-            ).most_probable_explanations(3),
+            "infer and most probable explanations": lambda n: model.infer(evidence(40 + n)).most_probable_explanations(
+                3
+            ),
         }
     return calls

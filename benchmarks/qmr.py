@@ -15,8 +15,7 @@ from benchmarks.report import Cell, Table
 from benchmarks.run import Run
 from benchmarks.timing import RefusedError, seconds_of
 from twitchbayes import EngineLimitError, Model
-from twitchbayes.network import UNKNOWN
-from twitchbayes.network import compile_network
+from twitchbayes.network import UNKNOWN, compile_network
 
 ABSENT = (0, 300)  # findings known to be absent
 ASKED = (*(name for name in AGRUMS if name.endswith("noisy-OR")), "pgmpy")

@@ -42,7 +42,7 @@ class Regime:
     given: Mapping[str, Any] = field(default_factory=dict)
 
 
-def ranks_of(model: Model, regime: Regime, n_cases: int, seed: int, *) -> Floats:
+def ranks_of(model: Model, regime: Regime, n_cases: int, seed: int) -> Floats:
     """Return the rank of each number of one draw in its distribution after the cases, (n_numbers,), in [0, 1]."""
     truth = model.beliefs.draw(1, seed)[0]
     cases = model.simulate(n_cases, seed, missing=regime.missing, given=regime.given, parameters="drawn")
@@ -58,9 +58,7 @@ def beta_ranks(truth: Floats, means: Floats, sizes: Floats) -> Floats:
     return found
 
 
-def repeat(
-    model: Model, regime: Regime, seeds: range, *, n_cases: int = 300, processes: int = 1
-) -> Floats:
+def repeat(model: Model, regime: Regime, seeds: range, *, n_cases: int = 300, processes: int = 1) -> Floats:
     """Return the ranks of many draws, (n_seeds, n_numbers)."""
     one = partial(ranks_of, model, regime, n_cases)
     if processes == 1:

@@ -44,7 +44,7 @@ def table(sizes: Sequence[int] = SIZES, *, model: Model | None = None) -> Table:
     return Table("Numbers learned from cases drawn under them", {**kinds, "took": "time"}, lines, how)
 
 
-def tuned(model: Model, n_cases: int, *) -> Tuning:
+def tuned(model: Model, n_cases: int) -> Tuning:
     """Return the model tuned to cases that are drawn from the numbers of a draw from its intervals."""
     cases = model.simulate(n_cases, TRUTH_SEED, missing=MISSING, parameters="drawn")
     return model.tune(cases, selected_by=())

@@ -45,8 +45,9 @@ def section(run: Run) -> None:
         "rows",
         "Many rows",
         f"""People simulated from the shipped model who twitch, with cells made unknown at random, as text in a pandas
-        frame, through `Model.infer_frame`. The peers are asked a random sample of the same rows, one by one; pyAgrum with
-        {FORM}, which it answers quicker from than from noisy-OR nodes. Their posteriors are compared with those of the
+        frame, through `Model.infer_frame`. The peers are asked a random sample of the same rows, one by one; pyAgrum
+        with {FORM}, which it answers quicker from than from noisy-OR nodes. Their posteriors are compared with those
+        of the
         frame.""",
     )
     run.peers.begin(*ASKED)

@@ -52,8 +52,7 @@ cases.loc[:4, ["age", "sex", "recent_exercise", "dehydration", "weakness", "cram
 
 # %% [markdown]
 # **Tune.** No case is dropped for its gaps. The notes say how the cases were taken to be found, and of what they say
-# nothing. *From data* is the share of what is now known of a number that the cases brought. (On a machine on which
-# twitchbayes has not learned before, its kernel is compiled first; that takes up to a minute, once.)
+# nothing. *From data* is the share of what is now known of a number that the cases brought.
 
 # %%
 tuning = ours.tune(folder / "cases.csv", date="2026-11-22")

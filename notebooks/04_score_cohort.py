@@ -32,8 +32,7 @@ cohort.iloc[:5, :9]
 
 # %% [markdown]
 # **One call for all.** A row of the answer is what `infer` makes of the same row. We time `infer` on 100 rows, one
-# after the other, and compare: people a second, and the answers. (The first table of this size on a machine takes up to a
-# minute longer: the kernel is compiled, once.)
+# after the other, and compare: people a second, and the answers.
 
 # %%
 start = time.perf_counter()

@@ -229,7 +229,7 @@ def test_each_row_adds_up(twitch: Model) -> None:
 
 
 def test_log_evidence_is_that_of_the_answer(twitch: Model) -> None:
-    """ln P(evidence) is that of `run`, and the trials of a link to an observed finding are P(cause | evidence)."""
+    """The log of P(evidence) is that of `run`, and the trials of a link to an observed finding are P(cause | evidence)."""
     codes = random_rows(twitch.network, 200, seed=10)
     answer, counts = twitch.engine.run(codes), twitch.engine.count(codes, each=True)
     np.testing.assert_allclose(counts.log_evidence, answer.log_evidence, rtol=1e-12)

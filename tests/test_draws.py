@@ -34,9 +34,7 @@ def with_intervals(model: Model, frame: Any = FRAME, **options: Any) -> Any:
 
 
 @pytest.mark.parametrize("room", [1, 1 << 25])
-def test_rows_have_the_intervals_of_infer(
-    tiny: Model, room: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_rows_have_the_intervals_of_infer(tiny: Model, room: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every bound of a row is that of `credible_intervals` of its cells, row by row or all in one chunk."""
     monkeypatch.setattr(draws, "ANSWER_BYTES", room)
     found = with_intervals(tiny)
@@ -120,7 +118,6 @@ def test_impossible_draws_are_counted(folder: Path) -> None:
 
 def test_refused_draws_are_a_reason(tiny: Model, monkeypatch: pytest.MonkeyPatch) -> None:
     """A row that is refused in some draw has no answer, but the number of such draws and why."""
-
     own = Engine.answer
 
     def some(engine, codes, parameters=None, **options):

@@ -322,7 +322,6 @@ def test_virtual_evidence_is_rows(twitch: Model, monkeypatch: pytest.MonkeyPatch
     assert p.explain("als").method == "exact"
 
 
-
 def test_parts_are_answered_alike(seven: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """The subsets are the same in one part or in many."""
     items = items_of(seven._evidence)

@@ -502,7 +502,7 @@ def test_networkx_edges(small: Model) -> None:
 
 @pytest.mark.parametrize(("evidence", "virtual"), CASES)
 def test_pgmpy_agrees_on_the_shipped_model(twitch: Model, evidence: dict[str, Any], virtual: dict[str, Any]) -> None:
-    """pgmpy's own elimination gives the same answer within 1e-9 absolute."""
+    """The elimination of pgmpy gives the same answer within 1e-9 absolute."""
     ours = twitch.infer(evidence, virtual_evidence=virtual)
     theirs = pgmpy_answer(twitch.network, twitch.words.read(evidence, virtual))
     for cause, p in zip(twitch.causes, theirs.causes[0], strict=True):

@@ -22,9 +22,7 @@ def in_parts(model: Model, codes: Codes, n_parts: int, seed: int) -> PartedData:
     random = np.random.default_rng(seed)
     place = random.integers(max(n_parts - 1, 1), size=len(codes))
     parts = [LocalData(model.engine, codes[place == part]).part for part in range(n_parts)]
-    return PartedData(
-        len(codes), lambda question: reduce(add, (question(model.engine, p) for p in parts))
-    )
+    return PartedData(len(codes), lambda question: reduce(add, (question(model.engine, p) for p in parts)))
 
 
 @pytest.fixture(scope="module")

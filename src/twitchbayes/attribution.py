@@ -273,7 +273,7 @@ class _Asked:
 
     @cached_property
     def _numbers(self) -> tuple[Floats, Floats]:
-        """The links from each cause to each site, and below them the leaks, (n_causes + 1, n_sites); and ln(1 - them)."""
+        """The links from each cause to each site, below them the leaks, (n_causes + 1, n_sites), and ln(1 - them)."""
         network, parameters = self.engine.network, self.engine.network.parameters
         with np.errstate(divide="ignore"):
             parts = [
@@ -307,12 +307,13 @@ class _Asked:
         chance = self._numbers[0][:, site] * np.exp(self._log_spares(not_before))
         if not before.any():
             return self._share(rows, without, chance)
-        parts = [self._share_silent(*part) for part in zip(rows, without, chance, before, strict=True)]
+        parts = [self._share_silent(int(row), without[i], chance[i], before[i]) for i, row in enumerate(rows)]
         return np.sum([by_link for by_link, _ in parts], axis=0), sum(by_leak for _, by_leak in parts)
 
     def _log_spares(self, sites: NDArray[np.bool_]) -> Floats:
         """Return ln P(no link of a cause, or no leak, fires at these sites): (rows, n_causes + 1)."""
-        return np.where(sites[:, None, :], self._numbers[1], 0.0).sum(axis=-1)
+        logs: Floats = np.where(sites[:, None, :], self._numbers[1], 0.0).sum(axis=-1)
+        return logs
 
     def _share(self, rows: Ints, without: Codes, chance: Floats) -> tuple[Floats, float]:
         """Return a part from the chances to fire, (rows, n_causes + 1)."""
@@ -325,7 +326,7 @@ class _Asked:
     def _share_silent(
         self, row: int, without: NDArray[np.int8], chance: Floats, before: NDArray[np.bool_]
     ) -> tuple[Floats, float]:
-        """Do as `_share` for one row, of each cause, and of the leaks, with numbers by which nothing of it fired before."""
+        """Do as `_share` for one row, of each cause and the leaks, with numbers by which nothing of it fired before."""
         of, n_causes = np.flatnonzero(chance), len(chance) - 1
         fired, at = np.zeros(n_causes + 1), np.arange(SETS_AT_ONCE)
         for start in range(0, len(of), SETS_AT_ONCE):

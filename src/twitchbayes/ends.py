@@ -57,7 +57,7 @@ def log_slopes(engine: Engine, evidence: Evidence, further: tuple[int, int]) -> 
         A column, and the state that it is to have as well. Both together must be possible.
     """
     found, slots, values = ends(engine, evidence, further), engine.network.slots, engine.network.numbers[0]
-    slopes = (found.fires - found.spares) * np.exp(found.log_scale - found.log_evidence)
+    slopes: Floats = (found.fires - found.spares) * np.exp(found.log_scale - found.log_evidence)
     leaks = values[slots.compound_leaks]
     slopes[slots.compound] /= np.where(leaks < 1, 1 - leaks, 1)
     return slopes

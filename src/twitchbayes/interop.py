@@ -120,7 +120,9 @@ def _tables(network: Network) -> Iterator[_Table]:
     for k, name in enumerate(network.causes):
         log_net = into.get(len(network.contexts) + k, {})
         strata = (network.contexts[i] for i in network.cause_strata[k])
-        yield _noisy_or(network, name, tuple(dict.fromkeys((*strata, *log_net))), leak=slots.leaks(yes, k), log_net=log_net)
+        yield _noisy_or(
+            network, name, tuple(dict.fromkeys((*strata, *log_net))), leak=slots.leaks(yes, k), log_net=log_net
+        )
     for j, name in enumerate(network.findings):
         log_net = into.get(len(nodes) + j, {})
         yield _noisy_or(network, name, tuple(log_net), leak=slots.finding_leaks(yes)[j], log_net=log_net)

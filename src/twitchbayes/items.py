@@ -86,7 +86,6 @@ class LogOdds:
                 states = self._codes[:, columns.index(item.name)]
                 self._log_likelihoods[i] = np.log(np.array(item.likelihoods)[states])
 
-
     @property
     def rows_per_subset(self) -> int:
         """How many rows of hard evidence a subset of the items is."""

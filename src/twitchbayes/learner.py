@@ -112,7 +112,7 @@ class TwitchClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.ignore = ignore
         self.max_iterations = max_iterations
         self.tolerance = tolerance
-        
+
     def fit(self, X: Any, y: Any) -> TwitchClassifier:  # noqa: N803 (the name that scikit-learn gives it)
         """Tune the model to cases and their diagnoses.
 

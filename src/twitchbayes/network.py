@@ -1,8 +1,8 @@
 """A model as arrays: which variable depends on which, and the numbers of one or many parameter sets.
 
-The numbers stand in *slots*, one after the other: the entries of the contexts' tables (the own state is the fastest axis),
-the leaks of the causes (a slot a stratum), the leaks of the findings, the links. Links are ordered by target and source, in
-numbers of nodes: contexts, causes, findings.
+The numbers stand in *slots*, one after the other: the entries of the contexts' tables (the own state is the fastest
+axis), the leaks of the causes (a slot a stratum), the leaks of the findings, the links. Links are ordered by target
+and source, in numbers of nodes: contexts, causes, findings.
 """
 
 from __future__ import annotations

@@ -221,9 +221,7 @@ class Selection:
         return Sums(counts.successes[0], counts.trials[0], -n_cases * log_selected)
 
 
-def likely_products(
-    engine: Engine, data: Data, net: Floats, selection: Selection | None
-) -> Floats:
+def likely_products(engine: Engine, data: Data, net: Floats, selection: Selection | None) -> Floats:
     """Return the products of the scores (see `score_products`) in cases drawn from the numbers, with the data's gaps.
 
     Of cases that were selected only such are drawn; where they are very rare, fewer of them.

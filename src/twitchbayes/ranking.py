@@ -112,9 +112,7 @@ class Ranking:
     costs: Floats
 
     @classmethod
-    def of(
-        cls, posterior: Posterior, evidence: Evidence, wanted: Wanted | None = None
-    ) -> Ranking:
+    def of(cls, posterior: Posterior, evidence: Evidence, wanted: Wanted | None = None) -> Ranking:
         """Weigh all open questions, in one batch.
 
         Parameters

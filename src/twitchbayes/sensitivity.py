@@ -292,7 +292,9 @@ class Sensitivity:
 
 
 def analyse(of: Posterior, evidence: Evidence, cause: str) -> Sensitivity:
-    """Return the sensitivity function of every number of the tables: a sweep there and back for the evidence with each cause.
+    """Return the sensitivity function of every number of the tables.
+
+    It takes a sweep there and back for the evidence, and one for the evidence with each cause.
 
     Parameters
     ----------

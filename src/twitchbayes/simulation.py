@@ -110,7 +110,7 @@ def _draw(network: Network, parameters: Parameters, rows: int, random: np.random
 
 
 def _log_spares(network: Network, parameters: Parameters) -> tuple[Floats, Floats]:
-    """Return ln P(a link does not fire) as matrices, 0 where there is none; finite, so that absent parents say nothing."""
+    """Return ln P(a link does not fire) as matrices, finite, so that absent parents say nothing; 0 without a link."""
     with np.errstate(divide="ignore"):
         return network.link_matrices(np.maximum(np.log(parameters.no[0]), NEVER), 0.0)
 

@@ -60,7 +60,7 @@ def _case(choose: random.Random, number: int, setting: str | None) -> dict[str, 
         evidence |= dict.fromkeys(choose.sample(others, choose.randint(0, len(others) // 2)), "absent")
     else:
         known = choose.sample(findings, choose.randint(0, len(findings)))
-        evidence |= {name: _state(model, name, plausible) for name in known}
+        evidence |= {name: _state(name, plausible) for name in known}
     how = number % 5
     contexts = [] if how == 0 else ["age", "sex"] if how == 1 else choose.sample(model.contexts, choose.randint(1, 18))
     evidence |= {name: plausible[name] for name in contexts}
@@ -79,7 +79,9 @@ def _case(choose: random.Random, number: int, setting: str | None) -> dict[str, 
         virtual["sex"] = [0.3, 0.9]
         evidence.pop("sex", None)
     costly = sum(state == "present" for state in evidence.values()) <= MOST_COSTLY
-    asked = [name for name, turn in (("questions", 0), ("reasons", 1), ("intervals", 2)) if number % 4 == turn and costly]
+    asked = [
+        name for name, turn in (("questions", 0), ("reasons", 1), ("intervals", 2)) if number % 4 == turn and costly
+    ]
     if positive > MOST_REASONS or number % 8 > 4:
         asked = [name for name in asked if name != "reasons"]
     return {
@@ -92,7 +94,7 @@ def _case(choose: random.Random, number: int, setting: str | None) -> dict[str, 
     }
 
 
-def _state(model: Any, name: str, plausible: dict[str, Any]) -> str:
+def _state(name: str, plausible: dict[str, Any]) -> str:
     """Return the state of a finding in a simulated case, where a group stands in one column."""
     if name in plausible:
         return str(plausible[name])

@@ -20,7 +20,11 @@ def _model(name: str, population: str | None, priors: tuple[tuple[str, Any], ...
 
 def model_of(case: Mapping[str, Any]) -> Model:
     """Return the model that a case is put to."""
-    return _model(case["model"], case["population"], tuple(sorted((name, tuple(values)) for name, values in case["priors"].items())))
+    return _model(
+        case["model"],
+        case["population"],
+        tuple(sorted((name, tuple(values)) for name, values in case["priors"].items())),
+    )
 
 
 def answer_of(case: Mapping[str, Any]) -> Posterior:
@@ -89,7 +93,15 @@ def _explanation(p: Posterior, cause: str) -> Plain:
 
 def _sensitivity(p: Posterior, cause: str) -> Plain:
     return {
-        f.name: [f.at_low, f.at_high, f.derivative, f.below and [*f.below], f.above and [*f.above], *f.log_ends, *f.ends]
+        f.name: [
+            f.at_low,
+            f.at_high,
+            f.derivative,
+            f.below and [*f.below],
+            f.above and [*f.above],
+            *f.log_ends,
+            *f.ends,
+        ]
         for f in p.sensitivity(cause)
     }
 

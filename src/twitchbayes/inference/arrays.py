@@ -1,10 +1,10 @@
 """A network as flat arrays: nodes, links, tables; and the numbers of parameter sets.
 
-Nodes are numbered contexts, causes, findings, unions (the OR of some findings), groups (the OR of some causes). Links are
-the arrows of all noisy-ORs, those into a node next to each other: context -> cause, cause -> finding, cause -> union
-(their numbers follow from those of its members), cause -> group (certain), and cause -| cause for "excludes", which makes
-its target absent. Contexts on whose state a table of another variable depends are *strata*: where they are unknown, their
-joint states are the lanes of a row. Other contexts are nodes.
+Nodes are numbered contexts, causes, findings, unions (the OR of some findings), groups (the OR of some causes). Links
+are the arrows of all noisy-ORs, those into a node next to each other: context -> cause, cause -> finding, cause ->
+union (their numbers follow from those of its members), cause -> group (certain), and cause -| cause for "excludes",
+which makes its target absent. Contexts on whose state a table of another variable depends are *strata*: where they
+are unknown, their joint states are the lanes of a row. Other contexts are nodes.
 
 The numbers of a parameter set stand in *slots*: entries of the contexts' tables, leaks of the causes, leaks of the
 findings, links into causes and findings, one after the other (see `twitchbayes.network`).
@@ -54,6 +54,8 @@ class Structure:
         Links into node v are in_at[v] .. in_at[v + 1] - 1; `inhibits` is 1 for cause -| cause.
     out_at, out : (n_nodes + 1,), (n_links,)
         out[out_at[v] : out_at[v + 1]] are the numbers of the links from node v.
+    is_excluded : (n_nodes,)
+        Whether a link inhibits a node.
     cards, is_stratum, is_used : (n_contexts,)
         Number of states; whether another table depends on its state; whether a cause does, if through other contexts.
     parent_at, parent, parent_stride, table_at
@@ -93,6 +95,7 @@ class Structure:
         for _ in cards:
             used |= {p for c in used for p in context_parents[c]}
         self.is_used = memoryview(np.array([c in used for c in range(len(cards))], dtype=np.intp))
+        self.all_used = int(len(used) == len(cards))
         self.parent_at, self.parent = ragged(context_parents)
         self.parent_stride, self.table_at = self._tables(context_parents, cards)
         self.stratum_at, self.stratum = ragged(cause_strata)
@@ -108,6 +111,7 @@ class Structure:
         _, self.inhibits = ragged([[i for _, i in links] for links in into])
         self.n_links = len(self.source)
         sources = np.asarray(self.source)
+        self.is_excluded = memoryview(np.array([any(i for _, i in links) for links in into], dtype=np.intp))
         self.target = memoryview(np.repeat(np.arange(self.n_nodes), np.diff(self.in_at)).astype(np.intp))
         self.out = memoryview(np.argsort(sources, kind="stable").astype(np.intp))
         self.out_at = memoryview(np.searchsorted(np.sort(sources), np.arange(self.n_nodes + 1)).astype(np.intp))
@@ -115,8 +119,8 @@ class Structure:
     def _tables(self, lists, own):
         """Return the strides of the axes of each table, and where each table begins."""
         strides, sizes = [], [0]
-        for axes, step in zip(lists, own, strict=True):
-            row = []
+        for axes, inner in zip(lists, own, strict=True):
+            row, step = [], inner
             for c in reversed(axes):
                 row.append(step)
                 step *= int(self.cards[c])

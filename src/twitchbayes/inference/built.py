@@ -35,7 +35,7 @@ class Finder:
         self.path = path
 
     def find_spec(
-        self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+        self, fullname: str, _path: Sequence[str] | None = None, _target: ModuleType | None = None
     ) -> ModuleSpec | None:
         """Return where a module is, if it is one of them."""
         package, _, name = fullname.rpartition(".")

@@ -1,14 +1,15 @@
 """What a backward sweep says of the numbers of the tables.
 
-P(evidence) is linear in each number p and in 1 - p, each taken for itself: P(e) = rest + p `fires` + (1 - p) `spares`. The
-number is put to the test with probability (p `fires` + (1 - p) `spares`) / P(e), and its event happens with p `fires` /
-P(e): these are the trials and successes that are counted. With p = 0 and p = 1 instead, P(e) would be rest + `spares` and
-rest + `fires`. All of it is made of positive terms.
+P(evidence) is linear in each number p and in 1 - p, each taken for itself: P(e) = rest + p `fires` + (1 - p)
+`spares`. The number is put to the test with probability (p `fires` + (1 - p) `spares`) / P(e), and its event happens
+with p `fires` / P(e): these are the trials and successes that are counted. With p = 0 and p = 1 instead, P(e) would
+be rest + `spares` and rest + `fires`. All of it is made of positive terms.
 
 References
 ----------
-Darwiche, A differential approach to inference in Bayesian networks (JACM 50, 2003). Díez and Galán, Efficient computation
-for the noisy MAX (International Journal of Intelligent Systems 18, 2003), for the hidden events of a noisy-OR.
+Darwiche, A differential approach to inference in Bayesian networks (JACM 50, 2003). Díez and Galán, Efficient
+computation for the noisy MAX (International Journal of Intelligent Systems 18, 2003), for the hidden events of a
+noisy-OR.
 """
 
 import twitchbayes.inference.arrays as arrays
@@ -22,8 +23,8 @@ class Slots:
     Attributes
     ----------
     fires, spares, trials : (n_rows, n_slots)
-        `spares` of the links of findings is filled where ENDS are wanted, and else 0. The trials of a table's entry stay 0:
-        they are the sum of the successes of the entries beside it.
+        `spares` of the links of findings is filled where ENDS are wanted, and else 0. The trials of a table's entry
+        stay 0: they are the sum of the successes of the entries beside it.
     """
 
     def __init__(self, net, n_rows):
@@ -131,7 +132,7 @@ def without_context(net, numbers, block, c, at, x):
 
 
 def add_cause(net, numbers, said, r, block, plan, work, i, k, into, slots):
-    """Add what a row says of the leak of a cause, and of the links and tables of contexts that are hidden in its start."""
+    """Add what a row says of the leak of a cause, and of links and tables of contexts that are hidden in its start."""
     v = net.n_contexts + k
     first = i * block.strata
     if block.active[v] and plan.late[v]:
@@ -204,7 +205,7 @@ def without_way(net, numbers, said, r, block, v, x, way, absent, present):
 
 
 def add_tested(net, numbers, said, r, block, plan, work, i, into, slots):
-    """Add the trials of the links of contexts that are nodes, and of the findings; and the spares of absent findings."""
+    """Add the trials of links from contexts that are nodes, and of findings; and the spares of absent findings."""
     mass = 0.0
     for x in range(i * block.strata, (i + 1) * block.strata):
         mass += block.weight[x] * work.gradient[x]

@@ -38,7 +38,7 @@ class Ends:
 
 
 def trials_of_tables(network: Network, successes: Floats, trials: Floats) -> Floats:
-    """Return trials (n_rows, n_slots) with those of the contexts' tables: the successes of all states, in each stratum."""
+    """Return trials (n_rows, n_slots) with those of the contexts' tables: the successes of all states of a stratum."""
     whole = trials.copy()
     for i in range(len(network.contexts)):
         table, into = network.slots.table(successes, i), network.slots.table(whole, i)
@@ -46,7 +46,9 @@ def trials_of_tables(network: Network, successes: Floats, trials: Floats) -> Flo
     return whole
 
 
-def ends_of(network: Network, fires: Floats, spares: Floats, trials: Floats, absent: Floats, log: tuple[float, float]) -> Ends:
+def ends_of(
+    network: Network, fires: Floats, spares: Floats, trials: Floats, absent: Floats, log: tuple[float, float]
+) -> Ends:
     """Return what is made of each number.
 
     Parameters
@@ -64,11 +66,12 @@ def ends_of(network: Network, fires: Floats, spares: Floats, trials: Floats, abs
     rest = np.full(len(fires), whole)
     inactive = np.full(len(network.contexts), whole)
     for i, name in enumerate(network.contexts):
-        inactive[i] = _fill_table(slots.table(yes, i), *(slots.table(a, i) for a in (fires, spares, rest)), whole)
-        inactive[i] = inactive[i] if len(network.states[name]) == 2 else whole
+        p, own, others, no = (slots.table(array, i) for array in (yes, fires, spares, rest))
+        first = _fill_table(p, own, others, no, whole)
+        inactive[i] = first if len(network.states[name]) == 2 else whole
     for k in range(len(network.causes)):
-        tested, others = slots.leaks(trials, k), slots.leaks(rest, k)
-        others[...] = np.maximum(_all_but_each(tested.ravel()).reshape(tested.shape), 0.0)
+        strata, no = slots.leaks(trials, k), slots.leaks(rest, k)
+        no[...] = _all_but_each(strata.ravel()).reshape(strata.shape)
     tested = slots.finding_leaks(trials) > 0
     slots.finding_leaks(rest)[tested] = 0.0
     off = np.concatenate([inactive, absent])[slots.sources]
@@ -82,7 +85,7 @@ def ends_of(network: Network, fires: Floats, spares: Floats, trials: Floats, abs
 def _fill_table(p: Floats, fires: Floats, spares: Floats, rest: Floats, whole: float) -> float:
     """Fill `spares` and `rest` of a context's table, in place; returns P(its first state, row)."""
     mass = (p * fires).sum(axis=-1)
-    rest[...] = np.maximum(_all_but_each(mass.ravel()).reshape(mass.shape), 0.0)[..., None]
+    rest[...] = _all_but_each(mass.ravel()).reshape(mass.shape)[..., None]
     if not fires.any():  # nothing that the row says depends on it
         rest[...] = whole
         return whole
@@ -99,4 +102,5 @@ def _all_but_each(values: Floats) -> Floats:
     """Return the sum of all values but each one, without a difference."""
     before = np.concatenate([[0.0], np.cumsum(values)[:-1]])
     behind = np.concatenate([np.cumsum(values[::-1])[::-1][1:], [0.0]])
-    return before + behind
+    total: Floats = before + behind
+    return total

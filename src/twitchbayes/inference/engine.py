@@ -28,7 +28,7 @@ from twitchbayes.inference.patterns import Sorted, sort_rows
 from twitchbayes.inference.rows import Desk, plan_cost
 from twitchbayes.network import Codes, Network, Parameters
 
-__all__ = ["Answer", "Batch", "Counts", "Engine", "Ends", "structure_of"]
+__all__ = ["Answer", "Batch", "Counts", "Ends", "Engine", "structure_of"]
 
 Advance = Callable[[int], None]
 Loop = Callable[[Desk, int, int], int]
@@ -86,8 +86,8 @@ class Batch:
     Attributes
     ----------
     answer : Answer
-        A row for each row of evidence, or for each under the first set, then under the second (set * n_rows + row). Rows
-        that are impossible, or refused, have `log_evidence` -inf.
+        A row for each row of evidence, or for each under the first set, then under the second (set * n_rows + row).
+        Rows that are impossible, or refused, have `log_evidence` -inf.
     refused : mapping of int to str
         Number of each row of the answer that was refused, to the reason.
     """
@@ -245,14 +245,15 @@ class Engine:
 
         def loop(desk: Desk, first: int, last: int) -> int:
             into = parts[0] if each else parts.setdefault((last - 1) // TASK_ROWS, Slots(structure, 1))
-            return count_rows(
+            at: int = count_rows(
                 structure, numbers, codes, rows.order, rows.same, counted, each, first, last, desk, logs, into
             )
+            return at
 
         refused = self._each_row(loop, rows, 1, advance)
-        fires, trials = (
-            sum(np.asarray(getattr(parts[task], name)) for task in sorted(parts)) for name in ("fires", "trials")
-        )
+        tasks = [parts[task] for task in sorted(parts)]
+        fires = np.sum([np.asarray(task.fires) for task in tasks], axis=0)
+        trials = np.sum([np.asarray(task.trials) for task in tasks], axis=0)
         for array in (fires, trials) if each else ():
             array[rows.copies] = array[rows.originals]
         logs[rows.copies] = logs[rows.originals]
@@ -281,8 +282,8 @@ class Engine:
                     raise EngineLimitError(reason_of(self.network, self._structure, desk, self.max_bytes))
                 desk.make_room(self._structure)
             log = desk.logs[0], log_evidence if log_evidence > LOWEST else -np.inf
-        parts = (np.asarray(getattr(slots, name))[0] for name in ("fires", "spares", "trials"))
-        return ends_of(self.network, *parts, absent[: len(self.network.causes)], log)
+        fires, spares, trials = (np.asarray(getattr(slots, name))[0] for name in ("fires", "spares", "trials"))
+        return ends_of(self.network, fires, spares, trials, absent[: len(self.network.causes)], log)
 
     def cost(self, codes: Codes) -> float:
         """Return what the posteriors of one row cost, by the plan that is made for them: numbers read and written.
@@ -294,7 +295,8 @@ class Engine:
         codes : ndarray of int8, shape (n_columns,)
         """
         with self._desk() as desk:
-            return plan_cost(self._structure, self._numbers, np.ascontiguousarray(codes[None, :], dtype=np.int8), desk)
+            row = np.ascontiguousarray(codes[None, :], dtype=np.int8)
+            return float(plan_cost(self._structure, self._numbers, row, desk))
 
     # How a batch is gone through
 
@@ -362,7 +364,7 @@ class Engine:
     def _blank(
         self, logs: Floats, codes: Codes, parameters: Parameters | None, refused: Mapping[int, str]
     ) -> dict[int, str]:
-        """Write -inf where a row is impossible or refused; returns what is refused, or possible and yet too improbable."""
+        """Write -inf where a row has no answer; returns what is refused, or possible and yet too improbable."""
         if not refused and logs.min(initial=0.0) >= LOWEST:
             return {}
         logs[list(refused)] = -np.inf
@@ -391,7 +393,7 @@ def structure_of(network: Network) -> Structure:
     )
 
 
-def _loop(  # noqa: PLR0913 (what every loop over rows takes)
+def _loop(  # noqa: PLR0913, PLR0917 (what every loop over rows takes)
     rows_of: Callable[..., int],
     structure: Structure,
     numbers: Numbers,

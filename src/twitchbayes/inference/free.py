@@ -1,4 +1,4 @@
-"""The loops of `rows` without the GIL, where they are compiled: see `free.pxd`. In plain Python they are the same loops."""
+"""The loops of `rows` without the GIL, where they are compiled (see `free.pxd`); else the loops themselves."""
 
 from twitchbayes.inference.rows import answer_rows, count_rows, differentiate, weigh_rows
 

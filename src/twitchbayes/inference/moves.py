@@ -133,7 +133,7 @@ def put_half(gradient, size, run, half):
 
 
 def close_node(state, size, lanes, strata, run, end, v):
-    """Halve a state (size -> size / 2): add up absent and present, each times what the evidence of its row says of it."""
+    """Halve a state (size -> size / 2): add up absent and present, each times what the evidence says of it."""
     at = 0
     if lanes == strata:
         absent = end[v, 0, 0]
@@ -194,7 +194,7 @@ def strata_back(gradient, size, strata):
 
 
 def rescale(state, size):
-    """Multiply a state by a power of two that brings its largest number near 1, and return that power; 1 where all is 0."""
+    """Multiply a state by a power of two that brings its largest number near 1, and return it; 1 where all is 0."""
     largest = 0.0
     for i in range(size):
         largest = max(largest, state[i])

@@ -4,6 +4,8 @@ cimport twitchbayes.inference.names as names
 from twitchbayes.inference.arrays cimport Size, Structure
 from twitchbayes.inference.reading cimport Block
 
+cdef double DEAR
+
 cdef class Plan:
     cdef public Size[:, ::1] steps
     cdef public Size[::1] links, bits, status, bit, left, late, ends_late, at_bit, linked
@@ -22,7 +24,7 @@ cdef Size next_node(Structure net, Block block, Plan plan, Size way) noexcept no
 cdef Size score_of(Structure net, Block block, Plan plan, Size v) noexcept nogil
 @cython.locals(i=Size, e=Size)
 cdef void complete(Structure net, Block block, Plan plan, Size v) noexcept nogil
-@cython.locals(i=Size, e=Size, u=Size)
+@cython.locals(i=Size, e=Size, u=Size, waits=bint)
 cdef void complete_cause(Structure net, Block block, Plan plan, Size v) noexcept nogil
 @cython.locals(acted_on=bint, e=Size, inhibits=Size)
 cdef void enter(Structure net, Block block, Plan plan, Size v) noexcept nogil
@@ -32,7 +34,7 @@ cdef void open_node(Structure net, Block block, Plan plan, Size v, bint acted_on
 cdef void link_open(Structure net, Block block, Plan plan, Size v) noexcept nogil
 cdef void keep_half(Plan plan) noexcept nogil
 @cython.locals(b=Size, v=Size, i=Size)
-cdef void close_done(Structure net, Plan plan) noexcept nogil
+cdef void close_done(Plan plan) noexcept nogil
 cdef void add_strata(Plan plan) noexcept nogil
 @cython.locals(t=Size)
 cdef void add_step(Plan plan, Size kind, Size v, Size place) noexcept nogil

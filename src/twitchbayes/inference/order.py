@@ -5,12 +5,16 @@ not open yet, let all links between it and them fire, and close every node that 
 carries "fired" bits of its findings onward; completing a finding carries "present" bits of its causes. So the number of
 open bits is bounded by about the smaller of the numbers of causes and of positive findings, and is often far below.
 
-A cause is opened once all contexts, and causes that exclude it, can act on it, and at once, so that its links to findings
-come after those into it. When no node is left whose start differs between the strata of a row, the strata are added up.
+A cause is opened once all contexts, and causes that exclude it, can act on it, and at once, so that its links to
+findings come after those into it. When no node is left whose start differs between the strata of a row, the strata
+are added up.
 """
 
 import twitchbayes.inference.arrays as arrays
 import twitchbayes.inference.names as names
+
+
+DEAR = 10000.0  # numbers read and written, from which on to look for a better order is worth it
 
 
 class Plan:
@@ -27,7 +31,8 @@ class Plan:
     width : int
         Most bits open at once.
     size, room, spare : int
-        Numbers of the largest state, of the store, and of the half states between the links of a node (ENDS), for a row.
+        Numbers of the largest state, of the store, and of the half states between the links of a node (ENDS), for a
+        row.
     cost : float
         Numbers read and written in a forward pass, for one row.
     """
@@ -45,11 +50,11 @@ class Plan:
 def choose(net, block, plan, want):
     """Plan a pattern: as the nodes are listed if that is cheap, else by the cheapest way of all."""
     make(net, block, plan, names.LISTED, want)
-    if plan.cost > 2000.0 * block.strata:
+    if plan.cost > DEAR:
         best = names.LISTED
         least = plan.cost
         for way in range(names.GREEDY, names.CAUSES + 1):
-            if way == names.GREEDY or least > 40000.0:
+            if way == names.GREEDY or least > 10.0 * DEAR:
                 make(net, block, plan, way, want)
                 if plan.cost < least:
                     least = plan.cost
@@ -74,7 +79,7 @@ def make(net, block, plan, way, want):
         v = block.nodes[i]
         if plan.status[v] == names.WAITING:  # nothing hangs on it
             enter(net, block, plan, v)
-            close_done(net, plan)
+            close_done(plan)
 
 
 def begin(net, block, plan, want):
@@ -102,7 +107,9 @@ def next_node(net, block, plan, way):
         v = block.nodes[i]
         if plan.status[v] == names.CLOSED or plan.left[v] == 0:
             continue
-        if way == names.CAUSES and net.kind[v] != names.CAUSE or way == names.FINDINGS and net.kind[v] < names.FINDING:
+        if (way == names.CAUSES and net.kind[v] != names.CAUSE) or (
+            way == names.FINDINGS and net.kind[v] < names.FINDING
+        ):
             continue
         score = score_of(net, block, plan, v)
         if way == names.VARYING and block.active[v] == names.VARIES:
@@ -121,12 +128,12 @@ def score_of(net, block, plan, v):
     brief = 0
     closes = 1
     n_in = net.in_at[v + 1] - net.in_at[v]
-    for i in range(n_in + net.out_at[v + 1] - net.out_at[v]):
+    for i in range(n_in + block.from_last[v] - block.from_first[v]):
         if i < n_in:
             e = net.in_at[v] + i
             u = net.source[e]
         else:
-            e = net.out[net.out_at[v] + i - n_in]
+            e = block.from_links[block.from_first[v] + i - n_in]
             u = net.target[e]
         if not block.live[e] or plan.linked[e]:
             continue
@@ -148,39 +155,39 @@ def complete(net, block, plan, v):
     if plan.status[v] == names.WAITING:
         enter(net, block, plan, v)
     if net.kind[v] == names.CONTEXT:
-        for i in range(net.out_at[v], net.out_at[v + 1]):
-            e = net.out[i]
-            if block.live[e] and not plan.linked[e]:
+        for i in range(block.from_first[v], block.from_last[v]):
+            e = block.from_links[i]
+            if not plan.linked[e]:
                 enter(net, block, plan, net.target[e])
-                close_done(net, plan)
+                close_done(plan)
         return
     for e in range(net.in_at[v], net.in_at[v + 1]):
         if block.live[e] and not plan.linked[e]:
             if plan.status[net.source[e]] == names.WAITING:
                 enter(net, block, plan, net.source[e])
             link_open(net, block, plan, net.source[e])
-            close_done(net, plan)
+            close_done(plan)
 
 
 def complete_cause(net, block, plan, v):
     """Complete a cause: first the findings that stay open, below it; then those that close at once, one by one."""
-    for i in range(net.out_at[v], net.out_at[v + 1]):
-        e = net.out[i]
+    for i in range(block.from_first[v], block.from_last[v]):
+        e = block.from_links[i]
         u = net.target[e]
-        if block.live[e] and not plan.linked[e] and net.kind[u] != names.CAUSE:
-            if plan.status[u] == names.WAITING and plan.left[u] > 1:
-                enter(net, block, plan, u)
+        waits = plan.status[u] == names.WAITING and plan.left[u] > 1
+        if not plan.linked[e] and net.kind[u] != names.CAUSE and waits:
+            enter(net, block, plan, u)
     if plan.status[v] == names.WAITING:
         enter(net, block, plan, v)
     link_open(net, block, plan, v)
-    close_done(net, plan)
-    for i in range(net.out_at[v], net.out_at[v + 1]):
-        e = net.out[i]
-        if block.live[e] and not plan.linked[e]:
+    close_done(plan)
+    for i in range(block.from_first[v], block.from_last[v]):
+        e = block.from_links[i]
+        if not plan.linked[e]:
             if plan.status[net.target[e]] == names.WAITING:
                 enter(net, block, plan, net.target[e])
             link_open(net, block, plan, v)
-            close_done(net, plan)
+            close_done(plan)
 
 
 def enter(net, block, plan, v):
@@ -230,9 +237,9 @@ def open_node(net, block, plan, v, acted_on):
 def link_open(net, block, plan, v):
     """Let all links of a node fire whose targets are open."""
     began = False
-    for i in range(net.out_at[v], net.out_at[v + 1]):
-        e = net.out[i]
-        if block.live[e] and not plan.linked[e] and not net.inhibits[e] and plan.status[net.target[e]] == names.OPENED:
+    for i in range(block.from_first[v], block.from_last[v]):
+        e = block.from_links[i]
+        if not plan.linked[e] and not net.inhibits[e] and plan.status[net.target[e]] == names.OPENED:
             if not began:
                 add_step(plan, names.LINKS, v, -1)
                 began = True
@@ -247,7 +254,7 @@ def keep_half(plan):
     plan.room += plan.lanes << min(plan.open - 1, 40)
 
 
-def close_done(net, plan):
+def close_done(plan):
     """Close the open nodes that have no link left, the highest bits first."""
     for b in range(plan.open - 1, -1, -1):
         v = plan.at_bit[b]

@@ -41,7 +41,6 @@ class Sorted:
     copies: Ints
     originals: Ints
 
-
     def copy(self, out: NDArray[np.float64], n_rows: int) -> None:
         """Write what was found of the rows of the order (..., n_sets * n_rows) at the places of their copies, too."""
         for first in range(0, out.shape[-1], n_rows) if self.copies.size else ():

@@ -8,7 +8,7 @@ cdef double GROWTH
 
 cdef class Block:
     cdef public Size set, strata, lanes, n_nodes, n_links
-    cdef public Size[::1] nodes, active, varies, dropped, waits, links, live, needed
+    cdef public Size[::1] nodes, active, varies, dropped, waits, links, live, needed, from_links, from_first, from_last
     cdef public double[::1] fires, spares, weight, aside, none, constant, absent, present, scale
     cdef public double[:, :, ::1] start, end
     cdef public Size[:, ::1] state
@@ -21,10 +21,12 @@ cdef bint is_averaged(Structure net, signed char[:, ::1] codes, Size r, Size c, 
 @cython.locals(c=Size, v=Size, u=Size, e=Size)
 cdef void read_pattern(Structure net, Numbers numbers, Size s, signed char[:, ::1] codes, Size r, Size want, Block block) noexcept nogil
 @cython.locals(i=Size)
-cdef void forget(Structure net, Block block) noexcept nogil
+cdef void forget(Block block) noexcept nogil
 @cython.locals(c=Size, i=Size, k=Size, v=Size, e=Size)
 cdef void find_varying(Structure net, signed char[:, ::1] codes, Size r, Block block) noexcept nogil
-@cython.locals(k=Size, v=Size, g=Size, e=Size)
+@cython.locals(i=Size, v=Size, at=Size)
+cdef void list_nodes(Structure net, Block block) noexcept nogil
+@cython.locals(v=Size, g=Size, e=Size)
 cdef void drop_causes(Structure net, signed char[:, ::1] codes, Size r, Size want, Block block) noexcept nogil
 @cython.locals(absent=bint, u=Size, i=Size, e=Size)
 cdef bint is_certain(Structure net, Numbers numbers, Size s, signed char[:, ::1] codes, Size r, Size v) noexcept nogil

@@ -1,13 +1,14 @@
 """Evidence becomes a problem: which nodes must be summed over, which links between them are live, and their numbers.
 
-    start[v, 0:2, lane]   P(node v absent), P(present) before any live link fires: its leak, and links of contexts that are
-                          known, in the lanes, or of which no other cause hears
-    end[v, 0:2, lane]     what the evidence says of it absent and present: 0 or 1 where it is stated; of a cause also the
-                          product over the absent findings of P(its link does not fire)
+    start[v, 0:2, lane]   P(node v absent), P(present) before any live link fires: its leak, and links of contexts
+                          that are known, in the lanes, or of which no other cause hears
+    end[v, 0:2, lane]     what the evidence says of it absent and present: 0 or 1 where it is stated; of a cause also
+                          the product over the absent findings of P(its link does not fire)
 
-An absent finding is a factor of each of its causes and no node. A positive one is a node that must be present; so is a
-union that is present though none of its members is known to be, with links that are the ORs of those of its open members.
-A cause without a live link stands *aside*: its sum is a factor of each lane. A cause that is known to be absent has none.
+An absent finding is a factor of each of its causes and no node. A positive one is a node that must be present; so is
+a union that is present though none of its members is known to be, with links that are the ORs of those of its open
+members. A cause without a live link stands *aside*: its sum is a factor of each lane. A cause that is known to be
+absent has none.
 
 Rows of one pattern (the same contexts unknown, the same findings positive, the same causes absent, the same members of
 unions open) stand in a block beside each other: lane = row * strata + stratum.
@@ -17,7 +18,6 @@ import math
 
 import twitchbayes.inference.arrays as arrays
 import twitchbayes.inference.names as names
-
 
 GROWTH = 2.0**332  # some 1e100
 
@@ -31,11 +31,15 @@ class Block:
         Parameter set; joint states of the unknown strata of each row; room for lanes of all rows together.
     nodes, links : (n_nodes,), (n_links,)
         The active nodes, and the live links between them.
+    from_links, from_first, from_last : (n_links,), (n_nodes,), (n_nodes,)
+        The live links from an active node v are from_links[from_first[v] : from_last[v]].
     active, varies, dropped, waits : (n_nodes,)
-        STEADY or VARIES of an active node; of any context or cause, whether its start differs between strata; of a cause,
-        whether it is known to be absent and has no links; of an absent finding, whether it is a node all the same.
+        STEADY or VARIES of an active node; of any context or cause, whether its start differs between strata; of a
+        cause, whether it is known to be absent and has no links; of an absent finding, whether it is a node all the
+        same.
     scale : (n_nodes,)
-        The largest chance of a finding's leak and links, by which they are divided, so that no state is far below others.
+        The largest chance of a finding's leak and links, by which they are divided, so that no state is far below
+        others.
     needed : (n_contexts,)
         Whether a cause depends on it, or a context that is known.
     live, fires, spares : (n_links,)
@@ -47,8 +51,11 @@ class Block:
 
     def __init__(self, net, lanes=32):
         self.set, self.strata, self.n_nodes, self.n_links = 0, 1, 0, 0
-        self.nodes, self.active, self.varies, self.dropped, self.waits = (arrays.integers(net.n_nodes) for _ in range(5))
-        self.links, self.live = arrays.integers(net.n_links), arrays.integers(net.n_links)
+        self.nodes, self.active, self.varies, self.dropped, self.waits = (
+            arrays.integers(net.n_nodes) for _ in range(5)
+        )
+        self.links, self.live, self.from_links = (arrays.integers(net.n_links) for _ in range(3))
+        self.from_first, self.from_last = arrays.integers(net.n_nodes), arrays.integers(net.n_nodes)
         self.fires, self.spares = arrays.doubles(net.n_links), arrays.doubles(net.n_links)
         self.needed = arrays.integers(max(net.n_contexts, 1))
         self.absent, self.present, self.scale = (arrays.doubles(net.n_nodes) for _ in range(3))
@@ -88,7 +95,7 @@ def is_averaged(net, codes, r, c, block):
 
 def read_pattern(net, numbers, s, codes, r, want, block):
     """Find the nodes and the live links of row `r`, and the numbers that all rows of its pattern share."""
-    forget(net, block)
+    forget(block)
     block.set = s
     block.strata = 1
     find_needed(net, codes, r, block)
@@ -122,14 +129,36 @@ def read_pattern(net, numbers, s, codes, r, want, block):
                 block.spares[e] = 0.0
             rescale(net, codes, r, block, v)
     link_causes(net, numbers, s, want, block)
+    list_nodes(net, block)
+
+
+def list_nodes(net, block):
+    """List the active nodes, and the live links by their sources."""
     for v in range(net.n_nodes):
         if block.active[v]:
             block.nodes[block.n_nodes] = v
             block.n_nodes += 1
+            block.from_last[v] = 0
+    for i in range(block.n_links):
+        block.from_last[net.source[block.links[i]]] += 1
+    at = 0
+    for i in range(block.n_nodes):
+        v = block.nodes[i]
+        block.from_first[v] = at
+        at += block.from_last[v]
+        block.from_last[v] = block.from_first[v]
+    for i in range(block.n_links):
+        v = net.source[block.links[i]]
+        block.from_links[block.from_last[v]] = block.links[i]
+        block.from_last[v] += 1
 
 
 def find_needed(net, codes, r, block):
     """Say of each context whether a cause depends on it, or a context that is known: others have no part in a row."""
+    if net.all_used:
+        for c in range(net.n_contexts):
+            block.needed[c] = 1
+        return
     for c in range(net.n_contexts):
         block.needed[c] = net.is_used[c] or codes[r, c] != names.UNKNOWN
     found = True
@@ -142,7 +171,7 @@ def find_needed(net, codes, r, block):
                     found = True
 
 
-def forget(net, block):
+def forget(block):
     """Take out the nodes and links of the pattern before."""
     for i in range(block.n_nodes):
         block.active[block.nodes[i]] = 0
@@ -176,21 +205,14 @@ def find_varying(net, codes, r, block):
 
 
 def drop_causes(net, codes, r, want, block):
-    """Mark the causes that are known to be absent: by themselves, or with a group. One that another excludes stays."""
-    for k in range(net.n_causes):
-        v = net.n_contexts + k
-        block.dropped[v] = codes[r, v] == 0
+    """Mark the causes that are known to be absent, by themselves or with a group. One that others exclude stays."""
+    for v in range(net.n_contexts, net.first_finding):
+        block.dropped[v] = codes[r, v] == 0 and not net.is_excluded[v] and want != names.ENDS
     for g in range(net.first_group, net.n_nodes):
         if codes[r, g] == 0:
             for e in range(net.in_at[g], net.in_at[g + 1]):
-                block.dropped[net.source[e]] = 1
-    for k in range(net.n_causes):
-        v = net.n_contexts + k
-        for e in range(net.in_at[v], net.in_at[v + 1]):
-            if net.inhibits[e] or want == names.ENDS:
-                block.dropped[v] = 0
-        if want == names.ENDS:
-            block.dropped[v] = 0
+                v = net.source[e]
+                block.dropped[v] = not net.is_excluded[v] and want != names.ENDS
 
 
 def is_certain(net, numbers, s, codes, r, v):
@@ -280,7 +302,7 @@ def rescale(net, codes, r, block, v):
 
 
 def link_causes(net, numbers, s, want, block):
-    """Make the links into causes live, of active contexts and of causes that exclude, and the causes at their ends nodes."""
+    """Make live the links into causes, from active contexts and from causes that exclude; their causes are nodes."""
     for k in range(net.n_causes):
         v = net.n_contexts + k
         if block.dropped[v]:
@@ -358,7 +380,7 @@ def read_contexts(net, numbers, s, codes, r, first, block):
 
 
 def start_cause(net, numbers, s, codes, r, v, x, block):
-    """Fill the start of a cause in a lane: its leak, and the contexts that are known, in the lanes, or its own alone."""
+    """Fill the start of a cause in a lane: its leak, and the contexts that are known, in the lane, or averaged."""
     at = leak_entry(net, block, v - net.n_contexts, x)
     absent = numbers.no[s, at]
     present = numbers.yes[s, at]

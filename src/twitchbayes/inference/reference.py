@@ -72,11 +72,14 @@ class _Case:
     def states(self, first: int, cards: Sequence[int]) -> Iterator[tuple[int, ...]]:
         """Yield the joint states of some nodes that the evidence leaves."""
         said = self.codes[first : first + len(cards)]
-        return itertools.product(*([code] if code >= 0 else range(card) for code, card in zip(said, cards, strict=True)))
+        return itertools.product(
+            *([code] if code >= 0 else range(card) for code, card in zip(said, cards, strict=True))
+        )
 
     def joint(self) -> Iterator[tuple[tuple[int, ...], Any]]:
         """Yield joint states of the causes with P(they, evidence), in parts that add up."""
-        net, sums = self.net, {}
+        net = self.net
+        sums: dict[tuple[int, ...], Any] = {}
         for contexts in self.states(0, net.cards):
             weight = math.prod(self.p[self.table_entry(c, contexts)] for c in range(net.n_contexts))
             for causes in self.states(net.n_contexts, [2] * net.n_causes) if weight else ():
@@ -89,7 +92,7 @@ class _Case:
         """Return the slot of P(a context's state | those of its parents)."""
         net = self.net
         steps = range(net.parent_at[c], net.parent_at[c + 1])
-        return net.table_at[c] + contexts[c] + sum(net.parent_stride[i] * contexts[net.parent[i]] for i in steps)
+        return int(net.table_at[c] + contexts[c] + sum(net.parent_stride[i] * contexts[net.parent[i]] for i in steps))
 
     def cause(self, k: int, contexts: Sequence[int], causes: Sequence[int]) -> Any:
         """Return P(the state of a cause | contexts, causes that exclude it): a leaky noisy-OR."""
@@ -113,7 +116,9 @@ class _Case:
             p *= {1: 1 - absent[v], 0: absent[v], -1: 1}[code]
         for u, code in enumerate(self.codes[net.first_union :]):
             members = [net.member[i] for i in range(net.member_at[u], net.member_at[u + 1])]
-            none = math.prod(absent[v] for v in members if self.codes[v] < 0) * (1 not in {self.codes[v] for v in members})
+            none = math.prod(absent[v] for v in members if self.codes[v] < 0) * (
+                1 not in {self.codes[v] for v in members}
+            )
             p *= {1: 1 - none, 0: none, -1: 1}[code]
         return p
 

@@ -44,10 +44,12 @@ cdef void answer_block(Structure net, Numbers numbers, Size s, const Size[::1] r
 cdef void finish(Structure net, const Size[::1] rows, Size first, Size n_rows, Size at, Size column, Desk desk, double[:, ::1] out) noexcept nogil
 @cython.locals(last=Size, v=Size, logs=double)
 cdef void answer_none(Structure net, Numbers numbers, Size s, Size i, Size column, Desk desk, double[:, ::1] out) noexcept nogil
-@cython.locals(last=Size, found=bint, rare=bint, s=Size, i=Size, at=Size)
-cdef bint answer_group(Structure net, Numbers numbers, Size g, const Size[::1] rows, Size first, Size n_rows, Size stride, Desk desk, double[:, ::1] out) noexcept nogil
-@cython.locals(last=Size, i=Size, found=bint, s=Size, at=Size, log_share=double)
-cdef bint ask_group(Structure net, Numbers numbers, Size g, Size state, const Size[::1] rows, Size first, Size n_rows, Size stride, Desk desk, double[:, ::1] out) noexcept nogil
+@cython.locals(last=Size, g=Size, i=Size, at=Size, share=double)
+cdef void leave_groups(Structure net, const Size[::1] rows, Size first, Size n_rows, Size column, Desk desk, bint careful, double[:, ::1] out) noexcept nogil
+@cython.locals(n=Size, i=Size, v=Size, x=Size, none=double, either=double)
+cdef void end_members(Structure net, Block block, Work work, Size g, Size n_rows, bint absent) noexcept nogil
+@cython.locals(last=Size, rare=bint, s=Size, i=Size, at=Size, found=bint, log_share=double)
+cdef bint answer_rare(Structure net, Numbers numbers, Size g, const Size[::1] rows, Size first, Size n_rows, Size stride, Desk desk, double[:, ::1] out) noexcept nogil
 @cython.locals(done=Size, stop=Size, at_once=Size, n_rows=Size, into=Size)
 cpdef Size count_rows(Structure net, Numbers numbers, const signed char[:, ::1] codes, const Size[::1] rows, const signed char[::1] same, const double[::1] weights, bint each, Size first, Size last, Desk desk, double[::1] logs, Slots slots) noexcept nogil
 @cython.locals(i=Size)

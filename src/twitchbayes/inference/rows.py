@@ -101,7 +101,7 @@ def read_and_run(net, numbers, s, desk, block, plan, first, n_rows, careful):
     reading.read_pattern(net, numbers, s, desk.said, first, plan.want, block)
     for i in range(n_rows):
         reading.read_row(net, numbers, s, desk.said, first + i, i, block)
-    sweep.forward(net, block, plan, desk.work, n_rows, careful)
+    sweep.forward(net, block, plan, desk.work, n_rows, careful, False)
 
 
 def log_total(block, plan, work, i):
@@ -199,7 +199,7 @@ def answer_rows(net, numbers, codes, rows, same, first, last, stride, desk, out)
             for s in range(numbers.n_sets):
                 answer_block(net, numbers, s, rows, done, n_rows, stride, desk, out)
             for g in range(net.n_groups):
-                if not answer_group(net, numbers, g, rows, done, n_rows, stride, desk, out):
+                if not answer_rare(net, numbers, g, rows, done, n_rows, stride, desk, out):
                     return done
             done += n_rows
     return done
@@ -211,15 +211,54 @@ def answer_block(net, numbers, s, rows, first, n_rows, stride, desk, out):
     for i in range(n_rows):
         desk.logs[i] = desk.work.total[i]
     finish(net, rows, first, n_rows, 0, s * stride, desk, out)
+    leave_groups(net, rows, first, n_rows, s * stride, desk, False, out)
     for i in range(n_rows):
         if not desk.logs[i] >= TINY:
             read_and_run(net, numbers, s, desk, desk.block, desk.plan, i, 1, True)
             finish(net, rows, first + i, 1, i, s * stride, desk, out)
+            leave_groups(net, rows, first + i, 1, s * stride, desk, True, out)
             answer_none(net, numbers, s, i, s * stride + rows[first + i], desk, out)
 
 
+def leave_groups(net, rows, first, n_rows, column, desk, careful, out):
+    """Write 1 - P(no member | evidence) of each group: a sweep in which the evidence says that none is present."""
+    last = net.n_causes + net.n_groups + 1
+    for g in range(net.n_groups):
+        end_members(net, desk.block, desk.work, net.first_group + g, n_rows, 1)
+        sweep.forward(net, desk.block, desk.plan, desk.work, n_rows, careful, True)
+        for i in range(n_rows):
+            at = column + rows[first + i]
+            share = 0.0
+            if out[last, at] > IMPOSSIBLE:
+                share = math.exp(min(log_total(desk.block, desk.plan, desk.work, i) - out[last, at], 0.0))
+                share = 1.0 - share
+            out[net.n_causes + 1 + g, at] = share
+        end_members(net, desk.block, desk.work, net.first_group + g, n_rows, 0)
+
+
+def end_members(net, block, work, g, n_rows, absent):
+    """Let the evidence say that no member of a group is present, or (`absent` False) what it said before."""
+    n = net.in_at[g + 1] - net.in_at[g]
+    for i in range(n):
+        # Back in the other order, so that a weight ends as it was before the first member.
+        v = net.source[net.in_at[g] + (i if absent else n - 1 - i)]
+        for x in range(n_rows * block.strata):
+            if not absent and block.active[v]:
+                block.end[v, 1, x] = work.sums[v, 0, x]
+            elif not absent:
+                block.weight[x] = work.sums[v, 0, x]
+            elif block.active[v]:
+                work.sums[v, 0, x] = block.end[v, 1, x]
+                block.end[v, 1, x] = 0.0
+            else:
+                work.sums[v, 0, x] = block.weight[x]
+                none = block.start[v, 0, x] * block.end[v, 0, x]
+                either = none + block.start[v, 1, x] * block.end[v, 1, x]
+                block.weight[x] *= none / either if either > 0.0 else 0.0
+
+
 def finish(net, rows, first, n_rows, at, column, desk, out):
-    """Sweep back, and write the posteriors of the causes, P(none) and ln P(evidence); the rows are those from `at` on."""
+    """Sweep back, and write the posteriors of the causes, P(none) and ln P(evidence) of the rows from `at` on."""
     unknown = 0
     last = net.n_causes + net.n_groups + 1
     for i in range(n_rows):
@@ -241,7 +280,9 @@ def finish(net, rows, first, n_rows, at, column, desk, out):
             unknown += known != 0
     if unknown == 0:
         for i in range(n_rows):
-            out[net.n_causes, column + rows[first + i]] = 1.0 if out[last, column + rows[first + i]] > IMPOSSIBLE else 0.0
+            out[net.n_causes, column + rows[first + i]] = (
+                1.0 if out[last, column + rows[first + i]] > IMPOSSIBLE else 0.0
+            )
 
 
 def answer_none(net, numbers, s, i, column, desk, out):
@@ -262,32 +303,21 @@ def answer_none(net, numbers, s, i, column, desk, out):
     out[net.n_causes, column] = min(math.exp(logs - out[last, column]), 1.0)
 
 
-def answer_group(net, numbers, g, rows, first, n_rows, stride, desk, out):
-    """Write P(some member of a group | evidence); returns False if there is no room.
+def answer_rare(net, numbers, g, rows, first, n_rows, stride, desk, out):
+    """Write P(some member of a group | evidence) where it is small; returns False if there is no room.
 
-    It is 1 - P(none of them), which has few digits where it is small: then some member is asked for as if it were a
-    finding that is present.
+    As 1 - P(none of them) it has few digits then: some member is asked for as if it were a finding that is present.
     """
     last = net.n_causes + net.n_groups + 1
-    found = ask_group(net, numbers, g, 0, rows, first, n_rows, stride, desk, out)
-    if not found:
-        return False
     rare = False
     for s in range(numbers.n_sets):
         for i in range(n_rows):
             at = s * stride + rows[first + i]
-            out[net.n_causes + 1 + g, at] = 1.0 - out[net.n_causes + 1 + g, at] if out[last, at] > IMPOSSIBLE else 0.0
             rare = rare or (out[net.n_causes + 1 + g, at] < RARE and out[last, at] > IMPOSSIBLE)
-    if rare:
-        return ask_group(net, numbers, g, 1, rows, first, n_rows, stride, desk, out)
-    return True
-
-
-def ask_group(net, numbers, g, state, rows, first, n_rows, stride, desk, out):
-    """Write P(group in a state | evidence) over what is written of it, where that is small or the state is absent."""
-    last = net.n_causes + net.n_groups + 1
+    if not rare:
+        return True
     for i in range(n_rows):
-        desk.said[i, net.first_group + g] = state
+        desk.said[i, net.first_group + g] = 1
     reading.read_pattern(net, numbers, 0, desk.said, 0, names.EVIDENCE, desk.side)
     order.choose(net, desk.side, desk.side_plan, names.EVIDENCE)
     found = fits(desk, desk.side, desk.side_plan, n_rows)
@@ -296,9 +326,9 @@ def ask_group(net, numbers, g, state, rows, first, n_rows, stride, desk, out):
             weigh(net, numbers, s, desk, desk.side, desk.side_plan, n_rows)
             for i in range(n_rows):
                 at = s * stride + rows[first + i]
-                if state == 0 or out[net.n_causes + 1 + g, at] < RARE:
+                if out[net.n_causes + 1 + g, at] < RARE and out[last, at] > IMPOSSIBLE:
                     log_share = desk.logs[i] - out[last, at]
-                    out[net.n_causes + 1 + g, at] = math.exp(min(log_share, 0.0)) if desk.logs[i] > IMPOSSIBLE else 0.0
+                    out[net.n_causes + 1 + g, at] = math.exp(log_share) if desk.logs[i] > IMPOSSIBLE else 0.0
     for i in range(n_rows):
         desk.said[i, net.first_group + g] = names.UNKNOWN
     return found

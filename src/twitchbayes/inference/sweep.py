@@ -25,11 +25,11 @@ class Work:
     sums : (n_nodes, 2, lanes)
         dP / d(start absent), dP / d(start present) of the nodes.
     halves : (n_nodes, 2, rows)
-        P(node present, evidence), and where ENDS are wanted P(node absent, evidence), of contexts and of causes on which
-        other nodes act.
+        P(node present, evidence), and where ENDS are wanted P(node absent, evidence), of contexts and of causes on
+        which other nodes act.
     linked : (n_links, 3)
-        Of each live link: sums over the subsets in which it fires while its target is still absent; the same while it is
-        present already; and (ENDS) in which it does not fire and its target stays absent.
+        Of each live link: sums over the subsets in which it fires while its target is still absent; the same while it
+        is present already; and (ENDS) in which it does not fire and its target stays absent.
     """
 
     def __init__(self, net, state=1 << 12, store=1 << 14, lanes=32):
@@ -44,13 +44,15 @@ class Work:
         self.sums, self.halves = arrays.doubles(net.n_nodes, 2, lanes), arrays.doubles(net.n_nodes, 2, lanes)
 
 
-def forward(net, block, plan, work, rows, careful):
+def forward(net, block, plan, work, rows, careful, again):
     """Run a plan over the rows of a block; fills `work.total`.
 
     Parameters
     ----------
     careful : bool
         Whether the state is rescaled on the way, so that it does not underflow.
+    again : bool
+        Whether the block has been gone through before, with other ends: nothing is kept for a backward sweep.
     """
     strata = block.strata
     lanes = rows * strata
@@ -61,7 +63,7 @@ def forward(net, block, plan, work, rows, careful):
         kind = plan.steps[t, names.KIND]
         v = plan.steps[t, names.NODE]
         run = lanes << plan.steps[t, names.BIT]
-        place = plan.steps[t, names.PLACE] * rows
+        place = -1 if again else plan.steps[t, names.PLACE] * rows
         work.power[t] = 1.0
         if kind == names.OPEN:
             if place >= 0:
@@ -83,7 +85,8 @@ def forward(net, block, plan, work, rows, careful):
             moves.add_strata(work.state, size, strata)
             size //= strata
             lanes = rows
-            compress(net, block, plan, rows)
+            if not again:
+                compress(net, block, plan, rows)
             strata = 1
         else:
             if net.kind[v] >= names.FINDING:
@@ -138,7 +141,7 @@ def backward(net, block, plan, work, rows):
                     moves.start_sums(work.store, place, work.state, size, lanes, work.sums, v, 0)
             moves.open_back(work.state, size, lanes, block.start, v, is_same(net, block, v, lanes, rows))
         elif kind == names.LINKS:
-            links_back(net, block, plan, work, t, size, lanes, strata, place)
+            links_back(block, plan, work, t, size, lanes, strata, place)
         elif kind == names.STOP:
             for i in range(plan.steps[t, names.FIRST], plan.steps[t, names.LAST]):
                 moves.stop_back(work.state, size, run, lanes << plan.bits[i])
@@ -160,7 +163,7 @@ def backward(net, block, plan, work, rows):
         work.gradient[x] = work.state[x]
 
 
-def links_back(net, block, plan, work, t, size, lanes, strata, place):
+def links_back(block, plan, work, t, size, lanes, strata, place):
     """Take a gradient back over the links of a node, and read off what is wanted of them."""
     first = plan.steps[t, names.FIRST]
     last = plan.steps[t, names.LAST]
