@@ -503,7 +503,7 @@ def test_failed_export_leaves_nothing_behind(run: Run, tmp_path: Path) -> None:
     [
         ([], "COMMAND"),
         (["guess"], "guess"),
-        (["infer", "--engine", "abacus"], "abacus"),
+        (["infer", "--engine", "abacus"], "--engine"),
         (["infer", "--moodel", "twitch"], "--moodel"),
         (["infer", "--priors"], "--priors"),
         (["export"], "file"),

@@ -179,8 +179,12 @@ def test_counts_of_shipped_models_are_derivatives(shipped: Model) -> None:
     assert assert_derivatives(shipped, codes) > 5
 
 
+# Without 1 - 1e-9: net links given by their values have lost the digits of what is left to 1.
+WITH_ENDS = st.one_of(ORDINARY, st.sampled_from([0.0, 1e-12, 1.0]))
+
+
 @settings(max_examples=150, deadline=None)
-@given(model=models(), seed=st.integers(0, 2**32 - 1))
+@given(model=models(probabilities=WITH_ENDS), seed=st.integers(0, 2**32 - 1))
 def test_ends_equal_other_numbers(model: Model, seed: int) -> None:
     """P(row) with a link or a leak at 0 and at 1 is that of the network with that number, 0 and 1 among the others."""
     network = model.network

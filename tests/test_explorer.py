@@ -18,6 +18,7 @@ import traitlets
 
 import twitchbayes
 from models import META, load
+from twitchbayes import draws
 from twitchbayes.errors import (
     ImpossibleEvidenceError,
     InvalidEvidenceError,
@@ -377,16 +378,20 @@ def test_details_are_those_of_the_answer(twitch: Model) -> None:
     assert "1,000 draws" in intervals["note"]
 
 
-def test_heavy_evidence_has_fewer_draws_or_none_and_says_so(twitch: Model) -> None:
-    """Estimated, and not measured: the same on every machine."""
+def test_heavy_evidence_has_fewer_draws_or_none_and_says_so(twitch: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Counted, and not measured: the same on every machine. The reasons are there whatever the evidence."""
     findings = [name for name in twitch.findings if name != "twitching"]
     case = Case(Origin.of(twitch), dict.fromkeys(findings[:22], "yes"))
     case.select("als")
     evidence = twitch.words.read(case.evidence)
-    (why,), (spread,) = (
-        list(part) for part in (_explanation(case.answer, evidence, "als"), _intervals(case.answer, evidence))
+    assert list(_explanation(case.answer, evidence, "als"))[-1]["items"]
+    cost = twitch.engine.cost(evidence.codes)
+    monkeypatch.setattr(draws, "DRAWS_COST", 150.5 * cost)
+    assert (
+        "over 150 draws of the tables' numbers, fewer than usual" in list(_intervals(case.answer, evidence))[-1]["note"]
     )
-    assert "answer.explain('als')" in why["note"]
+    monkeypatch.setattr(draws, "DRAWS_COST", 99.5 * cost)
+    (spread,) = _intervals(case.answer, evidence)
     assert "answer.credible_intervals()" in spread["note"]
 
 

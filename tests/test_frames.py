@@ -30,10 +30,10 @@ from twitchbayes import (
     Model,
     TwitchbayesError,
     UnknownVariableError,
-    batch,
     cells,
     frames,
 )
+from twitchbayes.inference import Batch, Engine, engine, patterns
 
 SUMMARY = ["none", "serious", "log_evidence"]
 Row = Mapping[str, Any]
@@ -161,7 +161,7 @@ def test_every_kind_of_frame(twitch: Model, frame_of: Callable[[Mapping[str, Any
 
 def test_chunks_and_samples(twitch: Model, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the table is cut, and which words its first rows have, makes no difference."""
-    monkeypatch.setattr(batch, "CHUNK_ROWS", 3)
+    monkeypatch.setattr(patterns, "CHUNK_ROWS", 3)
     monkeypatch.setattr(cells, "SAMPLE", 2)
     pain = ["yes", None, "no", "Y", "absent", None, "true"]
     frame = polars().DataFrame({"pain": pain, "age": [18, 30, 40.5, 50, 60, 70, None]}, strict=False)
@@ -497,13 +497,14 @@ def test_impossible_rows(certain: Model) -> None:
 
 def test_refused_rows(twitch: Model, monkeypatch: pytest.MonkeyPatch) -> None:
     """Rows that the engine refuses are errors likewise, each with the engine's reason."""
+    own = Engine.answer
 
-    def refuse(*arguments: Any, into: Any, **options: Any) -> batch.Batch:
-        found = batch.answer_rows(*arguments, into=into, **options)
+    def refuse(*arguments: Any, into: Any, **options: Any) -> Batch:
+        found = own(*arguments, into=into, **options)
         into[:, 1], into[-1, 1] = 0.0, -np.inf
-        return batch.Batch(found.answer, {1: "too large"})
+        return Batch(found.answer, {1: "too large"})
 
-    monkeypatch.setattr(frames, "answer_rows", refuse)
+    monkeypatch.setattr(Engine, "answer", refuse)
     frame = pd.DataFrame({"pain": [True, False, None]}, index=list("abc"))
     with pytest.raises(InvalidFrameError, match=r"^1 row of 3 cannot be answered \(1 fault\):\n  row 'b': too large\n"):
         twitch.infer_frame(frame)
@@ -581,7 +582,7 @@ def test_odd_cells(twitch: Model) -> None:
 
 def test_progress_to_a_function(twitch: Model, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
     """A function is told how many rows are done, of how many, until all are."""
-    monkeypatch.setattr(batch, "CHUNK_ROWS", 2)
+    monkeypatch.setattr(engine, "TASK_ROWS", 2)
     calls: list[tuple[int, int]] = []
     twitch.infer_frame(pd.DataFrame({"age": [20, 30, 40, 50, 60]}), progress=lambda *call: calls.append(call))
     assert calls[-1] == (5, 5)

@@ -262,7 +262,7 @@ def test_posterior_takes_the_intervals_it_is_given() -> None:
 def test_intervals_are_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where they would take long, fewer draws are taken, or none, and the legend says so; True takes all."""
     p = answer()
-    a_draw = p.model.engine.cost(p._evidence.codes) + draws.FIXED_COST
+    a_draw = p.model.engine.cost(p._evidence.codes)
     monkeypatch.setattr(draws, "DRAWS_COST", 200.5 * a_draw)
     few = p.credible_intervals(draws=200)
     ax = plots.posterior(p)

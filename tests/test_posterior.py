@@ -45,7 +45,7 @@ def test_by_hand(two: Model) -> None:
     assert p["a"] == pytest.approx(0.0919 / 0.2629, rel=1e-12)  # 0.0728 + 0.0191
     assert p["b"] == pytest.approx(0.1181 / 0.2629, rel=1e-12)  # 0.099 + 0.0191
     assert p.none == pytest.approx(0.072 / 0.2629, rel=1e-12)
-    assert p.serious == p["a"]
+    assert p.serious == pytest.approx(p["a"], rel=1e-12)
     assert p.log_evidence == pytest.approx(math.log(0.2629), rel=1e-12)
     assert p.joint(["a", "b"])["probability"].tolist() == pytest.approx(
         [BOTH / P_F, ONLY_A / P_F, ONLY_B / P_F, NEITHER / P_F], rel=1e-12

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib
+import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
@@ -179,7 +180,7 @@ class Answering:
         asked = None if interval is None else Asked.of(interval)
         case = self._words.read({**given, **named}, _items(virtual_evidence, "virtual_evidence"))
         found = answer(self._engine, case)
-        if not found.possible[0]:
+        if found.log_evidence[0] == -math.inf:
             raise impossible(self._engine, case)
         posterior = Posterior(self._whole, case, found, red_flags=red_flags.met(self._rules, case))
         if asked:

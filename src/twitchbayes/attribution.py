@@ -230,7 +230,9 @@ def produced(engine: Engine, evidence: Evidence, sites: Ints, log_evidence: floa
         If one of the sums would need more memory than the engine's bound.
     """
     codes, log_weights = evidence.rows()
-    asked = _Asked(engine, _resolved(engine.network, codes), log_weights - log_evidence, sites)
+    possible = np.isfinite(engine.log_evidence(codes)) if evidence.virtual else np.ones(1, dtype=bool)
+    codes = _resolved(engine.network, codes[possible])
+    asked = _Asked(engine, codes, log_weights[possible] - log_evidence, sites)
     fired, leaked = np.zeros(len(engine.network.causes)), 0.0
     for by_link, by_leak in (asked.unknown(), *(asked.present(site) for site in range(len(sites)))):
         fired += by_link

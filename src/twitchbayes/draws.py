@@ -21,8 +21,7 @@ Floats = NDArray[np.float64]
 
 DRAWS, MOST_DRAWS = 1_000, 100_000
 FEWEST_DRAWS = 100  # that tell the bounds of a 95% interval
-# Numbers that may be read and written for draws someone waits for, some half a second, and those of any answer.
-DRAWS_COST, FIXED_COST = 1e9, 2e4
+DRAWS_COST = 1e9  # numbers that may be read and written for draws someone waits for: less than half a second
 KEPT_BLOCKS = 2  # kept for the next answer; one of `twitch` has some 10 MB
 ANSWER_BYTES = 1 << 25  # of the answers to some rows of a table under all draws
 
@@ -77,7 +76,7 @@ def affordable(engine: Engine, codes: Codes) -> int:
     codes : ndarray, shape (n_columns,)
         The evidence.
     """
-    draws = min(DRAWS, int(DRAWS_COST / (engine.cost(codes) + FIXED_COST)))
+    draws = min(DRAWS, int(DRAWS_COST / engine.cost(codes)))
     return draws if draws >= FEWEST_DRAWS else 0
 
 

@@ -384,6 +384,8 @@ class Words:
     ) -> None:
         present, absent = _says(observed, "present"), _says(observed, "absent")
         for union in self._unions:
+            if union.name not in observed:
+                continue
             if union.denied(present, absent):
                 said = next(origin[m] for m in union.members if present(m))
                 faults.append(InvalidValueError(f"{origin[union.name]} contradicts {said}: give one of them"))

@@ -77,7 +77,7 @@ class Posterior(Mapping[str, float]):
         self, model: Model, evidence: Evidence, answer: Answer, *, red_flags: tuple[RedFlag, ...] = ()
     ) -> None:
         values = answer.causes[0].tolist()
-        order = sorted(range(len(values)), key=lambda k: (-values[k], k))
+        order = sorted(range(len(values)), key=values.__getitem__, reverse=True)  # of equals the first stays first
         names = model.causes
         self._probabilities: dict[str, float] = {names[k]: values[k] for k in order}
         self._evidence = evidence

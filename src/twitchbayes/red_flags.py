@@ -77,11 +77,15 @@ def read_rules(knowledge: Knowledge, words: Words) -> tuple[Rule, ...]:
 def met(rules: tuple[Rule, ...], evidence: Evidence) -> tuple[RedFlag, ...]:
     """Return the rules that a case meets by what was observed; what is unknown meets nothing."""
     items = evidence.items
-    return tuple(
-        RedFlag(rule.rule, rule.label, {name: items[name] for name in rule.states}, rule.advice, rule.citations)
-        for rule in rules
-        if all(items.get(name) in states for name, states in rule.states.items())
-    )
+    found = []
+    for rule in rules:
+        for name, states in rule.states.items():
+            if items.get(name) not in states:
+                break
+        else:
+            observed = {name: items[name] for name in rule.states}
+            found.append(RedFlag(rule.rule, rule.label, observed, rule.advice, rule.citations))
+    return tuple(found)
 
 
 def _condition(text: str, knowledge: Knowledge, words: Words) -> tuple[str, frozenset[str]]:

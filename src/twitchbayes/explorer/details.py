@@ -25,7 +25,7 @@ __all__ = ["details"]
 
 Piece = dict[str, Any]
 
-# In numbers read and written, as the engine's plans count them: some tenth of a second.
+# In numbers read and written, as the engine's plans count them: some twentieth of a second.
 PIECE = 1e8
 ASKED = 5  # questions that are shown
 LEVEL = 0.95

@@ -7,9 +7,8 @@ beside each other, share a plan and run in blocks, in threads. See `twitchbayes.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import Any
@@ -187,9 +186,7 @@ class Engine:
         loop = partial(_loop, answer_rows, self._structure, numbers, codes, rows, out)
         refused = self._each_row(loop, rows, numbers.n_sets, advance)
         rows.copy(out, n_rows)
-        refused = self._blank(out[-1], codes, parameters, self._spread(refused, rows, n_rows, numbers.n_sets))
-        if refused or out[-1].min(initial=0.0) == -np.inf:
-            out[:-1, np.isneginf(out[-1])] = 0.0
+        refused = self._blank(out, codes, parameters, self._spread(refused, rows, n_rows, numbers.n_sets))
         return Batch(Answer.of(out), refused)
 
     def log_evidence(self, codes: Codes, parameters: Parameters | None = None) -> Floats:
@@ -206,7 +203,7 @@ class Engine:
             As by `run`.
         """
         logs, refused = self._weigh(codes, parameters)
-        for row, reason in self._blank(logs, codes, parameters, refused).items():
+        for row, reason in self._blank(logs[None, :], codes, parameters, refused).items():
             raise EngineLimitError(reason if len(logs) == 1 else f"row {row}: {reason}")
         return logs
 
@@ -257,7 +254,7 @@ class Engine:
         for array in (fires, trials) if each else ():
             array[rows.copies] = array[rows.originals]
         logs[rows.copies] = logs[rows.originals]
-        refused = self._blank(logs, codes, parameters, self._spread(refused, rows, len(codes), 1))
+        refused = self._blank(logs[None, :], codes, parameters, self._spread(refused, rows, len(codes), 1))
         successes, at = fires * np.asarray(numbers.yes)[0], self.network.slots.of_row
         trials = trials_of_tables(self.network, successes, trials)
         return Counts(successes[:, at], trials[:, at], logs, refused)
@@ -275,28 +272,29 @@ class Engine:
             If the row would need more than `max_bytes`.
         """
         slots, absent = Slots(self._structure, 1), np.zeros(max(len(self.network.causes), 1))
-        with self._desk() as desk:
-            row = np.ascontiguousarray(codes[None, :], dtype=np.int8)
-            while (log_evidence := differentiate(self._structure, self._numbers, row, 0, desk, absent, slots)) > 0.5:
-                if desk.is_refused:
-                    raise EngineLimitError(reason_of(self.network, self._structure, desk, self.max_bytes))
-                desk.make_room(self._structure)
-            log = desk.logs[0], log_evidence if log_evidence > LOWEST else -np.inf
+        desk, row = self._take_desk(), np.ascontiguousarray(codes[None, :], dtype=np.int8)
+        while (log_evidence := differentiate(self._structure, self._numbers, row, 0, desk, absent, slots)) > 0.5:
+            if desk.is_refused:
+                raise EngineLimitError(reason_of(self.network, self._structure, desk, self.max_bytes))
+            desk.make_room(self._structure)
+        log = desk.logs[0], log_evidence if log_evidence > LOWEST else -np.inf
+        self._desks.append(desk)
         fires, spares, trials = (np.asarray(getattr(slots, name))[0] for name in ("fires", "spares", "trials"))
         return ends_of(self.network, fires, spares, trials, absent[: len(self.network.causes)], log)
 
     def cost(self, codes: Codes) -> float:
         """Return what the posteriors of one row cost, by the plan that is made for them: numbers read and written.
 
-        Some 10^9 take a second on one core. Nothing is computed.
+        Some 2 * 10^9 take a second on one core. Nothing is computed.
 
         Parameters
         ----------
         codes : ndarray of int8, shape (n_columns,)
         """
-        with self._desk() as desk:
-            row = np.ascontiguousarray(codes[None, :], dtype=np.int8)
-            return float(plan_cost(self._structure, self._numbers, row, desk))
+        desk, row = self._take_desk(), np.ascontiguousarray(codes[None, :], dtype=np.int8)
+        cost = float(plan_cost(self._structure, self._numbers, row, desk))
+        self._desks.append(desk)
+        return cost
 
     # How a batch is gone through
 
@@ -307,17 +305,15 @@ class Engine:
         codes = np.ascontiguousarray(codes, dtype=np.int8)
         return codes, sort_rows(self.network, codes)
 
-    @contextmanager
-    def _desk(self) -> Iterator[Desk]:
-        """Lend something to work with, which nobody else has at the time."""
+    def _take_desk(self) -> Desk:
+        """Return something to work with, which nobody else has until it is put back."""
         try:
             desk = self._desks.pop()
         except IndexError:
             built.say_once()
             desk = Desk(self._structure, 0)
         desk.limit = self.max_bytes // NUMBER_BYTES
-        yield desk
-        self._desks.append(desk)
+        return desk
 
     def _weigh(self, codes: Codes, parameters: Parameters | None) -> tuple[Floats, dict[int, str]]:
         """Return ln P(row) of each row under each set as the loops have it, and what is refused."""
@@ -335,21 +331,22 @@ class Engine:
 
         def work(start: int) -> int:
             at, stop = start, min(start + TASK_ROWS, len(rows.order))
-            with self._desk() as desk:
-                while (at := loop(desk, at, stop)) < stop:
-                    if desk.is_refused:
-                        refused[int(rows.order[at])] = reason_of(self.network, self._structure, desk, self.max_bytes)
-                        at += 1
-                    else:
-                        desk.make_room(self._structure)
-            return int(rows.times[start:stop].sum())
+            desk = self._take_desk()
+            while (at := loop(desk, at, stop)) < stop:
+                if desk.is_refused:
+                    refused[int(rows.order[at])] = reason_of(self.network, self._structure, desk, self.max_bytes)
+                    at += 1
+                else:
+                    desk.make_room(self._structure)
+            self._desks.append(desk)
+            return start
 
         n = len(rows.order)
         alone = self.threads == 1 or n * n_sets < FEWEST_ROWS or n == 1
         starts = range(0, n, TASK_ROWS)
-        for count in map(work, starts) if alone else _pool(self.threads).map(work, starts):
+        for start in map(work, starts) if alone else _pool(self.threads).map(work, starts):
             if advance is not None:
-                advance(count)
+                advance(int(rows.times[start : start + TASK_ROWS].sum()))
         return refused
 
     @staticmethod
@@ -362,14 +359,18 @@ class Engine:
         return {s * n_rows + row: reason for s in range(n_sets) for row, reason in every.items()}
 
     def _blank(
-        self, logs: Floats, codes: Codes, parameters: Parameters | None, refused: Mapping[int, str]
+        self, out: Floats, codes: Codes, parameters: Parameters | None, refused: Mapping[int, str]
     ) -> dict[int, str]:
-        """Write -inf where a row has no answer; returns what is refused, or possible and yet too improbable."""
+        """Write 0, and -inf in the last row, ln P, where there is no answer.
+
+        Returns what is refused, or possible and yet too improbable.
+        """
+        logs = out[-1]
         if not refused and logs.min(initial=0.0) >= LOWEST:
             return {}
         logs[list(refused)] = -np.inf
         lost = np.flatnonzero(logs < LOWEST)
-        logs[lost] = -np.inf
+        out[:, lost], logs[lost] = 0.0, -np.inf
         lost, found = np.setdiff1d(lost, list(refused)), dict(refused)
         for s in np.unique(lost // max(len(codes), 1)).tolist():
             places = lost[lost // len(codes) == s]

@@ -3,13 +3,15 @@ from twitchbayes.inference.arrays cimport Size
 
 @cython.locals(i=Size, absent=double, present=double, subset=Size, m=Size, x=Size)
 cdef void open_node(double[::1] state, Size size, Size lanes, double[:, :, ::1] start, Size v, bint same) noexcept nogil
+@cython.locals(subset=Size, m=Size, x=Size)
+cdef void leave_out(double[::1] state, Size size, Size lanes, double[:, :, ::1] start, double[:, :, ::1] end, Size v) noexcept nogil
 @cython.locals(i=Size, absent=double, present=double, subset=Size, m=Size, x=Size)
 cdef void open_back(double[::1] gradient, Size size, Size lanes, double[:, :, ::1] start, Size v, bint same) noexcept nogil
 @cython.locals(at=Size, i=Size, total=double, subset=Size, m=Size, x=Size)
 cdef void start_sums(double[::1] store, Size place, double[::1] gradient, Size size, Size lanes, double[:, :, ::1] sums, Size v, Size half) noexcept nogil
-@cython.locals(lower=Size, upper=Size, outer=Size, a=Size, inner=Size, b=Size, i=Size)
+@cython.locals(lower=Size, upper=Size, both=Size, outer=Size, a=Size, inner=Size, b=Size, i=Size)
 cdef void link(double[::1] state, Size size, Size source, Size target, double fires, double spares) noexcept nogil
-@cython.locals(lower=Size, upper=Size, outer=Size, a=Size, inner=Size, b=Size, i=Size)
+@cython.locals(lower=Size, upper=Size, both=Size, outer=Size, a=Size, inner=Size, b=Size, i=Size)
 cdef void link_back(double[::1] gradient, Size size, Size source, Size target, double fires, double spares) noexcept nogil
 @cython.locals(lower=Size, upper=Size, outer=Size, a=Size, inner=Size, b=Size, i=Size)
 cdef void stop(double[::1] state, Size size, Size source, Size target) noexcept nogil

@@ -24,6 +24,14 @@ def open_node(state, size, lanes, start, v, same):
             state[m + x] *= start[v, 0, x]
 
 
+def leave_out(state, size, lanes, start, end, v):
+    """Multiply a state by P(a node absent) and what the evidence says of that: the node cannot be present."""
+    for subset in range(size // lanes):
+        m = lanes * subset
+        for x in range(lanes):
+            state[m + x] *= start[v, 0, x] * end[v, 0, x]
+
+
 def open_back(gradient, size, lanes, start, v, same):
     """Transpose of `open_node` (2 size -> size)."""
     if same:
@@ -61,10 +69,19 @@ def start_sums(store, place, gradient, size, lanes, sums, v, half):
 def link(state, size, source, target, fires, spares):
     """Let a link fire: where the source is present and the target is not yet, with `fires` it becomes present.
 
-    `source` and `target` are the runs of the two nodes; `spares` is 1 - fires.
+    `source` and `target` are the runs of the two nodes; `spares` is 1 - fires. Runs that are short powers of two are
+    gone through in one loop: many short ones would cost more than what they do.
     """
     lower = min(source, target)
     upper = max(source, target)
+    if lower < 8 and source & (source - 1) == 0:
+        both = source | target
+        i = source
+        while i < size:
+            state[i + target] += fires * state[i]
+            state[i] *= spares
+            i = ((i | both) + 1) & ~both | source
+        return
     for outer in range(size // (2 * upper)):
         a = 2 * upper * outer + source
         for inner in range(upper // (2 * lower)):
@@ -78,6 +95,13 @@ def link_back(gradient, size, source, target, fires, spares):
     """Transpose of `link`."""
     lower = min(source, target)
     upper = max(source, target)
+    if lower < 8 and source & (source - 1) == 0:
+        both = source | target
+        i = source
+        while i < size:
+            gradient[i] = spares * gradient[i] + fires * gradient[i + target]
+            i = ((i | both) + 1) & ~both | source
+        return
     for outer in range(size // (2 * upper)):
         a = 2 * upper * outer + source
         for inner in range(upper // (2 * lower)):
@@ -114,6 +138,10 @@ def stop_back(gradient, size, source, target):
 def take_half(state, size, run, half):
     """Halve a state (size -> size / 2): a node that is known to be absent (half 0) or present (1) is closed."""
     at = 0
+    if run == 1:
+        for i in range(size // 2):
+            state[i] = state[2 * i + half]
+        return
     for outer in range(size // (2 * run)):
         a = 2 * run * outer + half * run
         for i in range(run):
@@ -124,6 +152,11 @@ def take_half(state, size, run, half):
 def put_half(gradient, size, run, half):
     """Transpose of `take_half` (size -> 2 size)."""
     at = size - run
+    if run == 1:
+        for i in range(size - 1, -1, -1):
+            gradient[2 * i + half] = gradient[i]
+            gradient[2 * i + 1 - half] = 0.0
+        return
     while at >= 0:
         for i in range(run):
             gradient[2 * at + half * run + i] = gradient[at + i]

@@ -13,8 +13,7 @@ are added up.
 import twitchbayes.inference.arrays as arrays
 import twitchbayes.inference.names as names
 
-
-DEAR = 10000.0  # numbers read and written, from which on to look for a better order is worth it
+DEAR = 20000.0  # numbers read and written, from which on to look for a better order is worth it
 
 
 class Plan:
@@ -54,7 +53,7 @@ def choose(net, block, plan, want):
         best = names.LISTED
         least = plan.cost
         for way in range(names.GREEDY, names.CAUSES + 1):
-            if way == names.GREEDY or least > 10.0 * DEAR:
+            if way == names.GREEDY or least > 5.0 * DEAR:
                 make(net, block, plan, way, want)
                 if plan.cost < least:
                     least = plan.cost

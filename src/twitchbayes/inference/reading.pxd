@@ -8,7 +8,7 @@ cdef double GROWTH
 
 cdef class Block:
     cdef public Size set, strata, lanes, n_nodes, n_links
-    cdef public Size[::1] nodes, active, varies, dropped, waits, links, live, needed, from_links, from_first, from_last
+    cdef public Size[::1] nodes, active, varies, dropped, waits, silent, links, live, needed, from_links, from_first, from_last
     cdef public double[::1] fires, spares, weight, aside, none, constant, absent, present, scale
     cdef public double[:, :, ::1] start, end
     cdef public Size[:, ::1] state

@@ -33,10 +33,10 @@ class Block:
         The active nodes, and the live links between them.
     from_links, from_first, from_last : (n_links,), (n_nodes,), (n_nodes,)
         The live links from an active node v are from_links[from_first[v] : from_last[v]].
-    active, varies, dropped, waits : (n_nodes,)
+    active, varies, dropped, waits, silent : (n_nodes,)
         STEADY or VARIES of an active node; of any context or cause, whether its start differs between strata; of a
         cause, whether it is known to be absent and has no links; of an absent finding, whether it is a node all the
-        same.
+        same; of a cause, whether it is asked about as if it were absent.
     scale : (n_nodes,)
         The largest chance of a finding's leak and links, by which they are divided, so that no state is far below
         others.
@@ -51,9 +51,8 @@ class Block:
 
     def __init__(self, net, lanes=32):
         self.set, self.strata, self.n_nodes, self.n_links = 0, 1, 0, 0
-        self.nodes, self.active, self.varies, self.dropped, self.waits = (
-            arrays.integers(net.n_nodes) for _ in range(5)
-        )
+        self.nodes, self.active, self.varies = (arrays.integers(net.n_nodes) for _ in range(3))
+        self.dropped, self.waits, self.silent = (arrays.integers(net.n_nodes) for _ in range(3))
         self.links, self.live, self.from_links = (arrays.integers(net.n_links) for _ in range(3))
         self.from_first, self.from_last = arrays.integers(net.n_nodes), arrays.integers(net.n_nodes)
         self.fires, self.spares = arrays.doubles(net.n_links), arrays.doubles(net.n_links)

@@ -127,12 +127,12 @@ def weigh(net, numbers, s, desk, block, plan, n_rows):
 
 
 def plan_cost(net, numbers, codes, desk):
-    """Return how many numbers are read and written for the posteriors of row 0: a forward sweep's, by its plan."""
+    """Return how many numbers the posteriors of row 0 read and write: those of the network, and by its plan."""
     for v in range(net.n_nodes):
         desk.said[0, v] = codes[0, v] if v < codes.shape[1] else names.UNKNOWN
     reading.read_pattern(net, numbers, 0, desk.said, 0, names.MARGINALS, desk.block)
     order.choose(net, desk.block, desk.plan, names.MARGINALS)
-    return desk.plan.cost
+    return desk.plan.cost + net.n_slots * desk.block.strata
 
 
 # ln P(evidence)
@@ -242,6 +242,7 @@ def end_members(net, block, work, g, n_rows, absent):
     for i in range(n):
         # Back in the other order, so that a weight ends as it was before the first member.
         v = net.source[net.in_at[g] + (i if absent else n - 1 - i)]
+        block.silent[v] = absent
         for x in range(n_rows * block.strata):
             if not absent and block.active[v]:
                 block.end[v, 1, x] = work.sums[v, 0, x]

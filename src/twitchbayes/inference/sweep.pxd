@@ -13,6 +13,8 @@ cdef class Work:
 
 @cython.locals(strata=Size, lanes=Size, size=Size, x=Size, t=Size, kind=Size, v=Size, run=Size, place=Size, i=Size, e=Size, r=Size)
 cdef void forward(Structure net, Block block, Plan plan, Work work, Size rows, bint careful, bint again) noexcept nogil
+@cython.locals(v=Size)
+cdef bint is_brief(Plan plan, Size t) noexcept nogil
 cdef bint is_same(Structure net, Block block, Size v, Size lanes, Size rows) noexcept nogil
 @cython.locals(i=Size, v=Size, r=Size, half=Size)
 cdef void compress(Structure net, Block block, Plan plan, Size rows) noexcept nogil

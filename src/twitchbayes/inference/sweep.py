@@ -59,13 +59,20 @@ def forward(net, block, plan, work, rows, careful, again):
     size = lanes
     for x in range(lanes):
         work.state[x] = block.weight[x]
-    for t in range(plan.n_steps):
+    t = -1
+    while t + 1 < plan.n_steps:
+        t += 1
         kind = plan.steps[t, names.KIND]
         v = plan.steps[t, names.NODE]
         run = lanes << plan.steps[t, names.BIT]
         place = -1 if again else plan.steps[t, names.PLACE] * rows
         work.power[t] = 1.0
-        if kind == names.OPEN:
+        if kind == names.OPEN and block.silent[v] and is_brief(plan, t):
+            moves.leave_out(work.state, size, lanes, block.start, block.end, v)
+            work.power[t + 1] = 1.0
+            work.power[t + 2] = 1.0
+            t += 2
+        elif kind == names.OPEN:
             if place >= 0:
                 moves.keep(work.store, place, work.state, size)
             moves.open_node(work.state, size, lanes, block.start, v, is_same(net, block, v, lanes, rows))
@@ -100,6 +107,18 @@ def forward(net, block, plan, work, rows, careful, again):
         work.total[r] = 0.0
         for x in range(r * strata, (r + 1) * strata):
             work.total[r] += work.state[x]
+
+
+def is_brief(plan, t):
+    """Whether a node is opened, linked and closed in three steps."""
+    v = plan.steps[t, names.NODE]
+    return (
+        t + 2 < plan.n_steps
+        and plan.steps[t + 1, names.KIND] == names.LINKS
+        and plan.steps[t + 1, names.NODE] == v
+        and plan.steps[t + 2, names.KIND] == names.CLOSE
+        and plan.steps[t + 2, names.NODE] == v
+    )
 
 
 def is_same(net, block, v, lanes, rows):
