@@ -124,22 +124,23 @@ def section(run: Run) -> None:
 
 
 def _race(run: Run, peers: dict[str, Kept], known: str, positive: int) -> list[Cell]:
-    ours: list[float] = []
+    run.note(f"patterns: {known}, {positive} positive")
+    cases = list(patterns(run.model, known, positive, run.size.patterns, seed=1))
+    ours = [processor_s(partial(run.model.infer, evidence)) for evidence in cases]
     theirs: dict[str, list[float]] = {name: [] for name in peers}
     difference = 0.0
-    run.note(f"patterns: {known}, {positive} positive")
-    for evidence in patterns(run.model, known, positive, run.size.patterns, seed=1):
-        seconds, found = processor_s(partial(run.model.infer, evidence))
-        ours.append(seconds)
-        for name, peer in peers.items():
+    # One after the other, as each is used: in turns, each would find its code and tables put out by the other's.
+    for name, peer in peers.items():
+        for evidence, (_, found) in zip(cases, ours, strict=True):
+            best_so_far = min((statistics.median(laps) for laps in theirs.values() if laps), default=float("inf"))
             # The slow forms are not asked for ever.
-            if theirs[name] and statistics.median(theirs[name]) > 4 * min(map(statistics.median, theirs.values())):
-                continue
+            if theirs[name] and statistics.median(theirs[name]) > 4 * best_so_far:
+                break
             seconds, answer = processor_s(partial(peer, evidence))
             theirs[name].append(seconds)
             difference = max(difference, run.compare(name, dict(found), answer))
     by = min((name for name in theirs if theirs[name]), key=lambda name: statistics.median(theirs[name]))
-    own, best = statistics.median(ours), statistics.median(theirs[by])
+    own, best = statistics.median(seconds for seconds, _ in ours), statistics.median(theirs[by])
     goal = GOALS[known].get(positive)
     verdict = "" if goal is None else "met" if best / own >= goal else "missed"
     run.figures[f"pattern {known} {positive}"] = best / own

@@ -629,6 +629,6 @@ def test_progress_without_tqdm(twitch: Model, monkeypatch: pytest.MonkeyPatch) -
 def test_frames_load_what_they_need() -> None:
     """The module itself loads no frames; a pandas frame loads pandas and narwhals, and no other kind of frame."""
     heavy = {"pandas", "narwhals", "polars", "pgmpy", "networkx", "matplotlib", "dask", "pyspark", "tqdm", "scipy"}
-    assert loaded_by("import twitchbayes.frames, twitchbayes.model").isdisjoint({*heavy, "pyarrow", "numba"})
+    assert loaded_by("import twitchbayes.frames, twitchbayes.model").isdisjoint({*heavy, "pyarrow"})
     code = "import pandas as pd, twitchbayes as tb\ntb.load_model().infer_frame(pd.DataFrame({'pain': [True]}))"
     assert loaded_by(code) & heavy == {"pandas", "narwhals"}

@@ -14,6 +14,7 @@ import pytest
 GOLDEN = Path(__file__).parent / "golden"
 sys.path.insert(0, str(GOLDEN))
 
+from names import NAMES, names  # noqa: E402 (beside the cases)
 from quantities import quantities, tables  # noqa: E402 (beside the cases)
 
 WHOLE = json.loads(gzip.decompress((GOLDEN / "cases.json.gz").read_bytes()))
@@ -59,3 +60,15 @@ def test_tables_are_answered_as_before() -> None:
     """Simulated cases, the answers to a frame, a tuned model and the implied facts are what they were."""
     found = differences(WHOLE["tables"]["twitch"], tables("twitch"))
     assert not found, found[:5]
+
+
+def test_the_public_names_are_those_of_before() -> None:
+    """No name of the package, nor of what its calls hand out, is lost."""
+    now = names()
+    gone = [
+        f"{thing}.{name}"
+        for thing, kept in json.loads(NAMES.read_text()).items()
+        for name in kept
+        if name not in now[thing]
+    ]
+    assert not gone, gone

@@ -21,7 +21,7 @@ from twitchbayes import errors
 from twitchbayes.errors import Problem
 
 SRC = Path(twitchbayes.__file__).parent
-HEAVY = ("pgmpy", "pandas", "networkx", "matplotlib", "scipy", "numba", "sklearn", "torch")
+HEAVY = ("pgmpy", "pandas", "networkx", "matplotlib", "scipy", "sklearn", "torch")
 MODULES = sorted(info.name for info in pkgutil.iter_modules(twitchbayes.__path__) if info.name != "__main__")
 KINDS = [
     value

@@ -63,7 +63,7 @@ def classes() -> dict[str, list[type]]:
     found: dict[str, list[type]] = {}
     for info in pkgutil.walk_packages(twitchbayes.__path__, "twitchbayes."):
         module = importlib.import_module(info.name) if not info.name.endswith("__main__") else twitchbayes
-        for name in module.__all__:
+        for name in getattr(module, "__all__", ()):
             value = getattr(module, name)
             if inspect.isclass(value) and value.__module__ == info.name:
                 found.setdefault(name, []).append(value)

@@ -26,7 +26,7 @@ from twitchbayes.inference.patterns import distinct_rows
 from twitchbayes.learning import Priors
 from twitchbayes.network import Codes
 
-__all__ = ["Information", "information_of", "score_products", "sizes_after"]
+__all__ = ["Information", "information_of", "score_products", "sizes_after", "sizes_before"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -170,6 +170,12 @@ def _information(successes: Floats, trials: Floats, weights: Floats, net: Floats
     return Information(complete=weights @ (trials * (net * (1 - net))), hidden=hidden, shared=hidden)
 
 
+def sizes_before(priors: Priors, net: Floats) -> Floats:
+    """Return the size of each number's Beta distribution before the cases, (n_numbers,): inf where none is learned."""
+    sizes: Floats = priors.a + np.where(priors.in_group, _rest(priors), priors.b)
+    return np.where(priors.free & (net > 0) & (net < 1), sizes, np.inf)
+
+
 def sizes_after(information: Information, products: Floats, priors: Priors, net: Floats) -> Floats:
     """Return the size of each number's Beta distribution after the cases: (n_numbers,).
 
@@ -177,14 +183,14 @@ def sizes_after(information: Information, products: Floats, priors: Priors, net:
     the size is that of the Beta distribution with the same, Beta(size p, size (1 - p)). From complete
     cases it is the exact one, a + b + trials. States of one variable share the smallest.
     """
-    free = np.flatnonzero(priors.free & (net > 0) & (net < 1))
-    before = (priors.a + np.where(priors.in_group, _rest(priors), priors.b))[free]
+    sizes = sizes_before(priors, net)
+    free = np.flatnonzero(np.isfinite(sizes))
+    before = sizes[free]
     p, groups = net[free], [np.flatnonzero(np.isin(free, rows)) for rows in priors.groups]
     spread = np.diag(p * (1 - p))
     for rows in groups:
         spread[np.ix_(rows, rows)] -= np.outer(p[rows], p[rows]) * (1 - np.eye(len(rows)))
     matrix = information.of(free).matrix(products[np.ix_(free, free)], spread, before)
-    sizes = np.full(len(net), np.inf)
     sizes[free] = np.maximum(1 / (_variances(matrix, p, groups) * np.diag(spread)), before)
     for rows in priors.groups:
         if priors.free[rows].all():

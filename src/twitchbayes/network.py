@@ -75,6 +75,8 @@ class Slots:
         Slot of each row.
     table_shapes, leak_shapes : tuple of tuple of int
         (*parent states, states) of each context; (*stratum states,) of each cause.
+    table_starts, leak_starts : tuple of int
+        The first slot of each context, and of each cause.
     first_leak, first_finding_leak, first_link : int
         Where each kind of slots begins.
     sources, targets : ndarray of int, shape (n_links,)
@@ -89,6 +91,8 @@ class Slots:
     of_row: Ints
     table_shapes: tuple[tuple[int, ...], ...]
     leak_shapes: tuple[tuple[int, ...], ...]
+    table_starts: tuple[int, ...]
+    leak_starts: tuple[int, ...]
     first_leak: int
     first_finding_leak: int
     first_link: int
@@ -99,21 +103,15 @@ class Slots:
 
     def table(self, array: Floats, context: int) -> Floats:
         """Return the part of some values of slots (..., n_slots) that is the table of a context."""
-        return self._part(array, 0, self.table_shapes, context)
+        return _part(array, self.table_starts[context], self.table_shapes[context])
 
     def leaks(self, array: Floats, cause: int) -> Floats:
         """Return the part of some values of slots (..., n_slots) that are the leaks of a cause."""
-        return self._part(array, self.first_leak, self.leak_shapes, cause)
+        return _part(array, self.leak_starts[cause], self.leak_shapes[cause])
 
     def finding_leaks(self, array: Floats) -> Floats:
         """Return the part of some values of slots (..., n_slots) that are the leaks of the findings."""
         return array[..., self.first_finding_leak : self.first_link]
-
-    @staticmethod
-    def _part(array: Floats, first: int, shapes: tuple[tuple[int, ...], ...], number: int) -> Floats:
-        start = first + sum(math.prod(shape) for shape in shapes[:number])
-        part = array[..., start : start + math.prod(shapes[number])]
-        return part.reshape((*array.shape[:-1], *shapes[number]))
 
     def parameters(self, values: Floats, *, net: bool = False) -> Parameters:
         """Place `values` (n_sets, n_numbers) into the slots, compound links turned into net ones unless they are."""
@@ -128,6 +126,15 @@ class Slots:
             # 1 - q = (1 - p) / (1 - leak) keeps its digits where q is nearly 1.
             no[:, at] = np.where(q > 0.5, (1 - p) / room, 1 - q)
         return Parameters(_read_only(yes), _read_only(no))
+
+
+def _starts(first: int, shapes: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
+    """Return where each of some arrays begins that stand one after the other."""
+    return tuple(itertools.accumulate(map(math.prod, shapes), initial=first))[:-1]
+
+
+def _part(array: Floats, start: int, shape: tuple[int, ...]) -> Floats:
+    return array[..., start : start + math.prod(shape)].reshape((*array.shape[:-1], *shape))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -289,11 +296,14 @@ def _slots(
     own = np.flatnonzero(rows != COMPLEMENT)
     of_row[rows[own]] = own
     compound_rows, compound_leaks = np.array(compound, dtype=np.int64).reshape(-1, 2).T
+    table_shapes, leak_shapes = (tuple(rows.shape for rows in kind) for kind in (tables, leaks))
     return Slots(
         rows=rows,
         of_row=of_row,
-        table_shapes=tuple(rows.shape for rows in tables),
-        leak_shapes=tuple(rows.shape for rows in leaks),
+        table_shapes=table_shapes,
+        leak_shapes=leak_shapes,
+        table_starts=_starts(0, table_shapes),
+        leak_starts=_starts(ends[0], leak_shapes),
         first_leak=ends[0],
         first_finding_leak=ends[1],
         first_link=ends[2],

@@ -35,9 +35,16 @@ if TYPE_CHECKING:
 
 __all__ = ["THRESHOLD_BITS", "ExplanatorySet", "Posterior"]
 
-# Partial assignments that are opened at once in the search for the most probable explanations.
-SEARCH_BATCH = 32
+# In the search for the most probable explanations:
+SEARCH_BATCH, SEARCH_STEP = 8, 16  # partial assignments that are opened together, and causes that one is opened by
 THRESHOLD_BITS = 0.01  # a question that is expected to settle no more is not worth asking
+
+
+def _opened(states: tuple[int, ...], likely: Sequence[int]) -> list[tuple[int, ...]]:
+    """Return the parts of a partial assignment: the likely states of the next causes, and each departure from them."""
+    ahead = range(len(states), min(len(states) + SEARCH_STEP, len(likely)))
+    departures = [(*states, *likely[len(states) : i], 1 - likely[i]) for i in ahead]
+    return [(*states, *likely[len(states) : ahead.stop]), *departures]
 
 
 class ExplanatorySet(NamedTuple):
@@ -159,7 +166,8 @@ class Posterior(Mapping[str, float]):
         """Return the n most probable joint states of all causes, the most probable first.
 
         A best-first search over partial assignments: the probability of a partial assignment bounds
-        that of each of its completions, so that the first n complete ones found are the answer
+        that of each of its completions, so that the first n complete ones found are the answer. One is split by
+        where it first departs from the likely states of the next causes
         (Nilsson, An efficient algorithm for finding the M most probable configurations in probabilistic
         expert systems, Statistics and Computing 8, 1998, on the same task).
         """
@@ -167,6 +175,8 @@ class Posterior(Mapping[str, float]):
             message = f"n={n!r} must be 1 or more"
             raise ValueError(message)
         causes = sorted(self, key=lambda cause: abs(self[cause] - 0.5))
+        place = {cause: i for i, cause in enumerate(self)}
+        likely = [int(self[cause] > 0.5) for cause in causes]
         heap: list[tuple[float, tuple[int, ...]]] = [(-1.0, ())]
         found: list[ExplanatorySet] = []
         while heap and len(found) < n:
@@ -176,10 +186,10 @@ class Posterior(Mapping[str, float]):
             if not opened:
                 probability, states = heapq.heappop(heap)
                 names = [cause for cause, state in zip(causes, states, strict=True) if state]
-                found.append(ExplanatorySet(tuple(sorted(names, key=list(self).index)), -probability))
+                found.append(ExplanatorySet(tuple(sorted(names, key=place.__getitem__)), -probability))
                 continue
             longest = len(causes)
-            children = [(*states, state) for states in opened for state in (1, 0)]
+            children = [child for states in opened for child in _opened(states, likely)]
             rows = np.array([c + (UNKNOWN,) * (longest - len(c)) for c in children], dtype=np.int8)
             for child, p in zip(children, self._probability_of(causes, rows).tolist(), strict=True):
                 if p > 0:
@@ -189,8 +199,9 @@ class Posterior(Mapping[str, float]):
     def _probability_of(self, causes: Sequence[str], states: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
         """Return P(states of these causes | evidence), one row of states each; -1 leaves a cause open."""
         columns = self._evidence.columns
+        place = {name: i for i, name in enumerate(columns)}
         further = np.full((len(states), len(columns)), UNKNOWN, dtype=np.int8)
-        further[:, [columns.index(cause) for cause in causes]] = states
+        further[:, [place[cause] for cause in causes]] = states
         log_joint = log_probability(self.model.engine, self._evidence, further)
         return np.minimum(np.exp(log_joint - self.log_evidence), 1.0)
 

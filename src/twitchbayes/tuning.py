@@ -18,7 +18,7 @@ from twitchbayes.cohort import ADVICE, Cohort, Totals, check_usable, read_cohort
 from twitchbayes.conflict import impossible
 from twitchbayes.errors import Fault, InvalidFrameError, InvalidValueError, TwitchbayesError, did_you_mean
 from twitchbayes.files import CaseProblem, CasesError
-from twitchbayes.information import sizes_after
+from twitchbayes.information import sizes_after, sizes_before
 from twitchbayes.learning import Pass, Priors, Step, maximise
 from twitchbayes.network import UNKNOWN
 from twitchbayes.passes import Data, LocalData, Selection, likely_products
@@ -236,6 +236,7 @@ def tune(
     *,
     on_error: str = "raise",
     progress: Progress = None,
+    intervals: bool = True,
 ) -> Tuning:
     """Return a model tuned to cases in memory; see `Model.tune`.
 
@@ -243,6 +244,8 @@ def tune(
     ----------
     on_error : str
         With anything but "raise", cases that are impossible in the model are left out and counted.
+    intervals : bool, default True
+        Without, those of the numbers stay as wide as they were: most of the work, and nothing that an answer needs.
     """
     cohort = _found_by(model, cohort, options)
     data = LocalData(model.engine, cohort.codes)
@@ -253,7 +256,7 @@ def tune(
         cohort = cohort.without(np.array(list(reasons), dtype=np.int64), IMPOSSIBLE_CASES)
         check_usable(cohort.source, size=cohort.size, used=len(cohort), excluded=cohort.excluded)
         data = LocalData(model.engine, cohort.codes)
-    return tune_data(model, data, cohort.totals(model.network), options, progress=progress)
+    return tune_data(model, data, cohort.totals(model.network), options, progress=progress, intervals=intervals)
 
 
 def _found_by(model: Model, cohort: Cohort, options: Options) -> Cohort:
@@ -287,8 +290,9 @@ def tune_data(
     options: Options,
     *,
     progress: Progress = None,
+    intervals: bool = True,
 ) -> Tuning:
-    """Return a model tuned to cases wherever they are, all of them possible in the model."""
+    """Return a model tuned to cases wherever they are, all of them possible in the model; see `tune`."""
     selection = _selection(model, totals, options)
     priors, start = _priors(model, options)
     fit = maximise(
@@ -300,8 +304,10 @@ def tune_data(
         told=_teller(progress),
     )
     net = fit.last.net
-    products = likely_products(model.engine, data, net, selection)
-    sizes = sizes_after(data.information(net, selection), products, priors, net)
+    sizes = sizes_before(priors, net)
+    if intervals:
+        products = likely_products(model.engine, data, net, selection)
+        sizes = sizes_after(data.information(net, selection), products, priors, net)
     report = report_of(model, priors, fit.last, sizes)
     cases = _about(totals, selection, options)
     return Tuning(

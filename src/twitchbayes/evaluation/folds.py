@@ -113,10 +113,10 @@ class Tuner:
     converged: list[bool] = field(default_factory=list)
 
     def __call__(self, cohort: Cohort) -> Model:
-        """Return the model tuned to cases."""
+        """Return the model tuned to cases, without the intervals of its numbers, which no answer needs."""
         from twitchbayes.tuning import tune
 
-        tuning = tune(self.model, cohort, self.options, on_error=self.on_error)
+        tuning = tune(self.model, cohort, self.options, on_error=self.on_error, intervals=False)
         self.converged.append(tuning.converged)
         return tuning.model
 

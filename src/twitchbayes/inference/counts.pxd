@@ -36,7 +36,9 @@ cdef double without_way(Structure net, Numbers numbers, signed char[:, ::1] said
 cdef void add_tested(Structure net, Numbers numbers, signed char[:, ::1] said, Size r, Block block, Plan plan, Work work, Size i, Size into, Slots slots) noexcept nogil
 @cython.locals(s=Size, leak=Size, e=Size, at=Size)
 cdef void add_finding(Structure net, Numbers numbers, Block block, Size v, double mass, bint absent, Size into, Slots slots) noexcept nogil
-@cython.locals(u=Size, leaks_absent=double, leaks_present=double, i=Size, j=Size, leak=Size, spared=double, e=Size, d=Size, fires=double)
+@cython.locals(u=Size, leaks_absent=double, leaks_present=double, i=Size, j=Size, leak=Size, spared=double, fired=double, e=Size, d=Size, fires=double)
 cdef void add_union(Structure net, Numbers numbers, signed char[:, ::1] said, Size r, Block block, Plan plan, Work work, Size n_rows, Size v, Size into, Slots slots) noexcept nogil
 @cython.locals(spares=double, i=Size, v=Size, e=Size)
 cdef double without_member(Structure net, Numbers numbers, signed char[:, ::1] said, Size r, Size s, Size u, Size j, Size source) noexcept nogil
+@cython.locals(fired=double, spares=double, i=Size, v=Size, e=Size)
+cdef double by_another(Structure net, Numbers numbers, signed char[:, ::1] said, Size r, Size s, Size u, Size j, Size source) noexcept nogil

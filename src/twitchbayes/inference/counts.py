@@ -253,7 +253,8 @@ def add_union(net, numbers, said, r, block, plan, work, n_rows, v, into, slots):
         leak = net.first_finding_leak + j - net.first_finding
         slots.fires[into, leak] += leaks_present
         spared = without_member(net, numbers, said, r, block.set, u, j, -1)
-        slots.spares[into, leak] += spared * leaks_absent + (1.0 - spared) * leaks_present
+        fired = by_another(net, numbers, said, r, block.set, u, j, -1)
+        slots.spares[into, leak] += spared * leaks_absent + fired * leaks_present
         e = net.in_at[v]
         for d in range(net.in_at[j], net.in_at[j + 1]):
             while net.source[e] != net.source[d]:
@@ -262,8 +263,9 @@ def add_union(net, numbers, said, r, block, plan, work, n_rows, v, into, slots):
                 fires = link_fires(net, block, work, e)
                 spared = without_member(net, numbers, said, r, block.set, u, j, net.source[d])
                 slots.fires[into, net.first_link + d] += fires
+                fired = by_another(net, numbers, said, r, block.set, u, j, net.source[d])
                 slots.spares[into, net.first_link + d] += (
-                    spared * (work.linked[e, 2] + work.linked[e, 1]) + (1.0 - spared) * fires
+                    spared * (work.linked[e, 2] + work.linked[e, 1]) + fired * fires
                 )
 
 
@@ -280,3 +282,20 @@ def without_member(net, numbers, said, r, s, u, j, source):
             if net.source[e] == source:
                 spares *= numbers.no[s, net.first_link + e]
     return spares
+
+
+def by_another(net, numbers, said, r, s, u, j, source):
+    """Return 1 - `without_member`, of positive terms: each is that a member fires, and none of those before it."""
+    fired, spares = 0.0, 1.0
+    for i in range(net.member_at[u], net.member_at[u + 1]):
+        v = net.member[i]
+        if v == j or said[r, v] != names.UNKNOWN:
+            continue
+        if source < 0:
+            fired += spares * numbers.yes[s, net.first_finding_leak + v - net.first_finding]
+            spares *= numbers.no[s, net.first_finding_leak + v - net.first_finding]
+        for e in range(net.in_at[v], net.in_at[v + 1]):
+            if net.source[e] == source:
+                fired += spares * numbers.yes[s, net.first_link + e]
+                spares *= numbers.no[s, net.first_link + e]
+    return fired

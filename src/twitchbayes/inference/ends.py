@@ -69,7 +69,8 @@ def ends_of(
         p, own, others, no = (slots.table(array, i) for array in (yes, fires, spares, rest))
         first = _fill_table(p, own, others, no, whole)
         inactive[i] = first if len(network.states[name]) == 2 else whole
-    for k in range(len(network.causes)):
+    rest[slots.first_leak : slots.first_finding_leak] = 0.0
+    for k in (k for k, shape in enumerate(slots.leak_shapes) if math.prod(shape) > 1):
         strata, no = slots.leaks(trials, k), slots.leaks(rest, k)
         no[...] = _all_but_each(strata.ravel()).reshape(strata.shape)
     tested = slots.finding_leaks(trials) > 0

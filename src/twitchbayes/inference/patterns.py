@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 
 import numpy as np
@@ -76,8 +77,11 @@ def distinct_rows(codes: Codes, n_contexts: int) -> tuple[Ints, Bools]:
 
 
 def hash_rows(codes: NDArray[np.int8] | NDArray[np.uint8]) -> Keys:
-    """Return a hash of each row, eight columns at a time."""
+    """Return a hash of each row, eight columns at a time; of a few long ones, row by row."""
     words = -(-codes.shape[1] // 8)
+    if 4 * len(codes) < words:
+        digests = [hashlib.blake2b(row.tobytes(), digest_size=8).digest() for row in codes]
+        return np.array([int.from_bytes(digest, "little") for digest in digests], dtype=np.uint64)
     hashed = np.zeros(len(codes), dtype=np.uint64)
     for start in range(0, len(codes), CHUNK_ROWS):
         part = codes[start : start + CHUNK_ROWS]
