@@ -130,11 +130,12 @@ def test_infer_with_intervals(run: Run) -> None:
 def test_score_with_intervals(run: Run, tmp_path: Path) -> None:
     """`score --interval` writes the bounds of each posterior, and the draws without an answer."""
     file = put(tmp_path / "cases.csv", "weakness,age", "yes,62")
-    said = run("score", file, "--interval", "0.9")
+    said = run("score", file, "--interval", "0.9", "--draws", "1000")
     (row,) = csv.DictReader(said.out.splitlines())
     expected = twitchbayes.infer(weakness=True, age=62, interval=0.9).intervals["als"]
     assert (float(row["als_low"]), float(row["als_high"])) == pytest.approx((expected.low, expected.high), rel=1e-12)
     assert float(row["draws_lost"]) == 0
+    assert run("score", file, "--interval", "0.9").out != said.out  # of 200 draws
     assert run("score", file, "--interval", "0").status == 2
 
 

@@ -7,11 +7,12 @@ import textwrap
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import twitchbayes
 from models import SITES, TINY, completed, load
-from twitchbayes import EngineLimitError, ImpossibleEvidenceError, InvalidValueError, UnknownVariableError
+from twitchbayes import EngineLimitError, ImpossibleEvidenceError, InvalidValueError, UnknownVariableError, draws
 from twitchbayes.inference import Batch, Engine
 from twitchbayes.inference.mixture import answer
 from twitchbayes.model import Model
@@ -384,3 +385,25 @@ def test_text_html_and_table(folder: Path) -> None:
     assert table["name"].tolist() == [*found.rows]
     assert table["first"].isna().tolist() == [False, False, True, True]
     assert json.loads(found.to_json()) == json.loads(json.dumps(found.to_dict()))
+
+
+def test_a_long_table_has_fewer_draws_unless_they_are_given(tiny: Model) -> None:
+    """Up to 1,000 rows rest on as many draws as one person; more rows on 200, and what is given counts."""
+    short, long = (pd.DataFrame({"fever": ["yes"] * n}) for n in (1_000, 1_001))
+    usual, fewer = tiny.infer_frame(short, interval=0.9), tiny.infer_frame(long, interval=0.9)
+    assert usual.iloc[0].equals(tiny.infer_frame(short, interval=0.9, draws=1_000).iloc[0])
+    assert fewer.iloc[0].equals(tiny.infer_frame(long, interval=0.9, draws=200).iloc[0])
+    assert fewer["flu_low"].iloc[0] != usual["flu_low"].iloc[0]
+
+
+def test_a_long_wait_is_told_before_it_starts(
+    tiny: Model, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The message is there before the first row is answered, and only where the wait is long."""
+    frame = pd.DataFrame({"fever": ["yes", "no"]})
+    tiny.infer_frame(frame, interval=0.9, draws=10)
+    assert not caplog.records
+    monkeypatch.setattr(draws, "LONG_S", 1e-9)
+    told: list[int] = []
+    tiny.infer_frame(frame, interval=0.9, draws=10, progress=lambda *_: told.append(len(caplog.records)))
+    assert told[0] == 1

@@ -13,7 +13,7 @@ from twitchbayes import red_flags
 from twitchbayes.asking import Ask, asks_of
 from twitchbayes.beliefs import Beliefs
 from twitchbayes.conflict import impossible
-from twitchbayes.draws import DRAWS, Asked
+from twitchbayes.draws import Asked, usual_draws
 from twitchbayes.errors import InvalidValueError
 from twitchbayes.evidence import Words
 from twitchbayes.inference import Engine
@@ -197,7 +197,7 @@ class Answering:
         on_error: OnError = "raise",
         progress: Progress = None,
         interval: float | None = None,
-        draws: int = DRAWS,
+        draws: int | None = None,
         seed: int = 0,
     ) -> Any:
         """Return the posterior of every cause for each row of a table.
@@ -224,8 +224,12 @@ class Answering:
             True shows a bar (tqdm), False none; a callable is told (rows done, rows). Where it is left
             out, long work shows a bar in a terminal or a notebook that has tqdm.
         interval : float, optional
-            Level of credible intervals, as 0.95. They take about as long as `draws` such tables.
-        draws, seed : int, default 1,000 and 0
+            Level of credible intervals, as 0.95. They take about as long as `draws` such tables. If that is more
+            than 10 s of the processor, the logger `twitchbayes` says so before they are begun.
+        draws : int, optional
+            As of `Posterior.credible_intervals`. Where it is left out: 1,000 for a table in memory of at most 1,000
+            rows, and 200 for any other.
+        seed : int, default 0
             As of `Posterior.credible_intervals`.
 
         Returns
@@ -260,6 +264,8 @@ class Answering:
         from twitchbayes.frames import infer_frame
 
         infer = door(frame, infer_frame, "infer_frame")
+        if draws is None:
+            draws = usual_draws(len(frame) if infer is infer_frame and hasattr(frame, "__len__") else None)
         asked = None if interval is None else Asked.of(interval, draws, seed)
         options: dict[str, Any] = {"columns": columns, "keep": keep, "ignore": ignore, "on_error": on_error}
         return infer(self._whole, frame, **options, interval=asked, progress=progress)

@@ -34,6 +34,7 @@ from twitchbayes.commands import (
 )
 from twitchbayes.consistency import Implied
 from twitchbayes.display import DISCLAIMER
+from twitchbayes.draws import MANY_DRAWS
 from twitchbayes.errors import InvalidEvidenceError, InvalidValueError, ModelTableError, TwitchbayesError
 from twitchbayes.model import Model, list_models, load_model
 from twitchbayes.scenarios import Outcome, run
@@ -164,6 +165,7 @@ def _add_score(score: argparse.ArgumentParser) -> None:
     score.add_argument("--force", action="store_true", help="replace the output if it is there already")
     score.add_argument("--progress", action=argparse.BooleanOptionalAction, help="a bar (default: on a terminal)")
     add_interval(score)
+    score.add_argument("--draws", type=int, default=MANY_DRAWS, metavar="N", help="of the intervals (default: 200)")
     add_model(score)
     score.set_defaults(run=_score)
 
@@ -195,6 +197,7 @@ def _score(options: argparse.Namespace) -> int:
                 force=options.force,
                 progress=options.progress,
                 interval=options.interval,
+                draws=options.draws,
             )
         except KeyboardInterrupt:
             if options.resume:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -15,12 +16,28 @@ from twitchbayes.errors import InvalidValueError
 from twitchbayes.inference import Engine
 from twitchbayes.network import Codes, Network, Parameters
 
-__all__ = ["DRAWS", "Asked", "Drawn", "RowIntervals", "affordable", "blocks", "intervals_of_rows"]
+__all__ = [
+    "DRAWS",
+    "MANY_DRAWS",
+    "Asked",
+    "Drawn",
+    "RowIntervals",
+    "affordable",
+    "blocks",
+    "intervals_of_rows",
+    "usual_draws",
+]
 
 Floats = NDArray[np.float64]
 
+log = logging.getLogger("twitchbayes")
+
 DRAWS, MOST_DRAWS = 1_000, 100_000
+MANY_DRAWS, MANY_ROWS = 200, 1_000  # the usual draws of a table with more rows than so many
 FEWEST_DRAWS = 100  # that tell the bounds of a 95% interval
+COST_PER_S, BOUND_S = 2e9, 1.5e-7  # numbers read and written in a second; what one value adds to the bounds
+LONG_S = 10.0  # what takes longer is told before it starts
+SAMPLED_ROWS = 50  # whose plans tell what the intervals of a table cost
 DRAWS_COST = 1e9  # numbers that may be read and written for draws someone waits for: less than half a second
 KEPT_BLOCKS = 2  # kept for the next answer; one of `twitch` has some 10 MB
 ANSWER_BYTES = 1 << 25  # of the answers to some rows of a table under all draws
@@ -105,6 +122,25 @@ def _drawn(network: Network, beliefs: Beliefs, number: int, seed: int) -> Drawn:
 # Tables of cases
 
 
+def usual_draws(n_rows: int | None) -> int:
+    """Return how many draws the intervals of a table rest on if nobody says: `n_rows` is None where it is not known."""
+    return DRAWS if n_rows is not None and n_rows <= MANY_ROWS else MANY_DRAWS
+
+
+def _tell_cost(engine: Engine, codes: Codes, asked: Asked) -> None:
+    """Say what the intervals of some rows will take, where that is long."""
+    sample = codes[:: -(-len(codes) // SAMPLED_ROWS) or 1]
+    each = sum(map(engine.cost, sample)) / max(len(sample), 1) / COST_PER_S
+    seconds = len(codes) * asked.draws * (each + BOUND_S * (len(engine.network.causes) + 2))
+    if seconds > LONG_S:
+        log.warning(
+            "intervals of %s different rows over %s draws take about %s s of processor time; fewer draws take less",
+            f"{len(codes):,}",
+            f"{asked.draws:,}",
+            f"{seconds:,.0f}",
+        )
+
+
 class RowIntervals(NamedTuple):
     """Bounds of the intervals of every row of a table.
 
@@ -127,6 +163,7 @@ def intervals_of_rows(
     Rows go in chunks of which the answers under all draws fit `ANSWER_BYTES`.
     """
     distinct, of_row, copies = np.unique(codes, axis=0, return_inverse=True, return_counts=True)
+    _tell_cost(engine, distinct, asked)
     width = len(engine.network.causes) + 2
     low, high = np.full((2, width, len(distinct)), np.nan)
     found = RowIntervals(low, high, np.zeros(len(distinct)), {})

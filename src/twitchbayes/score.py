@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from twitchbayes import __version__, files
+from twitchbayes.draws import MANY_DRAWS
 from twitchbayes.errors import InvalidFrameError, InvalidValueError
 
 if TYPE_CHECKING:
@@ -80,6 +81,7 @@ def score_file(  # noqa: PLR0913 (each is an option of the command)
     force: bool = False,
     progress: bool | None = None,
     interval: float | None = None,
+    draws: int = MANY_DRAWS,
 ) -> Scored:
     """Score the cases of a file into another one; the suffixes name the formats.
 
@@ -91,6 +93,8 @@ def score_file(  # noqa: PLR0913 (each is an option of the command)
         `.csv`, `.tsv` (each also with `.gz`), `.parquet`, `.arrow` or `.feather`.
     keep, ignore, on_error, interval
         As of `Model.infer_frame`.
+    draws : int, default 200
+        Of the intervals. The same for files of any length, which is not known before the end.
     chunk_rows : int, default 50,000
         Rows that are in memory at a time.
     resume : bool, default False
@@ -121,11 +125,12 @@ def score_file(  # noqa: PLR0913 (each is an option of the command)
     faults = files.Faults(source)
     with files.open_reader(source, faults) as reader:
         layout = files.Layout(output_columns(model, reader.columns, columns=None, **asked), reader.types, _about(model))
-        manifest = _manifest(source, {**layout.about, **asked, "chunk_rows": chunk_rows}) if resume else None
+        about = {**layout.about, **asked, "draws": draws, "chunk_rows": chunk_rows}
+        manifest = _manifest(source, about) if resume else None
         whole = (
             _whole(target, layout, force=force) if manifest is None else _parts(target, layout, manifest, force=force)
         )
-        score = partial(model.infer_frame, progress=False, **asked)
+        score = partial(model.infer_frame, progress=False, draws=draws, **asked)
         with whole as output, _bar(progress) as advance:
             rows, bad_rows, resumed_rows = _score_chunks(reader, faults, output, score, chunk_rows, advance)
     return Scored(str(target), rows, bad_rows, resumed_rows, time.perf_counter() - started, layout.about)
