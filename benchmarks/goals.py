@@ -20,15 +20,6 @@ class Goal(NamedTuple):
 
 
 GOALS = (
-    Goal(
-        "one warm `Model.infer`: 20 times the better pyAgrum (least of the cases)",
-        "warm_pyagrum_least",
-        lambda x: x >= 20,
-        ratio_text,
-    ),
-    Goal(
-        "one warm `Model.infer`: 50 times pgmpy (least of the cases)", "warm_pgmpy_least", lambda x: x >= 50, ratio_text
-    ),
     Goal("a row of a table, nearly all distinct: 300 times pyAgrum", "rows", lambda x: x >= 300, ratio_text, "rows_n"),
     Goal("a million rows in about 2 s on two cores", "million_s", lambda x: x <= 2.5, time_text),
     Goal("a million rows: peak over the input below 500 MB", "peak_bytes", lambda x: x < 500e6, bytes_text),

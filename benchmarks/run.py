@@ -20,7 +20,6 @@ class Size:
 
     rounds: int = 5  # turns of each entrant, of which the median counts
     turn_s: float = 0.02  # a turn repeats a short call for so long
-    cases: tuple[tuple[int, int], ...] = ((1, 0), (4, 2), (8, 6), (14, 10), (20, 14), (26, 18))
     patterns: int = 25  # never seen, for each number of positive findings
     positives_of_patterns: tuple[int, ...] = (0, 3, 5, 8, 10, 13, 16, 20, 25)
     sizes: tuple[int, ...] = (300, 3_000, 30_000, 300_000)  # of tables whose cost a row is compared
@@ -49,7 +48,6 @@ class Size:
 QUICK = Size(
     rounds=2,
     turn_s=0.005,
-    cases=((4, 2), (20, 14)),
     patterns=3,
     positives_of_patterns=(0, 8),
     sizes=(30, 300),

@@ -15,7 +15,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.append(str(ROOT))
 
-from benchmarks import cohort, growth, interviews, networks, page, report, single  # noqa: E402 (found by the line above)
+from benchmarks import cohort, growth, interviews, networks, page, patterns, report  # noqa: E402 (found by the line above)
 from benchmarks.run import QUICK, Run  # noqa: E402
 from benchmarks.timing import Limits, RefusedError, Worker  # noqa: E402
 
@@ -133,20 +133,19 @@ def _returns_slow() -> object:
 
 
 def test_tiny_run_agrees() -> None:
-    """Warm cases and one series of growth are measured, agree with the peers and make a page."""
-    size = replace(QUICK, rounds=1, turn_s=0.0, cases=((2, 1),), shares=(1.0,), growth_rows=20)
+    """Patterns and one series of growth are measured, agree with the peers and make a page."""
+    size = replace(QUICK, rounds=1, turn_s=0.0, patterns=1, positives_of_patterns=(2,), shares=(1.0,), growth_rows=20)
     run = Run(size)
     try:
-        run.begin("single", "One question", "")
-        single.warm(run)
+        patterns.section(run)
         run.show(growth.series(run, "Share of contexts", "share", growth.shares(run)))
     finally:
         run.peers.close()
-    assert set(run.differences) >= {"pgmpy"}
+    assert {"pgmpy", "pyAgrum lazy, tables"} <= set(run.differences)
     assert run.agrees, run.differences
-    assert run.figures["warm_pgmpy_least"] > 0
+    assert run.figures["pattern no context 2"] > 0
     assert json.loads(json.dumps(page.values(run, {})))["sections"][0]["tables"][0]["rows"]
-    assert "### Warm" in page.markdown(run, {"date": "today"})
+    assert "### One answer" in page.markdown(run, {"date": "today"})
 
 
 def test_command_runs_a_quick_section(tmp_path: Path) -> None:
