@@ -33,6 +33,7 @@ class Spec:
     findings: int = 40
     parents: int = 4
     widest: int = 0
+    most_causes: int = 2  # that a context other than the age feeds: from 2 to so many
     seed: int = 0
 
 
@@ -40,7 +41,7 @@ def layered(spec: Spec) -> Model:
     """Return a network of contexts, causes and findings.
 
     Context 0 is an age in three bands and stratifies every third cause; each other context raises two
-    causes. Priors of causes are between 0.02 and 0.2, links between 0.1 and 0.9, leaks between 0.01 and 0.1.
+    causes or more. Priors of causes are between 0.02 and 0.2, links between 0.1 and 0.9, leaks between 0.01 and 0.1.
     """
     random = np.random.default_rng([spec.seed, spec.contexts, spec.causes, spec.findings, spec.parents, spec.widest])
     variables = _variables(spec.contexts, spec.causes, spec.findings)
@@ -54,7 +55,8 @@ def layered(spec: Spec) -> Model:
         priors += [_prior(f"c{k}", random.uniform(0.02, 0.2), given=stratum) for stratum in given]
     links = [_link("leak", f"f{j}", random.uniform(0.01, 0.1)) for j in range(spec.findings)]
     for i in range(1, spec.contexts):
-        chosen = random.choice(spec.causes, size=2, replace=False)
+        size = int(random.integers(2, spec.most_causes + 1)) if spec.most_causes > 2 else 2
+        chosen = random.choice(spec.causes, size=size, replace=False)
         links += [_link(f"x{i}", f"c{k}", random.uniform(0.05, 0.5)) for k in chosen]
     for j in range(spec.findings):
         size = spec.widest if spec.widest and j == 0 else spec.parents

@@ -254,7 +254,7 @@ def _learning(run: Run) -> Table:
 
 def _networks() -> Table:
     lines: list[list[Cell]] = []
-    spec = networks.Spec(contexts=10, causes=30, findings=60, parents=4)
+    spec = networks.Spec(contexts=10, causes=30, findings=60, parents=4, most_causes=4)
     for name, model, positives in (
         ("30 causes, 60 findings, 10 contexts", networks.layered(spec), (8, 12)),
         ("600 causes, 4,000 findings", networks.qmr_sized((600, 4_000, 30_000)), (5,)),
