@@ -6,6 +6,7 @@ import statistics
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmarks import cohort
 from benchmarks.cohort import Codes
@@ -27,10 +28,9 @@ FEW = f"with at most {MOST_PARENTS} parents"
 
 
 class Cases(NamedTuple):
-    """Cases of one size: seconds of the first and of the next answer of those answered, and what refused the others."""
+    """Cases of one size: seconds of those answered, and what refused the others."""
 
-    first: list[float]
-    again: list[float]
+    seconds: list[float]
     refused: list[str]
 
 
@@ -55,7 +55,7 @@ def _made(run: Run) -> Model:
     made, model = seconds_of(lambda: qmr_sized(run.size.qmr))
     compiled = seconds_of(lambda: compile_network(model.knowledge))[0]
     whole = seconds_of(lambda: Model(model.knowledge))[0]
-    parents = np.bincount(model.network.index.link_cells[2])
+    parents = _parents(model)
     rows: list[list[Cell]] = [
         ["tables written, read, checked and compiled", made],
         ["of that, `compile_network`", compiled],
@@ -64,6 +64,11 @@ def _made(run: Run) -> Model:
     how = f"one run; a finding has {np.median(parents):.0f} parents (median), {parents.max()} at most"
     run.show(Table("Making the model", {"": "text", "time": "time"}, rows, how))
     return model
+
+
+def _parents(model: Model) -> NDArray[np.int64]:
+    """Return the number of causes of each finding, of a network of two layers."""
+    return np.bincount(model.network.slots.targets - len(model.causes), minlength=len(model.findings))
 
 
 def _patients(run: Run, model: Model) -> Codes:
@@ -82,19 +87,18 @@ def _answered(run: Run, model: Model, patients: Codes) -> None:
         for positive in run.size.qmr_positives:
             run.note(f"QMR-DT size: {positive} positive, {absent} absent")
             if slowest > run.size.long_s / 5:
-                rows.append([positive, absent, f"not run: {slowest:.0f} s before", None, None, None])
+                rows.append([positive, absent, f"not run: {slowest:.0f} s before", None, None])
                 continue
             found = _cases(model, patients, positive, absent)
-            slowest = max([*found.first, slowest])
-            middle = [statistics.median(laps) if laps else None for laps in (found.first, found.again)]
-            longest = max(found.first, default=None)
-            rows.append([positive, absent, *middle, longest, f"{len(found.first)} of {len(patients)}"])
+            slowest = max([*found.seconds, slowest])
+            middle = statistics.median(found.seconds) if found.seconds else None
+            longest = max(found.seconds, default=None)
+            rows.append([positive, absent, middle, longest, f"{len(found.seconds)} of {len(patients)}"])
             reasons |= {reason: positive for reason in found.refused if not reasons}
-            if found.first:
+            if found.seconds:
                 run.figures["qmr_positives"] = max(positive, run.figures.get("qmr_positives", 0))
-    columns = {"positive": "count", "absent": "count", "first answer": "time", "again": "time"}
-    columns |= {"slowest": "time", "answered": "text"}
-    how = f"`Model.infer`, median of {len(patients)} patients; again: the plan of the pattern is kept"
+    columns = {"positive": "count", "absent": "count", "an answer": "time", "slowest": "time", "answered": "text"}
+    how = f"`Model.infer`, median of {len(patients)} patients, each asked once"
     run.show(Table("An answer", columns, rows, how))
     if reasons:
         lines = [[positive, reason] for reason, positive in reasons.items()]
@@ -102,17 +106,14 @@ def _answered(run: Run, model: Model, patients: Codes) -> None:
 
 
 def _cases(model: Model, patients: Codes, positive: int, absent: int) -> Cases:
-    found = Cases([], [], [])
+    found = Cases([], [])
     for i, patient in enumerate(patients):
         codes = cohort.some_findings(model.network, patient, positive=positive, absent=absent, seed=1000 * i + absent)
         evidence = cohort.evidence(model, codes)
         try:
-            first = seconds_of(lambda e=evidence: model.infer(e))[0]
+            found.seconds.append(seconds_of(lambda e=evidence: model.infer(e))[0])
         except EngineLimitError as error:
             found.refused.append(str(error))
-            continue
-        found.first.append(first)
-        found.again.append(seconds_of(lambda e=evidence: model.infer(e))[0])
     return found
 
 
@@ -129,20 +130,20 @@ def _peers(run: Run, model: Model, patients: Codes) -> None:
             network = model if findings == ALL else restricted(model, evidence)
             run.peers.hold(network, f"{positive} positive")
             asked = [_ask(run, name, model, evidence) for name in ASKED]
-            fresh = Model(network.knowledge)  # which has no plan yet
+            fresh = Model(network.knowledge)
             own = seconds_of(lambda m=fresh, e=evidence: m.infer(e))[0]
             rows.append([findings, positive, own, *asked])
             if not any(isinstance(cell, float) for cell in asked):
                 break
     most = f"{limits.ready_s:g} s of building, {limits.call_s:g} s of a query or {limits.memory >> 30} GiB"
-    how = f"one patient, one call, ours with its plan to make; a peer is stopped after {most}"
+    how = f"one patient, one call; a peer is stopped after {most}"
     columns = {"findings in the network": "text", "positive": "count", OURS: "time", **dict.fromkeys(ASKED, "time")}
     run.show(Table("The peers", columns, rows, how))
 
 
 def _without_common(model: Model, patient: Codes) -> Codes:
     """Return the patient with the findings of many parents unknown."""
-    parents = np.bincount(model.network.index.link_cells[2], minlength=len(model.findings))
+    parents = _parents(model)
     rare = patient.copy()
     rare[len(model.causes) :][parents > MOST_PARENTS] = UNKNOWN
     return rare
