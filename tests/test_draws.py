@@ -155,10 +155,10 @@ def test_progress_counts_every_row(tiny: Model) -> None:
 
 
 def test_files_have_intervals(tiny: Model, tmp_path: Path) -> None:
-    """`score_file` writes the columns of `infer_frame`."""
+    """`score_file` writes the columns of `infer_frame`, of 200 draws where nobody says how many."""
     FRAME.to_csv(tmp_path / "in.csv", index=False)
     score_file(tiny, tmp_path / "in.csv", tmp_path / "out.csv", ignore=["id"], interval=0.9, chunk_rows=3)
-    expected = tiny.infer_frame(FRAME, ignore=["id"], interval=0.9).reset_index(drop=True)
+    expected = tiny.infer_frame(FRAME, ignore=["id"], interval=0.9, draws=200).reset_index(drop=True)
     pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "out.csv"), expected, rtol=1e-12)
 
 
