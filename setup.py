@@ -34,6 +34,7 @@ static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "_compiled", NULL, -1
 PyMODINIT_FUNC PyInit__compiled(void) {
     PyObject *made = PyModule_Create(&module);
     if (made && PyModule_AddStringConstant(made, "SOURCES", "%s") < 0) Py_CLEAR(made);
+    if (made && PyModule_AddIntConstant(made, "CHECKED", %d) < 0) Py_CLEAR(made);
     return made;
 }
 """
@@ -61,10 +62,15 @@ def extensions() -> list[Extension]:
     names = [name for name in built.MODULES if (ROOM / f"{name}.py").is_file()]
     modules = [Extension(f"twitchbayes.inference.{name}", [str(ROOM / f"{name}.py")]) for name in names]
     made = cythonize(
-        modules, build_dir="build/cython", include_path=["src"], language_level=3, compiler_directives=DIRECTIVES
+        modules,
+        build_dir="build/cython",
+        include_path=["src"],
+        force=True,  # a C file that is there may have been made with other directives: only its time is compared
+        language_level=3,
+        compiler_directives=DIRECTIVES,
     )
     init = Path("build/cython/_compiled.c")
-    init.write_text(INIT % built.digest(ROOM))
+    init.write_text(INIT % (built.digest(ROOM), CHECKED))
     sources = [str(init), *(source for module in made for source in module.sources)]
     whole = Extension("twitchbayes.inference._compiled", sources, extra_compile_args=FLAGS)
     whole.optional = CALLED not in {"compiled", "checked"}
@@ -84,7 +90,8 @@ def _built():  # noqa: ANN202 (a module)
 
 
 if not has_compiler() and find_spec("ziglang"):
-    os.environ["CC"] = f"{sys.executable} -m ziglang cc"
+    # Otherwise it compiles for the very processor that it runs on.
+    os.environ["CC"] = f"{sys.executable} -m ziglang cc -mcpu=baseline"
     os.environ["LDSHARED"] = f"{os.environ['CC']} -shared"
 
 setup(cmdclass={"build_py": BuildPy}, ext_modules=extensions())
