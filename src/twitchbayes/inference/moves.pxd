@@ -9,14 +9,10 @@ cdef void leave_out(double[::1] state, Size size, Size lanes, double[:, :, ::1] 
 cdef void open_back(double[::1] gradient, Size size, Size lanes, double[:, :, ::1] start, Size v, bint same) noexcept nogil
 @cython.locals(at=Size, i=Size, total=double, subset=Size, m=Size, x=Size)
 cdef void start_sums(double[::1] store, Size place, double[::1] gradient, Size size, Size lanes, double[:, :, ::1] sums, Size v, Size half) noexcept nogil
-@cython.locals(lower=Size, upper=Size, both=Size, outer=Size, a=Size, inner=Size, b=Size, i=Size)
-cdef void link(double[::1] state, Size size, Size source, Size target, double fires, double spares) noexcept nogil
-@cython.locals(lower=Size, upper=Size, both=Size, outer=Size, a=Size, inner=Size, b=Size, i=Size)
-cdef void link_back(double[::1] gradient, Size size, Size source, Size target, double fires, double spares) noexcept nogil
-@cython.locals(lower=Size, upper=Size, outer=Size, a=Size, inner=Size, b=Size, i=Size)
-cdef void stop(double[::1] state, Size size, Size source, Size target) noexcept nogil
-@cython.locals(lower=Size, upper=Size, outer=Size, a=Size, inner=Size, b=Size, i=Size)
-cdef void stop_back(double[::1] gradient, Size size, Size source, Size target) noexcept nogil
+@cython.locals(target=Size, start=Size, lower=Size, upper=Size, both=Size, outer=Size, a=Size, inner=Size, b=Size, i=Size)
+cdef void link(double[::1] state, Size size, Size source, Size acts, double fires, double spares) noexcept nogil
+@cython.locals(target=Size, start=Size, lower=Size, upper=Size, both=Size, outer=Size, a=Size, inner=Size, b=Size, i=Size)
+cdef void link_back(double[::1] gradient, Size size, Size source, Size acts, double fires, double spares) noexcept nogil
 @cython.locals(at=Size, outer=Size, a=Size, i=Size)
 cdef void take_half(double[::1] state, Size size, Size run, Size half) noexcept nogil
 @cython.locals(at=Size, i=Size)

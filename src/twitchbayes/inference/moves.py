@@ -66,73 +66,53 @@ def start_sums(store, place, gradient, size, lanes, sums, v, half):
             sums[v, half, x] += store[place + m + x] * gradient[at + m + x]
 
 
-def link(state, size, source, target, fires, spares):
-    """Let a link fire: where the source is present and the target is not yet, with `fires` it becomes present.
+def link(state, size, source, acts, fires, spares):
+    """Let a link act: where the source is present and the target is absent, with `fires` it becomes present.
 
-    `source` and `target` are the runs of the two nodes; `spares` is 1 - fires. Runs that are short powers of two are
-    gone through in one loop: many short ones would cost more than what they do.
+    `source` is the run of that node, and `acts` that of the target; or minus that, where the link inhibits: then a
+    target that is present becomes absent. `spares` is 1 - fires. Runs that are short powers of two are gone through in
+    one loop: many short ones would cost more than what they do.
     """
+    target = acts if acts > 0 else -acts
+    start = source if acts > 0 else source + target
     lower = min(source, target)
     upper = max(source, target)
     if lower < 8 and source & (source - 1) == 0:
         both = source | target
-        i = source
+        i = start
         while i < size:
-            state[i + target] += fires * state[i]
+            state[i + acts] += fires * state[i]
             state[i] *= spares
-            i = ((i | both) + 1) & ~both | source
+            i = ((i | both) + 1) & ~both | start
         return
     for outer in range(size // (2 * upper)):
-        a = 2 * upper * outer + source
+        a = 2 * upper * outer + start
         for inner in range(upper // (2 * lower)):
             b = a + 2 * lower * inner
             for i in range(b, b + lower):
-                state[i + target] += fires * state[i]
+                state[i + acts] += fires * state[i]
                 state[i] *= spares
 
 
-def link_back(gradient, size, source, target, fires, spares):
+def link_back(gradient, size, source, acts, fires, spares):
     """Transpose of `link`."""
+    target = acts if acts > 0 else -acts
+    start = source if acts > 0 else source + target
     lower = min(source, target)
     upper = max(source, target)
     if lower < 8 and source & (source - 1) == 0:
         both = source | target
-        i = source
+        i = start
         while i < size:
-            gradient[i] = spares * gradient[i] + fires * gradient[i + target]
-            i = ((i | both) + 1) & ~both | source
+            gradient[i] = spares * gradient[i] + fires * gradient[i + acts]
+            i = ((i | both) + 1) & ~both | start
         return
     for outer in range(size // (2 * upper)):
-        a = 2 * upper * outer + source
+        a = 2 * upper * outer + start
         for inner in range(upper // (2 * lower)):
             b = a + 2 * lower * inner
             for i in range(b, b + lower):
-                gradient[i] = spares * gradient[i] + fires * gradient[i + target]
-
-
-def stop(state, size, source, target):
-    """Let an excluding cause act: where the source is present, the target becomes absent."""
-    lower = min(source, target)
-    upper = max(source, target)
-    for outer in range(size // (2 * upper)):
-        a = 2 * upper * outer + source
-        for inner in range(upper // (2 * lower)):
-            b = a + 2 * lower * inner
-            for i in range(b, b + lower):
-                state[i] += state[i + target]
-                state[i + target] = 0.0
-
-
-def stop_back(gradient, size, source, target):
-    """Transpose of `stop`."""
-    lower = min(source, target)
-    upper = max(source, target)
-    for outer in range(size // (2 * upper)):
-        a = 2 * upper * outer + source
-        for inner in range(upper // (2 * lower)):
-            b = a + 2 * lower * inner
-            for i in range(b, b + lower):
-                gradient[i + target] = gradient[i]
+                gradient[i] = spares * gradient[i] + fires * gradient[i + acts]
 
 
 def take_half(state, size, run, half):

@@ -87,7 +87,7 @@ def forward(net, block, plan, work, rows, careful, again):
                 moves.link(work.state, size, run, lanes << plan.bits[i], block.fires[e], block.spares[e])
         elif kind == names.STOP:
             for i in range(plan.steps[t, names.FIRST], plan.steps[t, names.LAST]):
-                moves.stop(work.state, size, run, lanes << plan.bits[i])
+                moves.link(work.state, size, run, -(lanes << plan.bits[i]), 1.0, 0.0)
         elif kind == names.SUM:
             moves.add_strata(work.state, size, strata)
             size //= strata
@@ -163,7 +163,7 @@ def backward(net, block, plan, work, rows):
             links_back(block, plan, work, t, size, lanes, strata, place)
         elif kind == names.STOP:
             for i in range(plan.steps[t, names.FIRST], plan.steps[t, names.LAST]):
-                moves.stop_back(work.state, size, run, lanes << plan.bits[i])
+                moves.link_back(work.state, size, run, -(lanes << plan.bits[i]), 1.0, 0.0)
         elif kind == names.SUM:
             strata = block.strata
             lanes = rows * strata
