@@ -18,13 +18,13 @@ from hypothesis import strategies as st
 import agrum
 from oracle import BruteForce, relative_error
 from random_models import cases, make_model, models, number_cells
-from twitchbayes import EngineLimitError, Model, load_model
+from twitchbayes import EngineLimitError, InvalidValueError, Model, load_model
 from twitchbayes.inference import Answer, Batch, Engine, built, engine, patterns
 from twitchbayes.inference.arrays import Numbers, Structure
 from twitchbayes.inference.calls import answer_rows, weigh_rows
 from twitchbayes.inference.reference import brute_force
 from twitchbayes.inference.rows import Desk
-from twitchbayes.network import Codes
+from twitchbayes.network import UNKNOWN, Codes, Parameters
 
 EXACT = 1e-9
 
@@ -418,3 +418,79 @@ def test_every_module_with_declarations_is_compiled() -> None:
 
     folder = Path(built.__file__).parent
     assert {file.stem for file in folder.glob("*.pxd")} == {*built.MODULES, *built.PLAIN}
+
+
+# What a batch is given
+
+
+def test_codes_that_are_no_states_are_refused_by_row_and_variable(twitch: Model) -> None:
+    """No loop reads them: all of them are named at once, whichever question is asked."""
+    network, engine = twitch.network, twitch.engine
+    codes = np.full((3, len(network.columns)), UNKNOWN, dtype=np.int8)
+    age, finding = network.columns.index("age"), network.columns.index("weakness")
+    codes[1, age], codes[2, finding] = len(network.states["age"]), 2
+    for ask in (engine.answer, engine.log_evidence, engine.count):
+        with pytest.raises(InvalidValueError) as caught:
+            ask(codes)
+        first, second = str(caught.value).split("\n")
+        assert first.startswith("row 1: age ")
+        assert second.strip().startswith("row 2: weakness ")
+    for ask_one in (engine.ends, engine.cost):
+        with pytest.raises(InvalidValueError, match="weakness"):
+            ask_one(codes[2])
+    for whole in (codes.astype(float) / 2, np.full(codes.shape, 256), codes[0], codes[:, :5]):
+        with pytest.raises(InvalidValueError):
+            engine.answer(whole)
+
+
+def test_every_number_of_the_last_state_is_read(twitch: Model) -> None:
+    """The states that there are can be given, as whole numbers of any type."""
+    codes = np.array([[len(twitch.network.states[name]) - 1 for name in twitch.network.columns]], dtype=np.int64)
+    assert len(twitch.engine.answer(codes).answer.none) == 1
+
+
+@pytest.mark.parametrize("wrong", [1.5, -0.1, np.nan])
+def test_numbers_that_are_no_probabilities_are_refused_by_set_and_name(twitch: Model, wrong: float) -> None:
+    """A number of each kind of slot is named, and the set that it stands in."""
+    network, engine = twitch.network, twitch.engine
+    codes = np.full((1, len(network.columns)), UNKNOWN, dtype=np.int8)
+    slots = network.slots
+    link = f"P({network.columns[slots.targets[-1]]} | {network.columns[slots.sources[-1]]})"
+    names = {
+        slots.table_starts[1]: f"a number of {network.contexts[1]}",
+        slots.first_leak - 1: f"a number of {network.contexts[-1]}",
+        slots.first_leak: f"a number of {network.causes[0]}",
+        slots.first_finding_leak: f"P({network.findings[0]} | leak)",
+        len(slots.rows) - 1: link,
+    }
+    for slot, name in names.items():
+        yes = np.repeat(network.parameters.yes, 2, axis=0)
+        yes[1, slot] = wrong
+        for ask in (engine.answer, engine.log_evidence):
+            with pytest.raises(InvalidValueError) as caught:
+                ask(codes, Parameters(yes, 1 - yes))
+            assert str(caught.value).startswith(f"set 1: {name} = ")
+
+
+def test_shapes_that_do_not_fit_are_refused(twitch: Model) -> None:
+    """Parameter sets, weights and a place for the answer are of the shape that the loops read and write."""
+    network, engine = twitch.network, twitch.engine
+    codes, own = np.full((2, len(network.columns)), UNKNOWN, dtype=np.int8), network.parameters
+    for sets in (Parameters(own.yes[:, :-1], own.no[:, :-1]), own.take(slice(0)), Parameters(own.yes, own.no[:, :-1])):
+        with pytest.raises(InvalidValueError):
+            engine.answer(codes, sets)
+    with pytest.raises(InvalidValueError):
+        engine.count(codes, parameters=own.take([0, 0]))
+    with pytest.raises(InvalidValueError):
+        engine.answer(codes, into=np.empty((3, 2)))
+    for weights in ([1.0], [1.0, -1.0], [np.nan, 1.0], [np.inf, 1.0]):
+        with pytest.raises(InvalidValueError):
+            engine.count(codes, np.array(weights))
+
+
+def test_a_batch_of_no_rows_has_an_answer_of_no_rows(twitch: Model) -> None:
+    """An empty table is a table: its answer has the columns of any."""
+    none = np.empty((0, len(twitch.network.columns)), dtype=np.int8)
+    assert twitch.engine.answer(none).answer.causes.shape == (0, len(twitch.causes))
+    assert twitch.engine.log_evidence(none).shape == (0,)
+    assert not twitch.engine.count(none).trials.any()

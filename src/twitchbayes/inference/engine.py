@@ -16,12 +16,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from twitchbayes.errors import EngineLimitError
+from twitchbayes.errors import EngineLimitError, InvalidValueError
 from twitchbayes.inference import built
 from twitchbayes.inference.arrays import Numbers, Structure
 from twitchbayes.inference.calls import answer_rows, count_rows, differentiate, weigh_rows
 from twitchbayes.inference.counts import Slots
 from twitchbayes.inference.ends import Ends, ends_of, trials_of_tables
+from twitchbayes.inference.given import checked_parameters, checked_rows, checked_weights
 from twitchbayes.inference.limits import NUMBER_BYTES, reason_of
 from twitchbayes.inference.patterns import Sorted, sort_rows
 from twitchbayes.inference.rows import Desk, plan_cost
@@ -150,6 +151,8 @@ class Engine:
 
         Raises
         ------
+        InvalidValueError
+            As by `answer`.
         EngineLimitError
             If a row would need more than `max_bytes`, or if P(evidence) of a row is positive and yet
             below the smallest number a double can hold on the way to it.
@@ -179,10 +182,19 @@ class Engine:
             Is told how many more rows are done.
         into : ndarray, shape (n_causes + 3, n_sets * n_rows), optional
             Where to keep the answer: a row of it each for the causes, `none`, `serious` and `log_evidence`.
+
+        Raises
+        ------
+        InvalidValueError
+            If `codes` or `parameters` have another shape, a code is no state, or a number is no probability; with
+            row and variable, or set and number. The answer to no rows is one of no rows.
         """
-        numbers, n_rows = self._numbers_of(parameters), len(codes)
-        out = np.empty((len(self.network.causes) + 3, numbers.n_sets * n_rows)) if into is None else into
-        codes, rows = self._sorted(codes)
+        numbers, (codes, rows) = self._numbers_of(parameters), self._sorted(codes)
+        n_rows, n_results = len(codes), len(self.network.causes) + 3
+        out = np.empty((n_results, numbers.n_sets * n_rows)) if into is None else into
+        if out.shape != (n_results, numbers.n_sets * n_rows):
+            message = f"into must have the shape {(n_results, numbers.n_sets * n_rows)}, not {out.shape}"
+            raise InvalidValueError(message)
         loop = partial(_loop, answer_rows, self._structure, numbers, codes, rows, out)
         refused = self._each_row(loop, rows, numbers.n_sets, advance)
         rows.copy(out, n_rows)
@@ -199,7 +211,7 @@ class Engine:
 
         Raises
         ------
-        EngineLimitError
+        InvalidValueError, EngineLimitError
             As by `run`.
         """
         logs, refused = self._weigh(codes, parameters)
@@ -230,10 +242,18 @@ class Engine:
             Whether the counts of every row are kept apart, each counting once.
         advance : callable, optional
             Is told how many more rows are done.
+
+        Raises
+        ------
+        InvalidValueError
+            As by `answer`; and if a weight is negative, infinite or no number, or there are several parameter sets.
         """
         numbers, structure = self._numbers_of(parameters), self._structure
-        counted = np.ones(len(codes)) if weights is None or each else np.array(weights, dtype=np.float64)
+        if numbers.n_sets != 1:
+            message = f"rows are counted under 1 parameter set, not {numbers.n_sets}"
+            raise InvalidValueError(message)
         codes, rows = self._sorted(codes)
+        counted = checked_weights(np.ones(len(codes)) if weights is None or each else weights, len(codes))
         if not each:
             np.add.at(counted, rows.originals, counted[rows.copies])
         logs = np.empty(len(codes))
@@ -268,11 +288,13 @@ class Engine:
 
         Raises
         ------
+        InvalidValueError
+            If a code is no state of its variable.
         EngineLimitError
             If the row would need more than `max_bytes`.
         """
         slots, absent = Slots(self._structure, 1), np.zeros(max(len(self.network.causes), 1))
-        desk, row = self._take_desk(), np.ascontiguousarray(codes[None, :], dtype=np.int8)
+        row, desk = checked_rows(self.network, self._structure, np.asarray(codes)[None]), self._take_desk()
         while (log_evidence := differentiate(self._structure, self._numbers, row, 0, desk, absent, slots)) > 0.5:
             if desk.is_refused:
                 raise EngineLimitError(reason_of(self.network, self._structure, desk, self.max_bytes))
@@ -291,7 +313,7 @@ class Engine:
         ----------
         codes : ndarray of int8, shape (n_columns,)
         """
-        desk, row = self._take_desk(), np.ascontiguousarray(codes[None, :], dtype=np.int8)
+        row, desk = checked_rows(self.network, self._structure, np.asarray(codes)[None]), self._take_desk()
         cost = float(plan_cost(self._structure, self._numbers, row, desk))
         self._desks.append(desk)
         return cost
@@ -299,10 +321,13 @@ class Engine:
     # How a batch is gone through
 
     def _numbers_of(self, parameters: Parameters | None) -> Numbers:
-        return self._numbers if parameters is None else Numbers(parameters.yes, parameters.no)
+        if parameters is None:
+            return self._numbers
+        parameters = checked_parameters(self.network, parameters)
+        return Numbers(parameters.yes, parameters.no)
 
     def _sorted(self, codes: Codes) -> tuple[Codes, Sorted]:
-        codes = np.ascontiguousarray(codes, dtype=np.int8)
+        codes = checked_rows(self.network, self._structure, codes)
         return codes, sort_rows(self.network, codes)
 
     def _take_desk(self) -> Desk:
@@ -317,9 +342,9 @@ class Engine:
 
     def _weigh(self, codes: Codes, parameters: Parameters | None) -> tuple[Floats, dict[int, str]]:
         """Return ln P(row) of each row under each set as the loops have it, and what is refused."""
-        numbers, n_rows = self._numbers_of(parameters), len(codes)
+        numbers, (codes, rows) = self._numbers_of(parameters), self._sorted(codes)
+        n_rows = len(codes)
         logs = np.empty(numbers.n_sets * n_rows)
-        codes, rows = self._sorted(codes)
         loop = partial(_loop, weigh_rows, self._structure, numbers, codes, rows, logs)
         refused = self._each_row(loop, rows, numbers.n_sets, None)
         rows.copy(logs, n_rows)

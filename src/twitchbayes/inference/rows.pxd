@@ -23,9 +23,13 @@ cdef class Desk:
     cdef public Size lanes, state, store, spare, limit, is_refused
 
 cdef bint fits(Desk desk, Block block, Plan plan, Size n_rows) noexcept nogil
-@cython.locals(i=Size, v=Size)
-cdef void load(Structure net, const signed char[:, ::1] codes, const Size[::1] rows, Size first, Size n_rows, Desk desk) noexcept nogil
-cdef Size rows_at_once(Block block, Plan plan, Size most) noexcept nogil
+@cython.locals(v=Size)
+cdef void load(Structure net, const signed char[:, ::1] codes, Size r, Size i, Desk desk) noexcept nogil
+cdef void prepare(Structure net, Numbers numbers, const signed char[:, ::1] codes, Size r, Size want, Desk desk) noexcept nogil
+@cython.locals(at_once=Size)
+cdef Size begin(Structure net, Numbers numbers, const signed char[:, ::1] codes, const Size[::1] rows, Size first, Size n_rows, Size want, Desk desk) noexcept nogil
+@cython.locals(r=Size, v=Size)
+cpdef Size first_fault(Structure net, const signed char[:, ::1] codes) noexcept
 @cython.locals(at=Size)
 cdef Size run_length(const signed char[::1] same, Size first, Size last) noexcept nogil
 @cython.locals(i=Size)
@@ -36,7 +40,7 @@ cdef double log_total(Block block, Plan plan, Work work, Size i) noexcept nogil
 cdef void weigh(Structure net, Numbers numbers, Size s, Desk desk, Block block, Plan plan, Size n_rows) noexcept nogil
 @cython.locals(done=Size, stop=Size, at_once=Size, n_rows=Size, s=Size, i=Size)
 cpdef Size weigh_rows(Structure net, Numbers numbers, const signed char[:, ::1] codes, const Size[::1] rows, const signed char[::1] same, Size first, Size last, Size stride, Desk desk, double[::1] logs) noexcept nogil
-@cython.locals(done=Size, stop=Size, at_once=Size, n_rows=Size, s=Size, g=Size)
+@cython.locals(done=Size, stop=Size, at_once=Size, n_rows=Size, i=Size, s=Size, g=Size)
 cpdef Size answer_rows(Structure net, Numbers numbers, const signed char[:, ::1] codes, const Size[::1] rows, const signed char[::1] same, Size first, Size last, Size stride, Desk desk, double[:, ::1] out) noexcept nogil
 @cython.locals(i=Size)
 cdef void answer_block(Structure net, Numbers numbers, Size s, const Size[::1] rows, Size first, Size n_rows, Size stride, Desk desk, double[:, ::1] out) noexcept nogil
@@ -50,13 +54,13 @@ cdef void leave_groups(Structure net, const Size[::1] rows, Size first, Size n_r
 cdef void end_members(Structure net, Block block, Work work, Size g, Size n_rows, bint absent) noexcept nogil
 @cython.locals(last=Size, rare=bint, s=Size, i=Size, at=Size, found=bint, log_share=double)
 cdef bint answer_rare(Structure net, Numbers numbers, Size g, const Size[::1] rows, Size first, Size n_rows, Size stride, Desk desk, double[:, ::1] out) noexcept nogil
-@cython.locals(done=Size, stop=Size, at_once=Size, n_rows=Size, into=Size)
+@cython.locals(done=Size, stop=Size, at_once=Size, n_rows=Size, i=Size, into=Size)
 cpdef Size count_rows(Structure net, Numbers numbers, const signed char[:, ::1] codes, const Size[::1] rows, const signed char[::1] same, const double[::1] weights, bint each, Size first, Size last, Desk desk, double[::1] logs, Slots slots) noexcept nogil
 @cython.locals(i=Size)
 cdef void count_block(Structure net, Numbers numbers, const Size[::1] rows, const double[::1] weights, Size first, Size n_rows, Size into, Desk desk, double[::1] logs, Slots slots) noexcept nogil
 @cython.locals(i=Size, counted=bint)
 cdef void count_swept(Structure net, Numbers numbers, const Size[::1] rows, const double[::1] weights, Size first, Size n_rows, Size at, Size into, Desk desk, double least, double[::1] logs, Slots slots) noexcept nogil
-@cython.locals(v=Size, logs=double, t=Size, k=Size)
+@cython.locals(logs=double, t=Size, k=Size)
 cpdef double differentiate(Structure net, Numbers numbers, const signed char[:, ::1] codes, Size r, Desk desk, double[::1] absent, Slots slots) noexcept nogil
 @cython.locals(v=Size)
 cpdef double plan_cost(Structure net, Numbers numbers, const signed char[:, ::1] codes, Desk desk) noexcept

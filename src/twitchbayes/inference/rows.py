@@ -74,18 +74,35 @@ def fits(desk, block, plan, n_rows):
     )
 
 
-def load(net, codes, rows, first, n_rows, desk):
-    """Copy rows of evidence to the desk."""
-    for i in range(n_rows):
+def load(net, codes, r, i, desk):
+    """Copy row r of the evidence to place i of the desk."""
+    for v in range(codes.shape[1]):
+        desk.said[i, v] = codes[r, v]
+    for v in range(codes.shape[1], net.n_nodes):
+        desk.said[i, v] = names.UNKNOWN
+
+
+def prepare(net, numbers, codes, r, want, desk):
+    """Load row r, and choose the plan of its pattern."""
+    load(net, codes, r, 0, desk)
+    reading.read_pattern(net, numbers, 0, desk.said, 0, want, desk.block)
+    order.choose(net, desk.block, desk.plan, want)
+
+
+def begin(net, numbers, codes, rows, first, n_rows, want, desk):
+    """Prepare the rows of a pattern, from `first` on; returns how many a block should have, 0 if there is no room."""
+    prepare(net, numbers, codes, rows[first], want, desk)
+    at_once = max(min(n_rows, names.MOST_LANES // desk.block.strata, names.BLOCK_CELLS // desk.plan.size), 1)
+    return at_once if fits(desk, desk.block, desk.plan, at_once) else 0
+
+
+def first_fault(net, codes):
+    """Return the number of the first cell of some evidence that is neither a state nor -1; -1 if all are right."""
+    for r in range(codes.shape[0]):
         for v in range(codes.shape[1]):
-            desk.said[i, v] = codes[rows[first + i], v]
-        for v in range(codes.shape[1], net.n_nodes):
-            desk.said[i, v] = names.UNKNOWN
-
-
-def rows_at_once(block, plan, most):
-    """Return how many rows of a pattern a block should have."""
-    return max(min(most, names.MOST_LANES // block.strata, names.BLOCK_CELLS // plan.size), 1)
+            if codes[r, v] < names.UNKNOWN or codes[r, v] >= (net.cards[v] if v < net.n_contexts else 2):
+                return r * codes.shape[1] + v
+    return -1
 
 
 def run_length(same, first, last):
@@ -128,10 +145,7 @@ def weigh(net, numbers, s, desk, block, plan, n_rows):
 
 def plan_cost(net, numbers, codes, desk):
     """Return how many numbers the posteriors of row 0 read and write: those of the network, and by its plan."""
-    for v in range(net.n_nodes):
-        desk.said[0, v] = codes[0, v] if v < codes.shape[1] else names.UNKNOWN
-    reading.read_pattern(net, numbers, 0, desk.said, 0, names.MARGINALS, desk.block)
-    order.choose(net, desk.block, desk.plan, names.MARGINALS)
+    prepare(net, numbers, codes, 0, names.MARGINALS, desk)
     return desk.plan.cost + net.n_slots * desk.block.strata
 
 
@@ -143,15 +157,13 @@ def weigh_rows(net, numbers, codes, rows, same, first, last, stride, desk, logs)
     done = first
     while done < last:
         stop = done + run_length(same, done, last)
-        load(net, codes, rows, done, 1, desk)
-        reading.read_pattern(net, numbers, 0, desk.said, 0, names.EVIDENCE, desk.block)
-        order.choose(net, desk.block, desk.plan, names.EVIDENCE)
-        at_once = rows_at_once(desk.block, desk.plan, stop - done)
-        if not fits(desk, desk.block, desk.plan, at_once):
+        at_once = begin(net, numbers, codes, rows, done, stop - done, names.EVIDENCE, desk)
+        if at_once == 0:
             return done
         while done < stop:
             n_rows = min(at_once, stop - done)
-            load(net, codes, rows, done, n_rows, desk)
+            for i in range(n_rows):
+                load(net, codes, rows[done + i], i, desk)
             for s in range(numbers.n_sets):
                 weigh(net, numbers, s, desk, desk.block, desk.plan, n_rows)
                 for i in range(n_rows):
@@ -187,15 +199,13 @@ def answer_rows(net, numbers, codes, rows, same, first, last, stride, desk, out)
     done = first
     while done < last:
         stop = done + run_length(same, done, last)
-        load(net, codes, rows, done, 1, desk)
-        reading.read_pattern(net, numbers, 0, desk.said, 0, names.MARGINALS, desk.block)
-        order.choose(net, desk.block, desk.plan, names.MARGINALS)
-        at_once = rows_at_once(desk.block, desk.plan, stop - done)
-        if not fits(desk, desk.block, desk.plan, at_once):
+        at_once = begin(net, numbers, codes, rows, done, stop - done, names.MARGINALS, desk)
+        if at_once == 0:
             return done
         while done < stop:
             n_rows = min(at_once, stop - done)
-            load(net, codes, rows, done, n_rows, desk)
+            for i in range(n_rows):
+                load(net, codes, rows[done + i], i, desk)
             for s in range(numbers.n_sets):
                 answer_block(net, numbers, s, rows, done, n_rows, stride, desk, out)
             for g in range(net.n_groups):
@@ -353,15 +363,13 @@ def count_rows(net, numbers, codes, rows, same, weights, each, first, last, desk
     done = first
     while done < last:
         stop = done + (1 if each else run_length(same, done, last))
-        load(net, codes, rows, done, 1, desk)
-        reading.read_pattern(net, numbers, 0, desk.said, 0, names.COUNTS, desk.block)
-        order.choose(net, desk.block, desk.plan, names.COUNTS)
-        at_once = rows_at_once(desk.block, desk.plan, stop - done)
-        if not fits(desk, desk.block, desk.plan, at_once):
+        at_once = begin(net, numbers, codes, rows, done, stop - done, names.COUNTS, desk)
+        if at_once == 0:
             return done
         while done < stop:
             n_rows = min(at_once, stop - done)
-            load(net, codes, rows, done, n_rows, desk)
+            for i in range(n_rows):
+                load(net, codes, rows[done + i], i, desk)
             into = rows[done] if each else 0
             count_block(net, numbers, rows, weights, done, n_rows, into, desk, logs, slots)
             done += n_rows
@@ -400,12 +408,7 @@ def differentiate(net, numbers, codes, r, desk, absent, slots):
     float
         ln P(row), `IMPOSSIBLE` where it is 0; 1 where there is no room.
     """
-    for v in range(codes.shape[1]):
-        desk.said[0, v] = codes[r, v]
-    for v in range(codes.shape[1], net.n_nodes):
-        desk.said[0, v] = names.UNKNOWN
-    reading.read_pattern(net, numbers, 0, desk.said, 0, names.ENDS, desk.block)
-    order.choose(net, desk.block, desk.plan, names.ENDS)
+    prepare(net, numbers, codes, r, names.ENDS, desk)
     if not fits(desk, desk.block, desk.plan, 1):
         return 1.0
     read_and_run(net, numbers, 0, desk, desk.block, desk.plan, 0, 1, True)
