@@ -14,15 +14,17 @@ import sys
 from collections.abc import Sequence
 from functools import lru_cache
 from importlib.machinery import ExtensionFileLoader, ModuleSpec
+from importlib.util import spec_from_file_location
 from pathlib import Path
 from types import ModuleType
 
-__all__ = ["MODULES", "digest", "is_compiled", "say_once"]
+__all__ = ["MODULES", "SHARED", "digest", "is_compiled", "say_once"]
 
 MODULES = ("arrays", "calls", "counts", "moves", "order", "reading", "rows", "sweep")
 PLAIN = ("names", "free")  # read by the others when they are compiled
+SHARED = "_cyutility"  # what Cython would otherwise repeat in each of them
 PACKAGE = "twitchbayes.inference"
-INSTALL = "python -m pip install --force-reinstall twitchbayes"
+INSTALL = "python -m pip install --force-reinstall --no-deps ."
 REBUILD = "python -m pip install -e ."
 
 log = logging.getLogger("twitchbayes")
@@ -39,9 +41,9 @@ class Finder:
     ) -> ModuleSpec | None:
         """Return where a module is, if it is one of them."""
         package, _, name = fullname.rpartition(".")
-        if package != PACKAGE or name not in MODULES:
+        if package != PACKAGE or name not in (*MODULES, SHARED):
             return None
-        return ModuleSpec(fullname, ExtensionFileLoader(fullname, self.path), origin=self.path)
+        return spec_from_file_location(fullname, self.path, loader=ExtensionFileLoader(fullname, self.path))
 
 
 def digest(folder: Path) -> str:
@@ -72,7 +74,7 @@ def _load() -> str:
     try:
         compiled = importlib.import_module(f"{PACKAGE}._compiled")
     except ImportError as error:
-        return f"it was not compiled when twitchbayes was installed ({error}). With a C compiler: {INSTALL}"
+        return f"no compiled form of it can be loaded ({error}). With a C compiler, in the repository: {INSTALL}"
     try:
         fresh = digest(Path(__file__).parent) == compiled.SOURCES
     except OSError:
