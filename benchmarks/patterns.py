@@ -290,6 +290,7 @@ def _calls(model: Model, positive: int) -> dict[str, Callable[[int], Any]]:
         calls |= {
             "infer and sensitivity": lambda n: (p := model.infer(evidence(10 + n))).sensitivity(next(iter(p))),
             "infer and explain": lambda n: (p := model.infer(evidence(20 + n))).explain(next(iter(p))),
+            "infer and credible_intervals": lambda n: model.infer(evidence(50 + n)).credible_intervals(),
             "infer and next_questions": lambda n: model.infer(evidence(30 + n)).next_questions(5),
             "infer and most probable explanations": lambda n: model.infer(evidence(40 + n)).most_probable_explanations(
                 3

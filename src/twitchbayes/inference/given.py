@@ -59,7 +59,8 @@ def checked_parameters(network: Network, parameters: Parameters) -> Parameters:
             f"parameter sets have the shape (n_sets, {n_slots}) with 1 set or more, not {yes.shape} and {no.shape}"
         )
         raise InvalidValueError(message)
-    if not (_is_probability(yes) & _is_probability(no)).all():
+    # No array is made where all is right, as it nearly always is. The least and the greatest of NaN are NaN.
+    if not all(array.min() >= 0 and array.max() <= 1 for array in (yes, no)):
         raise InvalidValueError(_listed(list(_wrong_numbers(network, yes, no))))
     return parameters
 
