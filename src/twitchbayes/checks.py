@@ -29,7 +29,7 @@ __all__ = [
     "whole",
 ]
 
-ROLES = ("context", "cause", "finding", "group")
+ROLES = ("context", "cause", "finding", "group", "union")
 BASES = ("counts", "reported", "pooled", "band", "expert", "tuned")
 # What a code means next to its variable: the same, one kind of it, or more than it.
 RELATIONS = ("exact", "narrower", "broader")

@@ -31,7 +31,7 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
 REQUIRED = ("variables.csv", "priors.csv", "links.csv", "sources.csv")
 META = ("title", "version", "population", "window", "licence", "intended_use", "not_for")
 
-Role = Literal["context", "cause", "finding", "group"]
+Role = Literal["context", "cause", "finding", "group", "union"]
 BINARY = ("absent", "present")
 
 
@@ -42,7 +42,9 @@ class Variable:
     `states` are in order, ("absent", "present") for a binary variable. `bands` holds the inclusive
     bounds of each state, in whole `unit`s, of a variable that is given as a number (age). A finding
     with `any_of` is the deterministic OR of the members of that group. `assumed` is the state that
-    holds unless the caller says otherwise.
+    holds unless the caller says otherwise. A finding with other states than these two is graded: its states are
+    in order, the lowest first. `of` is the finding that a finding describes. `parts` are the causes and unions of
+    which a union is the OR, `excludes` those in whose presence a cause is absent by its definition.
     """
 
     name: str
@@ -58,6 +60,9 @@ class Variable:
     assumed: str
     serious: bool
     definition: str
+    of: str = ""
+    parts: tuple[str, ...] = ()
+    excludes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,12 +91,17 @@ class Prior:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """P(child | parent), one row of `links.csv`; parent "leak" is the background."""
+    """P(child = state | parent, given), one row of `links.csv`; parent "leak" is the background.
+
+    A graded child has a row for each state above the lowest: that the parent alone raises it just so far.
+    """
 
     parent: str
     child: str
     form: Literal["compound", "net"]
     number: Number
+    state: str = "present"
+    given: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +143,17 @@ class Knowledge:
     def members(self, group: str) -> tuple[Variable, ...]:
         """Return the findings that belong to a group, in the order of `variables.csv`."""
         return tuple(v for v in self.variables.values() if v.group == group)
+
+    def causes_of(self, name: str) -> tuple[str, ...]:
+        """Return the causes of which a union is the OR, or the cause itself, in the order of `variables.csv`."""
+        found: set[str] = set()
+        waiting = [name]
+        while waiting:
+            part = waiting.pop()
+            if part not in found:
+                found.add(part)
+                waiting.extend(self.variables[part].parts)
+        return tuple(v.name for v in self.of_role("cause") if v.name in found)
 
     def table(self, file: str) -> Table:
         """Return one table; an empty one where the folder has no such optional file."""
@@ -391,11 +412,14 @@ def _variable(row: Row) -> Variable:
         unit=row["unit"],
         bands=bands(states) if row["unit"] else (),
         group=row["group"],
-        any_of=row["any_of"],
+        any_of="" if row["role"] == "union" else row["any_of"],
         aliases=dict(pairs(row["aliases"])),
         assumed=row["assumed"],
         serious=row["serious"] == "yes",
         definition=row["definition"],
+        of=row["of"],
+        parts=words(row["any_of"]) if row["role"] == "union" else (),
+        excludes=words(row["excludes"]),
     )
 
 
@@ -424,6 +448,8 @@ def _links(table: Table, problems: list[Problem]) -> tuple[Link, ...]:
             row["child"],
             "compound" if row["form"] == "compound" else "net",
             _number(row, problems),
+            row["state"] or "present",
+            tuple(sorted(pairs(row["given"]))),
         )
         for row in table.rows
     )
