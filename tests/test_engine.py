@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import pickle
 import subprocess
 import sys
+from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any
 
@@ -95,46 +97,91 @@ def assert_exact(model: Model, found: Batch, row: int, truth: Any) -> None:
 
 @st.composite
 def structures(draw: st.DrawFn) -> tuple[Structure, list[float], list[int]]:
-    """Causes that exclude each other, unions of findings, groups of causes, shared contexts: what a network may have."""
-    n_contexts, n_causes, n_findings = draw(st.integers(0, 3)), draw(st.integers(2, 5)), draw(st.integers(1, 6))
+    """All that a network may have: exclusions, unions, groups, shared contexts, levels, strata, what describes."""
+    n_contexts, n_causes, n_findings = draw(st.integers(0, 3)), draw(st.integers(1, 4)), draw(st.integers(1, 6))
     cards = [draw(st.sampled_from([2, 2, 3])) for _ in range(n_contexts)]
     parents = [[p for p in range(c) if draw(st.integers(0, 3)) == 0] for c in range(n_contexts)]
     strata = [[c for c in range(n_contexts) if draw(st.integers(0, 4)) == 0] for _ in range(n_causes)]
     binary = [c for c in range(n_contexts) if cards[c] == 2]
+    unions = [list(range(n_findings))[:2]] if n_findings > 2 and draw(st.booleans()) else []
+    plain = len(unions[0]) if unions else 0
+    levels = [2] * plain + [draw(st.sampled_from([2, 2, 3, 4])) for _ in range(plain, n_findings)]
+    of = [-1] * n_findings
+    whole = draw(st.sampled_from([n_findings] if unions else [j for j, n in enumerate(levels) if n == 2] or [-1]))
+    described = set(unions[0]) if unions else {whole}
+    for j in range(max(plain, 1), n_findings):
+        of[j] = whole if whole >= 0 and j not in described and draw(st.booleans()) else -1
     links = [(c, n_contexts + k) for c in binary for k in range(n_causes) if draw(st.booleans())]
     first = n_contexts + n_causes
-    links += [(n_contexts + k, first + j) for k in range(n_causes) for j in range(n_findings) if draw(st.booleans())]
+    into = {j: [k for k in range(n_causes) if draw(st.booleans())] for j in range(n_findings)}
+    producers = {k for j in described if j >= 0 for k in into.get(j, [])}
+    links += [
+        (n_contexts + k, first + j) for j in range(n_findings) for k in into[j] if of[j] < 0 or k in producers
+    ]
+    links.sort(key=lambda ends: (ends[1], ends[0]))
     excludes = [(a, b) for b in range(n_causes) for a in range(b) if draw(st.integers(0, 3)) == 0]
-    unions = [list(range(n_findings))[:2]] if n_findings > 2 and draw(st.booleans()) else []
     groups = [[k for k in range(n_causes) if draw(st.booleans())] for _ in range(draw(st.integers(1, 3)))]
-    net = Structure(cards, parents, strata, links, n_findings, unions, groups, excludes)
+    some = [[c for c in range(n_contexts) if draw(st.integers(0, 7)) == 0] for _ in range(n_findings + len(links))]
+    net = Structure(
+        cards,
+        parents,
+        strata,
+        links,
+        n_findings,
+        unions,
+        groups,
+        excludes,
+        levels=levels,
+        of=of,
+        leak_strata=some[:n_findings],
+        link_strata=[[c for c in own if c != s] for own, (s, _) in zip(some[n_findings:], links, strict=True)],
+    )
     p = [draw(st.sampled_from([0.0, 1e-12, 0.01, 0.125, 0.3, 0.5, 0.9, 1.0])) for _ in range(net.n_slots)]
     for c in range(n_contexts):
         for at in range(net.table_at[c], net.table_at[c + 1], cards[c]):
             # Halves, quarters and eighths add up exactly.
             p[at : at + cards[c]] = [0.25, 0.75] if cards[c] == 2 else [0.125, 0.375, 0.5]
-    for e in range(net.in_at[net.first_union]):
-        p[net.first_link + e] = 1.0 if net.inhibits[e] else p[net.first_link + e]
-    known = [(2, 0.5), (2, 0.2), (2, 0.7), (2, 0.7)]
+    for at, n in above(net):
+        shares = draw(st.sampled_from([[0.125, 0.25, 0.5], [0.0, 0.5, 0.25], [0.5, 0.0, 0.5], [1e-12, 0.25, 0.0]]))
+        p[at : at + n] = shares[:n] if n > 1 else p[at : at + n]
+    known = [(2, 0.5), (2, 0.2), (2, 0.7), (2, 0.7), (2, 0.2)]
     codes = []
-    for kind, count in enumerate((n_contexts, n_causes, n_findings, len(unions))):
+    for kind, count in enumerate((n_contexts, n_causes, n_findings, len(unions), len(groups))):
         for i in range(count):
-            said = draw(st.floats(0, 1)) < known[kind][1]
-            codes.append(draw(st.integers(0, (cards[i] if kind == 0 else 2) - 1)) if said else -1)
+            v = len(codes)
+            said = draw(st.floats(0, 1)) < known[kind][1] or (kind == 0 and v in net.shift)
+            codes.append(draw(st.integers(0, net.span_at[v + 1] - net.span_at[v] - 1)) if said else -1)
     return net, p, codes
+
+
+def above(net: Structure) -> Iterator[tuple[int, int]]:
+    """Where the numbers of each leak and link of a finding begin in each stratum, and how many they are."""
+    firsts = {net.leak[v]: net.top[v] for v in range(net.first_finding, net.first_union)}
+    firsts |= {s: net.top[net.target[e]] for e, s in enumerate(net.slot) if s >= net.first_link}
+    starts = [*sorted(firsts), net.n_slots]
+    for start, stop in itertools.pairwise(starts):
+        yield from ((at, firsts[start]) for at in range(start, stop, firsts[start]))
+
+
+def complements(net: Structure, p: list[float]) -> list[float]:
+    """1 - each number; of the first of several states above the lowest, 1 - their sum."""
+    no = [1 - x for x in p]
+    for at, n in above(net):
+        no[at] = float(1 - sum(Fraction(x) for x in p[at : at + n]))
+    return no
 
 
 @settings(max_examples=400, deadline=None)
 @given(case=structures())
 def test_whatever_a_network_may_have(case: tuple[Structure, list[float], list[int]]) -> None:
-    """Exclusions and groups, which the tables do not hold yet, are exact: causes, none, every group, P(evidence)."""
+    """Whatever a network has, the answer is exact: causes, none, every group, P(evidence)."""
     net, p, codes = case
-    numbers = Numbers(np.array([p]), 1 - np.array([p]))
+    numbers = Numbers(np.array([p]), np.array([complements(net, p)]))
     out = np.empty((net.n_causes + 1 + net.n_groups + 1, 1))
     logs = np.empty(1)
     row, zero = np.array([codes], dtype=np.int8), np.zeros(1, dtype=np.intp)
     desk, same = Desk(net, 1 << 24), np.zeros(1, dtype=np.int8)
-    while answer_rows(net, numbers, row, zero, same, 0, 1, 1, desk, out) == 0:
+    while answer_rows(net, numbers, row, zero, same, 0, 1, 1, 0, desk, out) == 0:
         desk.make_room(net)
     while weigh_rows(net, numbers, row, zero, same, 0, 1, 1, desk, logs) == 0:
         desk.make_room(net)

@@ -114,7 +114,7 @@ def _tables(network: Network) -> Iterator[_Table]:
         yield _Table(name, parents, np.moveaxis(slots.table(yes, i), -1, 0))
     into: dict[int, dict[str, float]] = {}
     with np.errstate(divide="ignore"):  # ln 0 = -inf is right: a certain link leaves no survivor
-        logs = np.log(no[slots.first_link :]).tolist()
+        logs = np.log(no[list(slots.link_starts)]).tolist()
     for source, target, log in zip(slots.sources.tolist(), slots.targets.tolist(), logs, strict=True):
         into.setdefault(target, {})[nodes[source]] = log
     for k, name in enumerate(network.causes):
@@ -125,7 +125,7 @@ def _tables(network: Network) -> Iterator[_Table]:
         )
     for j, name in enumerate(network.findings):
         log_net = into.get(len(nodes) + j, {})
-        yield _noisy_or(network, name, tuple(log_net), leak=slots.finding_leaks(yes)[j], log_net=log_net)
+        yield _noisy_or(network, name, tuple(log_net), leak=slots.finding_leaks(yes, j)[..., 0], log_net=log_net)
     for name, places in zip(network.unions, network.union_members, strict=True):
         members = tuple(network.findings[j] for j in places)
         yield _noisy_or(network, name, members, leak=np.zeros(()), log_net=dict.fromkeys(members, -np.inf))

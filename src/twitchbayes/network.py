@@ -2,7 +2,8 @@
 
 The numbers stand in *slots*, one after the other: the entries of the contexts' tables (the own state is the fastest
 axis), the leaks of the causes (a slot a stratum), the leaks of the findings, the links. Links are ordered by target
-and source, in numbers of nodes: contexts, causes, findings.
+and source, in numbers of nodes: contexts, causes, findings. A leak of a finding, and a link, has a slot for each
+stratum and each state of its child above the lowest: of a yes/no child without strata that is one.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from twitchbayes.spans import span_words, spans
 
 if TYPE_CHECKING:
     from twitchbayes.knowledge import Knowledge, Link, Prior, Variable
@@ -38,7 +41,8 @@ class Parameters:
     yes : ndarray, shape (n_sets, n_slots)
         The number in each slot; links are net link probabilities.
     no : ndarray, shape (n_sets, n_slots)
-        1 - number, to full relative precision also where a link is nearly certain.
+        1 - number, to full relative precision also where a link is nearly certain. In the first slot of a leak or
+        link in a stratum: the chance that it leaves its child in the lowest state.
     """
 
     yes: Floats
@@ -75,12 +79,16 @@ class Slots:
         Slot of each row.
     table_shapes, leak_shapes : tuple of tuple of int
         (*parent states, states) of each context; (*stratum states,) of each cause.
-    table_starts, leak_starts : tuple of int
-        The first slot of each context, and of each cause.
+    finding_leak_shapes, link_shapes : tuple of tuple of int
+        (*stratum states, states above the lowest) of each finding, and of each link.
+    table_starts, leak_starts, finding_leak_starts, link_starts : tuple of int
+        The first slot of each context, of each cause, of each finding, and of each link.
     first_leak, first_finding_leak, first_link : int
         Where each kind of slots begins.
     sources, targets : ndarray of int, shape (n_links,)
         Nodes of each link.
+    graded : tuple of ndarray of int, shape (n_leaks_or_links, n_states_above)
+        Slots of the leaks and links, in each stratum, of children with as many states above the lowest; 2 or more.
     compound : ndarray of int, shape (n_compound,)
         Rows of the links in compound form.
     compound_leaks : ndarray of int, shape (n_compound,)
@@ -91,13 +99,18 @@ class Slots:
     of_row: Ints
     table_shapes: tuple[tuple[int, ...], ...]
     leak_shapes: tuple[tuple[int, ...], ...]
+    finding_leak_shapes: tuple[tuple[int, ...], ...]
+    link_shapes: tuple[tuple[int, ...], ...]
     table_starts: tuple[int, ...]
     leak_starts: tuple[int, ...]
+    finding_leak_starts: tuple[int, ...]
+    link_starts: tuple[int, ...]
     first_leak: int
     first_finding_leak: int
     first_link: int
     sources: Ints
     targets: Ints
+    graded: tuple[Ints, ...]
     compound: Ints
     compound_leaks: Ints
 
@@ -109,9 +122,13 @@ class Slots:
         """Return the part of some values of slots (..., n_slots) that are the leaks of a cause."""
         return _part(array, self.leak_starts[cause], self.leak_shapes[cause])
 
-    def finding_leaks(self, array: Floats) -> Floats:
-        """Return the part of some values of slots (..., n_slots) that are the leaks of the findings."""
-        return array[..., self.first_finding_leak : self.first_link]
+    def finding_leaks(self, array: Floats, finding: int) -> Floats:
+        """Return the part of some values of slots (..., n_slots) that are the leaks of a finding."""
+        return _part(array, self.finding_leak_starts[finding], self.finding_leak_shapes[finding])
+
+    def links(self, array: Floats, link: int) -> Floats:
+        """Return the part of some values of slots (..., n_slots) that are the numbers of a link."""
+        return _part(array, self.link_starts[link], self.link_shapes[link])
 
     def parameters(self, values: Floats, *, net: bool = False) -> Parameters:
         """Place `values` (n_sets, n_numbers) into the slots, compound links turned into net ones unless they are."""
@@ -125,6 +142,8 @@ class Slots:
             yes[:, at] = q = (p - leak) / room
             # 1 - q = (1 - p) / (1 - leak) keeps its digits where q is nearly 1.
             no[:, at] = np.where(q > 0.5, (1 - p) / room, 1 - q)
+        for at in self.graded:
+            no[:, at[:, 0]] = np.maximum(1 - yes[:, at].sum(axis=-1), 0.0)
         return Parameters(_read_only(yes), _read_only(no))
 
 
@@ -142,9 +161,14 @@ class Network:
     """The structure of a model and its parameters.
 
     Contexts, causes and findings are numbered by their place in the tuples of names. `findings` are
-    the noisy-OR findings; `unions` are the findings that are the deterministic OR of some of them.
-    The columns of a batch of evidence are `columns`: contexts, causes, findings, unions. `numbers`
-    (1, n_numbers) are the probabilities of the rows of `priors.csv` and then of `links.csv`; `slots`
+    the noisy-MAX findings (noisy-OR, where they have two states); `unions` are the findings that are the
+    deterministic OR of some of them, `groups` the unions of causes. `of` is, for each finding, the number of the
+    finding or union (behind the findings) that it describes, or -1; `excludes` are pairs of causes, of which the
+    second is absent where the first is present; `leak_strata` and `link_strata` are the contexts that the leak of
+    each finding, and the number of each link, depends on.
+    The columns of a batch of evidence are `columns`: contexts, causes, findings, unions, groups. What a column may
+    hold is in `codes`: the states of contexts, causes, unions and groups, and of findings the spans of states.
+    `numbers` (1, n_numbers) are the probabilities of the rows of `priors.csv` and then of `links.csv`; `slots`
     says where each of them stands in `parameters`.
     """
 
@@ -152,10 +176,16 @@ class Network:
     causes: tuple[str, ...]
     findings: tuple[str, ...]
     unions: tuple[str, ...]
+    groups: tuple[str, ...]
     states: Mapping[str, tuple[str, ...]] = field(repr=False)
     context_parents: tuple[tuple[int, ...], ...] = field(repr=False)
     cause_strata: tuple[tuple[int, ...], ...] = field(repr=False)
     union_members: tuple[tuple[int, ...], ...] = field(repr=False)
+    group_members: tuple[tuple[int, ...], ...] = field(repr=False)
+    excludes: tuple[tuple[int, int], ...] = field(repr=False)
+    of: tuple[int, ...] = field(repr=False)
+    leak_strata: tuple[tuple[int, ...], ...] = field(repr=False)
+    link_strata: tuple[tuple[int, ...], ...] = field(repr=False)
     serious: NDArray[np.bool_] = field(repr=False)
     numbers: Floats = field(repr=False)
     parameters: Parameters = field(repr=False)
@@ -164,7 +194,27 @@ class Network:
     @property
     def columns(self) -> tuple[str, ...]:
         """Names of the columns of a batch of evidence."""
-        return (*self.contexts, *self.causes, *self.findings, *self.unions)
+        return (*self.contexts, *self.causes, *self.findings, *self.unions, *self.groups)
+
+    @property
+    def codes(self) -> tuple[tuple[tuple[int, int], ...], ...]:
+        """What each code of each column means: its lowest and its highest state, by number."""
+        first, last = len(self.contexts) + len(self.causes), len(self.contexts) + len(self.causes) + len(self.findings)
+        n_states = [len(self.states[name]) for name in self.columns]
+        return tuple(
+            spans(n) if first <= column < last else tuple((state, state) for state in range(n))
+            for column, n in enumerate(n_states)
+        )
+
+    def meaning(self, column: int, code: int) -> str:
+        """Return what a code of a column says, in words: a state, "at least mild", "at most mild", "mild to clear"."""
+        states = self.states[self.columns[column]]
+        return span_words(states, *self.codes[column][code])
+
+    @property
+    def link_contexts(self) -> tuple[int, ...]:
+        """Numbers of the contexts that the leak of a finding, or a link, depends on."""
+        return tuple(sorted({c for strata in (*self.leak_strata, *self.link_strata) for c in strata}))
 
     def with_values(self, values: Floats) -> Parameters:
         """Return the parameters for other values of the rows of `priors.csv` and `links.csv`.
@@ -222,6 +272,8 @@ class Network:
     def link_matrices(self, array: Floats, fill: float) -> tuple[Floats, Floats]:
         """Return values of slots (n_slots,) as matrices of the links from contexts, and of those from causes.
 
+        Of a link with several slots it is the first one.
+
         Returns
         -------
         ndarray, shape (n_contexts, n_causes)
@@ -230,7 +282,7 @@ class Network:
         """
         first, last = len(self.contexts), len(self.contexts) + len(self.causes)
         matrix = np.full((last, last - first + len(self.findings)), fill)
-        matrix[self.slots.sources, self.slots.targets - first] = array[self.slots.first_link :]
+        matrix[self.slots.sources, self.slots.targets - first] = array[list(self.slots.link_starts)]
         return matrix[:first, : last - first], matrix[first:, last - first :]
 
 
@@ -239,31 +291,45 @@ def compile_network(knowledge: Knowledge) -> Network:
 
     P(finding absent | causes) = (1 - leak) * prod over present causes of (1 - q), and likewise for a
     cause given its active contexts; a compound link p becomes the net link q = (p - leak) / (1 - leak).
+    A graded finding is at most d with leak(<= d) * prod over present causes of q(<= d).
 
     References
     ----------
     Pearl, Probabilistic Reasoning in Intelligent Systems (1988), 4.3.2 (the noisy-OR); Henrion,
     Some practical issues in constructing belief networks (UAI 1987) for the leak and compound links;
-    Díez, Parameter adjustment in Bayes networks: the generalized noisy OR-gate (UAI 1993) for net ones.
+    Díez, Parameter adjustment in Bayes networks: the generalized noisy OR-gate (UAI 1993) for net ones and graded
+    findings (the noisy-MAX).
     """
     contexts, causes = knowledge.of_role("context"), knowledge.of_role("cause")
     findings = [v for v in knowledge.of_role("finding") if not v.any_of]
     unions = [v for v in knowledge.of_role("finding") if v.any_of]
-    number_of = {v.name: i for i, v in enumerate(findings)}
+    groups = knowledge.of_role("union")
+    number_of = {v.name: i for i, v in enumerate((*findings, *unions))}
+    cause_of = {v.name: k for k, v in enumerate(causes)}
     context_of = {v.name: i for i, v in enumerate(contexts)}
     strata = {p.variable: tuple(context_of[name] for name, _ in p.given) for p in knowledge.priors}
     numbers = [p.number for p in knowledge.priors] + [k.number for k in knowledge.links]
     values = np.array([[n.probability for n in numbers]])
-    slots = _slots(knowledge, contexts, causes, findings)
+    slots, leak_strata, link_strata = _slots(knowledge, contexts, causes, findings)
     return Network(
         contexts=tuple(v.name for v in contexts),
         causes=tuple(v.name for v in causes),
-        findings=tuple(number_of),
+        findings=tuple(v.name for v in findings),
         unions=tuple(v.name for v in unions),
+        groups=tuple(v.name for v in groups),
         states={v.name: v.states for v in knowledge.variables.values() if v.role != "group"},
         context_parents=tuple(strata[v.name] for v in contexts),
         cause_strata=tuple(strata[v.name] for v in causes),
         union_members=tuple(tuple(number_of[m.name] for m in knowledge.members(v.any_of)) for v in unions),
+        group_members=tuple(tuple(cause_of[name] for name in knowledge.causes_of(v.name)) for v in groups),
+        excludes=tuple(
+            (cause_of[other], k)
+            for k, v in enumerate(causes)
+            for other in dict.fromkeys(name for part in v.excludes for name in knowledge.causes_of(part))
+        ),
+        of=tuple(number_of[v.of] if v.of else -1 for v in findings),
+        leak_strata=leak_strata,
+        link_strata=link_strata,
         serious=np.array([v.serious for v in causes]),
         numbers=_read_only(values),
         parameters=slots.parameters(values),
@@ -271,9 +337,13 @@ def compile_network(knowledge: Knowledge) -> Network:
     )
 
 
+Strata = tuple[tuple[int, ...], ...]
+
+
 def _slots(
     knowledge: Knowledge, contexts: Sequence[Variable], causes: Sequence[Variable], findings: Sequence[Variable]
-) -> Slots:
+) -> tuple[Slots, Strata, Strata]:
+    """Return where each number stands, and the contexts that the leak of each finding and each link depends on."""
     offset = len(knowledge.priors)
     node_of = {v.name: i for i, v in enumerate((*contexts, *causes, *findings))}
     rows_of: dict[str, list[tuple[int, Prior]]] = {}
@@ -282,36 +352,58 @@ def _slots(
     tables = [_context_rows(v, rows_of[v.name], knowledge.variables) for v in contexts]
     leaks = [_cause_rows(rows_of[v.name], knowledge.variables) for v in causes]
     numbered = list(enumerate(knowledge.links, start=offset))
-    leak_of = {link.child: row for row, link in numbered if link.parent == "leak"}
-    links = [(node_of[k.child], node_of[k.parent], row) for row, k in numbered if k.parent != "leak"]
-    targets, sources, link_rows = np.array(sorted(links), dtype=np.int64).reshape(-1, 3).T
+    rows_between: dict[tuple[str, str], list[tuple[int, Link]]] = {}
+    for row, link in numbered:
+        rows_between.setdefault((link.child, link.parent), []).append((row, link))
+    ends = sorted((node_of[child], node_of[parent], child, parent) for child, parent in rows_between if parent != "leak")
+    of_leaks = [rows_between[v.name, "leak"] for v in findings]
+    of_links = [rows_between[child, parent] for _, _, child, parent in ends]
+    finding_leaks = [_link_rows(rows, knowledge.variables) for rows in of_leaks]
+    links = [_link_rows(rows, knowledge.variables) for rows in of_links]
     # A compound link is allowed only where the leak is a single number.
-    single = {v.name: int(rows.flat[0]) for v, rows in zip(causes, leaks, strict=True)} | leak_of
+    single = {v.name: int(rows.flat[0]) for v, rows in zip((*causes, *findings), (*leaks, *finding_leaks), strict=True)}
     compound = [(row, single[link.child]) for row, link in numbered if _is_compound(link)]
-    finding_leaks = np.array([leak_of[v.name] for v in findings], dtype=np.int64)
-    parts = [[rows.ravel() for rows in tables], [rows.ravel() for rows in leaks], [finding_leaks], [link_rows]]
-    ends = list(itertools.accumulate(sum(part.size for part in kind) for kind in parts))
-    rows = np.concatenate([part for kind in parts for part in kind])
+    parts = [tables, leaks, finding_leaks, links]
+    firsts = list(itertools.accumulate((sum(part.size for part in kind) for kind in parts), initial=0))
+    shapes = [tuple(rows.shape for rows in kind) for kind in parts]
+    starts = [_starts(first, own) for first, own in zip(firsts, shapes, strict=False)]
+    rows = np.concatenate([np.zeros(0, dtype=np.int64), *(part.ravel() for kind in parts for part in kind)])
     of_row = np.zeros(offset + len(knowledge.links), dtype=np.int64)
     own = np.flatnonzero(rows != COMPLEMENT)
     of_row[rows[own]] = own
     compound_rows, compound_leaks = np.array(compound, dtype=np.int64).reshape(-1, 2).T
-    table_shapes, leak_shapes = (tuple(rows.shape for rows in kind) for kind in (tables, leaks))
-    return Slots(
+    slots = Slots(
         rows=rows,
         of_row=of_row,
-        table_shapes=table_shapes,
-        leak_shapes=leak_shapes,
-        table_starts=_starts(0, table_shapes),
-        leak_starts=_starts(ends[0], leak_shapes),
-        first_leak=ends[0],
-        first_finding_leak=ends[1],
-        first_link=ends[2],
-        sources=sources,
-        targets=targets,
+        table_shapes=shapes[0],
+        leak_shapes=shapes[1],
+        finding_leak_shapes=shapes[2],
+        link_shapes=shapes[3],
+        table_starts=starts[0],
+        leak_starts=starts[1],
+        finding_leak_starts=starts[2],
+        link_starts=starts[3],
+        first_leak=firsts[1],
+        first_finding_leak=firsts[2],
+        first_link=firsts[3],
+        sources=np.array([source for _, source, _, _ in ends], dtype=np.int64),
+        targets=np.array([target for target, _, _, _ in ends], dtype=np.int64),
+        graded=_graded(starts[2] + starts[3], shapes[2] + shapes[3]),
         compound=compound_rows,
         compound_leaks=compound_leaks,
     )
+    strata = [tuple(tuple(node_of[name] for name, _ in own[0][1].given) for own in kind) for kind in (of_leaks, of_links)]
+    return slots, strata[0], strata[1]
+
+
+def _graded(starts: Sequence[int], shapes: Sequence[tuple[int, ...]]) -> tuple[Ints, ...]:
+    """Return the slots of the leaks and links into graded findings, by their number of states above the lowest."""
+    by_length: dict[int, list[Ints]] = {}
+    for start, shape in zip(starts, shapes, strict=True):
+        if shape[-1] > 1:
+            own = np.arange(start, start + math.prod(shape)).reshape(-1, shape[-1])
+            by_length.setdefault(shape[-1], []).append(own)
+    return tuple(np.concatenate(own) for own in by_length.values())
 
 
 def _is_compound(link: Link) -> bool:
@@ -337,6 +429,16 @@ def _cause_rows(rows: Sequence[tuple[int, Prior]], variables: Mapping[str, Varia
     index = np.zeros(_shape(rows, variables), dtype=np.int64)
     for row, prior in rows:
         index[_position(prior.given, variables)] = row
+    return index
+
+
+def _link_rows(rows: Sequence[tuple[int, Link]], variables: Mapping[str, Variable]) -> Ints:
+    """Return the rows of a leak or link: by stratum, and by state of its child above the lowest."""
+    first, states = rows[0][1], variables[rows[0][1].child].states
+    shape = tuple(len(variables[name].states) for name, _ in first.given)
+    index = np.zeros((*shape, len(states) - 1), dtype=np.int64)
+    for row, link in rows:
+        index[(*_position(link.given, variables), states.index(link.state) - 1)] = row
     return index
 
 

@@ -104,7 +104,7 @@ def _draw(network: Network, parameters: Parameters, rows: int, random: np.random
     no_leak = [np.broadcast_to(1 - leak[place], rows) for leak, place in zip(leaks, places, strict=True)]
     causes = random.random(log_absent.shape) >= np.exp(log_absent) * np.stack(no_leak, axis=1)
     log_absent = causes @ log_no_links
-    findings = random.random(log_absent.shape) >= np.exp(log_absent) * (1 - slots.finding_leaks(parameters.yes[0]))
+    findings = random.random(log_absent.shape) >= np.exp(log_absent) * (1 - parameters.yes[0][list(slots.finding_leak_starts)])
     unions = [findings[:, list(members)].any(axis=1) for members in network.union_members]
     return np.column_stack([contexts, causes, findings, *unions]).astype(np.int8)
 

@@ -8,9 +8,9 @@ def weigh_rows(net, numbers, codes, order, same, first, last, stride, desk, logs
     return free.weigh_rows(net, numbers, codes, order, same, first, last, stride, desk, logs)
 
 
-def answer_rows(net, numbers, codes, order, same, first, last, stride, desk, out):
+def answer_rows(net, numbers, codes, order, same, first, last, stride, first_group, desk, out):
     """See `rows.answer_rows`."""
-    return free.answer_rows(net, numbers, codes, order, same, first, last, stride, desk, out)
+    return free.answer_rows(net, numbers, codes, order, same, first, last, stride, first_group, desk, out)
 
 
 def count_rows(net, numbers, codes, order, same, weights, each, first, last, desk, logs, slots):
@@ -18,6 +18,6 @@ def count_rows(net, numbers, codes, order, same, weights, each, first, last, des
     return free.count_rows(net, numbers, codes, order, same, weights, each, first, last, desk, logs, slots)
 
 
-def differentiate(net, numbers, codes, r, desk, absent, slots):
+def differentiate(net, numbers, codes, r, desk, slots):
     """See `rows.differentiate`."""
-    return free.differentiate(net, numbers, codes, r, desk, absent, slots)
+    return free.differentiate(net, numbers, codes, r, desk, slots)

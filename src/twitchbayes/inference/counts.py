@@ -12,6 +12,8 @@ computation for the noisy MAX (International Journal of Intelligent Systems 18, 
 noisy-OR.
 """
 
+import numpy as np
+
 import twitchbayes.inference.arrays as arrays
 import twitchbayes.inference.names as names
 import twitchbayes.inference.reading as reading
@@ -24,10 +26,15 @@ class Slots:
     ----------
     fires, spares, trials : (n_rows, n_slots)
         `spares` of the links of findings is filled where ENDS are wanted, and else 0. The trials of a table's entry
-        stay 0: they are the sum of the successes of the entries beside it.
+        stay 0: they are the sum of the successes of the entries beside it. Of a graded finding `fires` belongs to the
+        chance of each state above the lowest, and `spares`, in the first slot, to that of the lowest.
+    untried : (n_slots,)
+        Where ENDS are wanted, of the leaks and links of findings: P(the number is not put to the test), where it can
+        be; -1 where it cannot. Of links into causes: 0 where they can be.
     """
 
     def __init__(self, net, n_rows):
+        self.untried = memoryview(np.full(net.n_slots, -1.0))
         self.fires = arrays.doubles(n_rows, net.n_slots)
         self.spares = arrays.doubles(n_rows, net.n_slots)
         self.trials = arrays.doubles(n_rows, net.n_slots)
@@ -72,17 +79,56 @@ def add(net, numbers, said, first, block, plan, work, n_rows, into, slots):
         add_tested(net, numbers, said, first + i, block, plan, work, i, into, slots)
     for i in range(block.n_links):
         e = block.links[i]
-        if net.kind[net.target[e]] <= names.FINDING and not net.inhibits[e]:
-            slots.fires[into, net.first_link + e] += link_fires(net, block, work, e)
-            slots.spares[into, net.first_link + e] += work.linked[e, 2] + work.linked[e, 1]
+        v = net.target[e]
+        spared = work.linked[e, 2] + work.linked[e, 1]
+        if net.kind[v] == names.CAUSE and not net.inhibits[e]:
+            slots.fires[into, block.slot[e]] += link_fires(net, block, work, e)
+            slots.spares[into, block.slot[e]] += spared
+        elif net.kind[v] == names.FINDING:
+            fired = link_fires(net, block, work, e)
+            add_states(net, numbers, block, block.slot[e], v, fired, spared, into, slots)
+        elif net.kind[v] == names.UNION:
+            u = v - net.first_union
+            a = net.member_at[u]
+            b = net.member_at[u + 1]
+            add_parts(net, numbers, said, first, block, work, e, net.member, a, b, into, slots)
+        elif net.kind[v] == names.EVENT:
+            u = net.described[v]
+            a = net.part_at[u]
+            b = net.part_at[u + 1]
+            add_parts(net, numbers, said, first, block, work, e, net.part, a, b, into, slots)
     for i in range(block.n_nodes):
         v = block.nodes[i]
-        if net.kind[v] == names.FINDING:
-            leak = net.first_finding_leak + v - net.first_finding
-            slots.fires[into, leak] += all_sums(block, plan, work, v, n_rows, 1) / block.scale[v]
-            slots.spares[into, leak] += all_sums(block, plan, work, v, n_rows, 0)
-        elif net.kind[v] == names.UNION:
-            add_union(net, numbers, said, first, block, plan, work, n_rows, v, into, slots)
+        if net.kind[v] == names.FINDING and not has_background(net, block, v):
+            fired = all_sums(block, plan, work, v, n_rows, 1) / block.scale[v]
+            spared = all_sums(block, plan, work, v, n_rows, 0)
+            add_states(net, numbers, block, block.leak[v], v, fired, spared, into, slots)
+        elif net.kind[v] == names.UNION and not has_background(net, block, v):
+            add_leaks(net, numbers, said, first, block, plan, work, n_rows, v, into, slots)
+
+
+def has_background(net, block, v):
+    """Whether the leak of a finding or union is a link of the background, or of its event."""
+    d = net.described[v]
+    return net.tells[v] >= 0 or (d >= 0 and block.told[d] == names.PRODUCED and not block.waits[v])
+
+
+def add_states(net, numbers, block, slot, v, fired, spared, into, slots):
+    """Add what is said of a leak or link into a node: it raises the node as far as said, or not so far.
+
+    `fired` and `spared` are given that it raises the node no further than said, unless that is what the node waits for.
+    """
+    high = block.high[v]
+    if block.waits[v]:
+        for d in range(1, net.top[v] + 1):
+            slots.fires[into, slot + d - 1] += fired if d > high else spared
+        slots.spares[into, slot] += spared
+        return
+    whole = reading.most(net, numbers, block.set, slot, v, block)
+    if whole > 0.0:
+        for d in range(1, high + 1):
+            slots.fires[into, slot + d - 1] += (fired if d >= block.low[v] else spared) / whole
+        slots.spares[into, slot] += spared / whole
 
 
 def link_fires(net, block, work, e):
@@ -166,7 +212,7 @@ def add_ways(net, numbers, said, r, block, v, x, absent, present, into, slots):
         averaged = reading.is_averaged(net, said, r, c, block)
         if not averaged and block.state[c, x] != 1:
             continue
-        at = net.first_link + e
+        at = block.slot[e]
         rest = without_way(net, numbers, said, r, block, v, x, e, absent, present)
         share = 1.0
         if averaged:
@@ -175,6 +221,7 @@ def add_ways(net, numbers, said, r, block, v, x, absent, present, into, slots):
             slots.fires[into, reading.table_entry(net, block, c, 1, x)] += (
                 numbers.yes[s, at] * present + numbers.no[s, at] * rest
             )
+        slots.untried[at] = 0.0
         slots.fires[into, at] += share * present
         slots.spares[into, at] += share * rest
         slots.trials[into, at] += share * (numbers.yes[s, at] * present + numbers.no[s, at] * rest)
@@ -196,11 +243,11 @@ def without_way(net, numbers, said, r, block, v, x, way, absent, present):
         if reading.is_averaged(net, said, r, c, block):
             share = numbers.yes[s, reading.table_entry(net, block, c, 1, x)]
             none = numbers.yes[s, reading.table_entry(net, block, c, 0, x)]
-            fires += spares * share * numbers.yes[s, net.first_link + e]
-            spares *= share * numbers.no[s, net.first_link + e] + none
+            fires += spares * share * numbers.yes[s, block.slot[e]]
+            spares *= share * numbers.no[s, block.slot[e]] + none
         elif block.state[c, x] == 1:
-            fires += spares * numbers.yes[s, net.first_link + e]
-            spares *= numbers.no[s, net.first_link + e]
+            fires += spares * numbers.yes[s, block.slot[e]]
+            spares *= numbers.no[s, block.slot[e]]
     return spares * absent + fires * present
 
 
@@ -211,91 +258,138 @@ def add_tested(net, numbers, said, r, block, plan, work, i, into, slots):
         mass += block.weight[x] * work.gradient[x]
     for k in range(net.n_causes):
         block.present[net.n_contexts + k] = cause_share(net, block, plan, work, k, i, 1)
+        block.absent[net.n_contexts + k] = -1.0
+        if plan.want == names.ENDS:
+            block.absent[net.n_contexts + k] = cause_share(net, block, plan, work, k, i, 0)
     for c in range(net.n_contexts):
         if block.active[c]:
             for j in range(net.out_at[c], net.out_at[c + 1]):
-                slots.trials[into, net.first_link + net.out[j]] += work.halves[c, 1, i]
+                slots.trials[into, block.slot[net.out[j]]] += work.halves[c, 1, i]
+                slots.untried[block.slot[net.out[j]]] = 0.0
     for v in range(net.first_finding, net.first_union):
-        if said[r, v] != names.UNKNOWN:
-            add_finding(net, numbers, block, v, mass, said[r, v] == 0 and not block.waits[v], into, slots)
+        if said[r, v] != names.UNKNOWN and net.tells[v] < 0:
+            add_finding(net, numbers, block, v, mass, net.high[net.span_at[v] + said[r, v]], into, slots)
     for u in range(net.n_unions):
         if said[r, net.first_union + u] == 0 or block.active[net.first_union + u]:
             for j in range(net.member_at[u], net.member_at[u + 1]):
                 v = net.member[j]
-                if said[r, v] == names.UNKNOWN:
-                    absent = said[r, net.first_union + u] == 0 and not block.waits[v]
-                    add_finding(net, numbers, block, v, mass, absent, into, slots)
+                if said[r, v] == names.UNKNOWN and not is_told(net, block, v):
+                    high = net.top[v] if said[r, net.first_union + u] else 0
+                    add_finding(net, numbers, block, v, mass, high, into, slots)
+    for d in range(net.n_described):
+        if block.told[d] == names.PRODUCED:
+            for j in range(net.part_at[d], net.part_at[d + 1]):
+                if said[r, net.part[j]] == names.UNKNOWN:
+                    add_finding(net, numbers, block, net.part[j], mass, 1, into, slots)
+            for j in range(net.telling_at[d], net.telling_at[d + 1]):
+                if said[r, net.telling[j]] != names.UNKNOWN:
+                    add_telling(net, numbers, block, plan, work, net.telling[j], i, into, slots)
 
 
-def add_finding(net, numbers, block, v, mass, absent, into, slots):
-    """Add the trials of the leak and the links of a finding; if it is a factor of its causes, the spares too."""
+def is_told(net, block, v):
+    """Whether a finding belongs to a described one that may be produced, and of which something is told."""
+    return net.described[v] >= 0 and block.told[net.described[v]] == names.PRODUCED
+
+
+def add_finding(net, numbers, block, v, mass, high, into, slots):
+    """Add the trials of the leak and the links of a finding; and what is said of them where it is a factor only."""
     s = block.set
-    leak = net.first_finding_leak + v - net.first_finding
-    slots.trials[into, leak] += mass
-    if absent and numbers.no[s, leak] > 0.0:
-        slots.spares[into, leak] += mass / numbers.no[s, leak]
+    add_trials(net, slots, block.leak[v], v, mass, 0.0, into)
+    is_factor = high < net.top[v] and not block.active[v]
+    if is_factor:
+        add_cap(net, numbers, s, slots, block.leak[v], high, mass, into)
     for e in range(net.in_at[v], net.in_at[v + 1]):
-        at = net.first_link + e
-        slots.trials[into, at] += block.present[net.source[e]]
-        if absent and numbers.no[s, at] > 0.0:
-            slots.spares[into, at] += block.present[net.source[e]] / numbers.no[s, at]
+        if net.kind[net.source[e]] == names.CAUSE:
+            off = block.absent[net.source[e]]
+            add_trials(net, slots, block.slot[e], v, block.present[net.source[e]], off, into)
+            if is_factor:
+                add_cap(net, numbers, s, slots, block.slot[e], high, block.present[net.source[e]], into)
 
 
-def add_union(net, numbers, said, r, block, plan, work, n_rows, v, into, slots):
-    """Share out what is said of the leak and the links of a union among its open members."""
+def add_telling(net, numbers, block, plan, work, v, i, into, slots):
+    """Add the trials of the links into what describes a finding; and what is said of them where it is a factor only."""
+    for e in range(net.in_at[v], net.in_at[v + 1]):
+        if block.active[net.source[e]]:
+            off = work.halves[net.source[e], 0, i] if plan.want == names.ENDS else -1.0
+            add_trials(net, slots, block.slot[e], v, work.halves[net.source[e], 1, i], off, into)
+            if not block.active[v] and block.high[v] < net.top[v]:
+                share = work.halves[net.source[e], 1, i]
+                add_cap(net, numbers, block.set, slots, block.slot[e], block.high[v], share, into)
+
+
+def add_trials(net, slots, slot, v, mass, untried, into):
+    """Add to the trials of each state of a leak or link; `untried` is the rest, -1 where that is not wanted."""
+    for d in range(net.top[v]):
+        slots.trials[into, slot + d] += mass
+        slots.untried[slot + d] = untried
+
+
+def add_cap(net, numbers, s, slots, slot, high, mass, into):
+    """Add what is said of a leak or link that raised a finding no further than to a state."""
+    whole = reading.within(numbers, s, slot, 0, high)
+    if whole > 0.0:
+        slots.spares[into, slot] += mass / whole
+        for d in range(1, high + 1):
+            slots.fires[into, slot + d - 1] += mass / whole
+
+
+def add_leaks(net, numbers, said, r, block, plan, work, n_rows, v, into, slots):
+    """Share out what is said of the leak of a union among its open members."""
     u = v - net.first_union
-    leaks_absent = all_sums(block, plan, work, v, n_rows, 0)
-    leaks_present = all_sums(block, plan, work, v, n_rows, 1) / block.scale[v]
-    for i in range(net.member_at[u], net.member_at[u + 1]):
+    first = net.member_at[u]
+    last = net.member_at[u + 1]
+    absent = all_sums(block, plan, work, v, n_rows, 0)
+    present = all_sums(block, plan, work, v, n_rows, 1) / block.scale[v]
+    for i in range(first, last):
         j = net.member[i]
-        if said[r, j] != names.UNKNOWN:
-            continue
-        leak = net.first_finding_leak + j - net.first_finding
-        slots.fires[into, leak] += leaks_present
-        spared = without_member(net, numbers, said, r, block.set, u, j, -1)
-        fired = by_another(net, numbers, said, r, block.set, u, j, -1)
-        slots.spares[into, leak] += spared * leaks_absent + fired * leaks_present
-        e = net.in_at[v]
-        for d in range(net.in_at[j], net.in_at[j + 1]):
-            while net.source[e] != net.source[d]:
-                e += 1
-            if block.live[e]:
-                fires = link_fires(net, block, work, e)
-                spared = without_member(net, numbers, said, r, block.set, u, j, net.source[d])
-                slots.fires[into, net.first_link + d] += fires
-                fired = by_another(net, numbers, said, r, block.set, u, j, net.source[d])
-                slots.spares[into, net.first_link + d] += (
-                    spared * (work.linked[e, 2] + work.linked[e, 1]) + fired * fires
-                )
+        if said[r, j] == names.UNKNOWN:
+            slots.fires[into, block.leak[j]] += present
+            spared = without_part(net, numbers, said, r, block, net.member, first, last, j, -1)
+            fired = by_another(net, numbers, said, r, block, net.member, first, last, j, -1)
+            slots.spares[into, block.leak[j]] += spared * absent + fired * present
 
 
-def without_member(net, numbers, said, r, s, u, j, source):
-    """Return P(no link from a source, or no leak where it is -1, fires at the open members of a union other than j)."""
+def add_parts(net, numbers, said, r, block, work, e, parts, first, last, into, slots):
+    """Share out what is said of a link that is the OR of those from its source to the open ones of some findings."""
+    source = net.source[e]
+    fires = link_fires(net, block, work, e)
+    for i in range(first, last):
+        j = parts[i]
+        d = reading.link_from(net, source, j)
+        if said[r, j] == names.UNKNOWN and d >= 0:
+            slots.fires[into, block.slot[d]] += fires
+            spared = without_part(net, numbers, said, r, block, parts, first, last, j, source)
+            fired = by_another(net, numbers, said, r, block, parts, first, last, j, source)
+            slots.spares[into, block.slot[d]] += spared * (work.linked[e, 2] + work.linked[e, 1]) + fired * fires
+
+
+def slot_of(net, block, source, v):
+    """Return the slot of the link from a source into a finding, or of its leak where the source is -1; -1 for none."""
+    if source < 0:
+        return block.leak[v]
+    e = reading.link_from(net, source, v)
+    return block.slot[e] if e >= 0 else -1
+
+
+def without_part(net, numbers, said, r, block, parts, first, last, j, source):
+    """Return P(no link from a source, or no leak where it is -1, fires at the open ones of some findings but j)."""
     spares = 1.0
-    for i in range(net.member_at[u], net.member_at[u + 1]):
-        v = net.member[i]
-        if v == j or said[r, v] != names.UNKNOWN:
-            continue
-        if source < 0:
-            spares *= numbers.no[s, net.first_finding_leak + v - net.first_finding]
-        for e in range(net.in_at[v], net.in_at[v + 1]):
-            if net.source[e] == source:
-                spares *= numbers.no[s, net.first_link + e]
+    for i in range(first, last):
+        v = parts[i]
+        at = slot_of(net, block, source, v)
+        if v != j and said[r, v] == names.UNKNOWN and at >= 0:
+            spares *= numbers.no[block.set, at]
     return spares
 
 
-def by_another(net, numbers, said, r, s, u, j, source):
-    """Return 1 - `without_member`, of positive terms: each is that a member fires, and none of those before it."""
-    fired, spares = 0.0, 1.0
-    for i in range(net.member_at[u], net.member_at[u + 1]):
-        v = net.member[i]
-        if v == j or said[r, v] != names.UNKNOWN:
-            continue
-        if source < 0:
-            fired += spares * numbers.yes[s, net.first_finding_leak + v - net.first_finding]
-            spares *= numbers.no[s, net.first_finding_leak + v - net.first_finding]
-        for e in range(net.in_at[v], net.in_at[v + 1]):
-            if net.source[e] == source:
-                fired += spares * numbers.yes[s, net.first_link + e]
-                spares *= numbers.no[s, net.first_link + e]
+def by_another(net, numbers, said, r, block, parts, first, last, j, source):
+    """Return 1 - `without_part`, of positive terms: each is that one fires, and none of those before it."""
+    fired = 0.0
+    spares = 1.0
+    for i in range(first, last):
+        v = parts[i]
+        at = slot_of(net, block, source, v)
+        if v != j and said[r, v] == names.UNKNOWN and at >= 0:
+            fired += spares * numbers.yes[block.set, at]
+            spares *= numbers.no[block.set, at]
     return fired

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from twitchbayes.network import Network
 
-__all__ = ["Ends", "ends_of", "trials_of_tables"]
+__all__ = ["Ends", "ends_of", "together", "trials_of_tables"]
 
 Floats = NDArray[np.float64]
 
@@ -23,7 +23,8 @@ class Ends:
     ----------
     rest, fires, spares : ndarray, shape (n_numbers,)
         In the order of the rows of `priors.csv` and `links.csv`; links are net, and all else is held. Of a state of a
-        context that has a row for each, the others make room in proportion (in equal parts, if all of them are 0).
+        context that has a row for each, and of a state to which a graded finding is raised, the others make room in
+        proportion (in equal parts, if all of them are 0).
     log_scale : float
         In nats.
     log_evidence : float
@@ -37,6 +38,22 @@ class Ends:
     log_evidence: float
 
 
+def together(parts: list[Ends], n_numbers: int) -> Ends:
+    """Return what the sum of some rows makes of each number."""
+    if len(parts) == 1:
+        return parts[0]
+    scales = np.array([part.log_scale for part in parts])
+    scale = float(scales.max(initial=-np.inf))
+    if scale == -np.inf:
+        zero = np.zeros(n_numbers)
+        return Ends(zero, zero, zero, 0.0, -np.inf)
+    shares = np.exp(scales - scale)
+    rest, fires, spares = (
+        shares @ np.stack([getattr(part, name) for part in parts]) for name in ("rest", "fires", "spares")
+    )
+    return Ends(rest, fires, spares, scale, float(np.logaddexp.reduce([part.log_evidence for part in parts])))
+
+
 def trials_of_tables(network: Network, successes: Floats, trials: Floats) -> Floats:
     """Return trials (n_rows, n_slots) with those of the contexts' tables: the successes of all states of a stratum."""
     whole = trials.copy()
@@ -47,16 +64,14 @@ def trials_of_tables(network: Network, successes: Floats, trials: Floats) -> Flo
 
 
 def ends_of(
-    network: Network, fires: Floats, spares: Floats, trials: Floats, absent: Floats, log: tuple[float, float]
+    network: Network, fires: Floats, spares: Floats, trials: Floats, untried: Floats, log: tuple[float, float]
 ) -> Ends:
     """Return what is made of each number.
 
     Parameters
     ----------
-    fires, spares, trials : ndarray, shape (n_slots,)
+    fires, spares, trials, untried : ndarray, shape (n_slots,)
         As of `twitchbayes.inference.counts.Slots`.
-    absent : ndarray, shape (n_causes,)
-        P(cause absent, row) in the same shares.
     log : tuple of float
         ln of the scale, and ln P(row), in nats.
     """
@@ -73,12 +88,14 @@ def ends_of(
     for k in (k for k, shape in enumerate(slots.leak_shapes) if math.prod(shape) > 1):
         strata, no = slots.leaks(trials, k), slots.leaks(rest, k)
         no[...] = _all_but_each(strata.ravel()).reshape(strata.shape)
-    tested = slots.finding_leaks(trials) > 0
-    slots.finding_leaks(rest)[tested] = 0.0
-    off = np.concatenate([inactive, absent])[slots.sources]
-    n_before = len(network.contexts) + len(network.causes)
-    untested = ~np.concatenate([np.ones(n_before, dtype=bool), tested])[slots.targets]
-    rest[slots.first_link :] = np.where(untested, whole, off)
+    tried = untried[slots.first_finding_leak :] >= 0
+    rest[slots.first_finding_leak :][tried] = untried[slots.first_finding_leak :][tried]
+    sizes = [math.prod(shape) for shape in slots.link_shapes]
+    sources = np.repeat(slots.sources, sizes)
+    causal = np.flatnonzero((sources < len(inactive)) & tried[slots.first_link - slots.first_finding_leak :])
+    rest[slots.first_link + causal] = inactive[sources[causal]]
+    for group in slots.graded:
+        _fill_states(group, yes, network.parameters.no[0], fires, spares)
     at = slots.of_row
     return Ends(rest[at], fires[at], spares[at], *log)
 
@@ -97,6 +114,19 @@ def _fill_table(p: Floats, fires: Floats, spares: Floats, rest: Floats, whole: f
         equal = fires[..., beside].mean(axis=-1)
         spares[..., s] = np.where(room > 0, others / np.where(room > 0, room, 1.0), equal)
     return float((p * fires)[..., 0].sum())
+
+
+def _fill_states(group: NDArray[np.int64], yes: Floats, no: Floats, fires: Floats, spares: Floats) -> None:
+    """Fill `spares` of the chances of the states above the lowest: the other states make room."""
+    first = group[:, :1]
+    p = np.concatenate([no[first], yes[group]], axis=1)
+    slope = np.concatenate([spares[first], fires[group]], axis=1)
+    for d in range(1, p.shape[1]):
+        beside = [t for t in range(p.shape[1]) if t != d]
+        others = (p[:, beside] * slope[:, beside]).sum(axis=1)
+        room = p[:, beside].sum(axis=1)
+        equal = slope[:, beside].mean(axis=1)
+        spares[group[:, d - 1]] = np.where(room > 0, others / np.where(room > 0, room, 1.0), equal)
 
 
 def _all_but_each(values: Floats) -> Floats:

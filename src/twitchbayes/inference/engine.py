@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -21,11 +21,12 @@ from twitchbayes.inference import built
 from twitchbayes.inference.arrays import Numbers, Structure
 from twitchbayes.inference.calls import answer_rows, count_rows, differentiate, weigh_rows
 from twitchbayes.inference.counts import Slots
-from twitchbayes.inference.ends import Ends, ends_of, trials_of_tables
+from twitchbayes.inference.ends import Ends, ends_of, together, trials_of_tables
 from twitchbayes.inference.given import checked_parameters, checked_rows, checked_weights
 from twitchbayes.inference.limits import NUMBER_BYTES, reason_of
 from twitchbayes.inference.patterns import Sorted, sort_rows
 from twitchbayes.inference.rows import Desk, plan_cost
+from twitchbayes.inference.strata import spell_out
 from twitchbayes.network import Codes, Network, Parameters
 
 __all__ = ["Answer", "Batch", "Counts", "Ends", "Engine", "structure_of"]
@@ -52,6 +53,8 @@ class Answer:
         P(cause present | evidence), fractions; 0 in rows whose evidence is impossible.
     none, serious : ndarray, shape (n_rows,)
         P(no cause present | evidence) and P(at least one serious cause present | evidence).
+    unions : ndarray, shape (n_rows, n_unions), or (n_rows, 0) where they were not asked for
+        P(at least one of its causes present | evidence) of each union of causes.
     log_evidence : ndarray, shape (n_rows,)
         ln P(evidence), in nats; -inf where the evidence is impossible.
     """
@@ -59,12 +62,14 @@ class Answer:
     causes: Floats
     none: Floats
     serious: Floats
+    unions: Floats
     log_evidence: Floats
 
     @classmethod
-    def of(cls, columns: Floats) -> Answer:
-        """Return the answer that stands in `columns` (n_causes + 3, n_rows): causes, none, serious and log_evidence."""
-        parts = columns[:-3].T, columns[-3], columns[-2], columns[-1]
+    def of(cls, columns: Floats, n_causes: int) -> Answer:
+        """Return the answer that stands in columns (n_results, n_rows): causes, none, unions, serious, log_evidence."""
+        n = n_causes
+        parts = columns[:n].T, columns[n], columns[-2], columns[n + 1 : -2].T, columns[-1]
         for part in parts:
             part.flags.writeable = False
         return cls(*parts)
@@ -167,6 +172,7 @@ class Engine:
         codes: Codes,
         parameters: Parameters | None = None,
         *,
+        unions: bool = False,
         advance: Advance | None = None,
         into: Floats | None = None,
     ) -> Batch:
@@ -175,31 +181,57 @@ class Engine:
         Parameters
         ----------
         codes : ndarray of int8, shape (n_rows, n_columns)
-            State of each of `network.columns`, by number; -1 where it is unknown.
+            What is said of each of `network.columns`, as in `network.codes`; -1 where nothing is.
         parameters : Parameters, optional
             Those of the network otherwise.
+        unions : bool, default False
+            Whether the posteriors of the unions of causes are wanted, which cost a forward sweep each.
         advance : callable, optional
             Is told how many more rows are done.
-        into : ndarray, shape (n_causes + 3, n_sets * n_rows), optional
-            Where to keep the answer: a row of it each for the causes, `none`, `serious` and `log_evidence`.
+        into : ndarray, shape (n_causes + n_unions + 3, n_sets * n_rows), optional
+            Where to keep the answer: a row of it each for the causes, `none`, the unions that are asked for, `serious`
+            and `log_evidence`.
 
         Raises
         ------
         InvalidValueError
-            If `codes` or `parameters` have another shape, a code is no state, or a number is no probability; with
+            If `codes` or `parameters` have another shape, a code means nothing, or a number is no probability; with
             row and variable, or set and number. The answer to no rows is one of no rows.
         """
-        numbers, (codes, rows) = self._numbers_of(parameters), self._sorted(codes)
-        n_rows, n_results = len(codes), len(self.network.causes) + 3
-        out = np.empty((n_results, numbers.n_sets * n_rows)) if into is None else into
-        if out.shape != (n_results, numbers.n_sets * n_rows):
-            message = f"into must have the shape {(n_results, numbers.n_sets * n_rows)}, not {out.shape}"
+        numbers, codes = self._numbers_of(parameters), checked_rows(self.network, self._structure, codes)
+        n_causes = len(self.network.causes)
+        shape = n_causes + 3 + unions * len(self.network.groups), numbers.n_sets * len(codes)
+        out = np.empty(shape) if into is None else into
+        if out.shape != shape:
+            message = f"into must have the shape {shape}, not {out.shape}"
             raise InvalidValueError(message)
-        loop = partial(_loop, answer_rows, self._structure, numbers, codes, rows, out)
+        spelled = spell_out(self.network, codes)
+        if spelled is None:
+            refused = self._answer(codes, numbers, parameters, advance, out)
+            return Batch(Answer.of(out, n_causes), refused)
+        parts = np.empty((shape[0], numbers.n_sets * len(spelled.codes)))
+        refused = self._answer(spelled.codes, numbers, parameters, spelled.progress(advance), parts)
+        joined = spelled.joined(parts.reshape(shape[0], numbers.n_sets, -1))
+        out[...] = joined.reshape(shape)
+        return Batch(Answer.of(out, n_causes), spelled.refused(refused, joined[-1], TOO_IMPROBABLE))
+
+    def _answer(
+        self, codes: Codes, numbers: Numbers, parameters: Parameters | None, advance: Advance | None, out: Floats
+    ) -> dict[int, str]:
+        """Fill the answer to rows in which every context is known that a link depends on; returns what is refused."""
+        rows, n_rows = sort_rows(self.network, codes), len(codes)
+        first_group = self._structure.n_groups - (len(out) - len(self.network.causes) - 2)
+        structure = self._structure
+
+        def loop(desk: Desk, first: int, last: int) -> int:
+            at: int = answer_rows(
+                structure, numbers, codes, rows.order, rows.same, first, last, n_rows, first_group, desk, out
+            )
+            return at
+
         refused = self._each_row(loop, rows, numbers.n_sets, advance)
         rows.copy(out, n_rows)
-        refused = self._blank(out, codes, parameters, self._spread(refused, rows, n_rows, numbers.n_sets))
-        return Batch(Answer.of(out), refused)
+        return self._blank(out, codes, parameters, self._spread(refused, rows, n_rows, numbers.n_sets))
 
     def log_evidence(self, codes: Codes, parameters: Parameters | None = None) -> Floats:
         """Return ln P(row) of each row under each parameter set.
@@ -214,8 +246,15 @@ class Engine:
         InvalidValueError, EngineLimitError
             As by `run`.
         """
-        logs, refused = self._weigh(codes, parameters)
-        for row, reason in self._blank(logs[None, :], codes, parameters, refused).items():
+        codes = checked_rows(self.network, self._structure, codes)
+        spelled = spell_out(self.network, codes)
+        rows = codes if spelled is None else spelled.codes
+        logs, refused = self._weigh(rows, parameters)
+        refused = self._blank(logs[None, :], rows, parameters, refused)
+        if spelled is not None:
+            joined = spelled.log_sum(logs.reshape(-1, len(rows)))
+            logs, refused = joined.ravel(), spelled.refused(refused, joined, TOO_IMPROBABLE)
+        for row, reason in refused.items():
             raise EngineLimitError(reason if len(logs) == 1 else f"row {row}: {reason}")
         return logs
 
@@ -248,14 +287,51 @@ class Engine:
         InvalidValueError
             As by `answer`; and if a weight is negative, infinite or no number, or there are several parameter sets.
         """
-        numbers, structure = self._numbers_of(parameters), self._structure
+        numbers = self._numbers_of(parameters)
         if numbers.n_sets != 1:
             message = f"rows are counted under 1 parameter set, not {numbers.n_sets}"
             raise InvalidValueError(message)
-        codes, rows = self._sorted(codes)
+        codes = checked_rows(self.network, self._structure, codes)
         counted = checked_weights(np.ones(len(codes)) if weights is None or each else weights, len(codes))
+        spelled = spell_out(self.network, codes)
+        if spelled is None:
+            return self._count(codes, counted, numbers, parameters, each=each, advance=advance)
+        logs, _ = self._weigh(spelled.codes, parameters)
+        shares = spelled.shares(np.where(logs > LOWEST, logs, -np.inf))
+        found = self._count(
+            spelled.codes,
+            shares * counted[spelled.owner],
+            numbers,
+            parameters,
+            each=each,
+            advance=spelled.progress(advance),
+        )
+        log_evidence = spelled.log_sum(found.log_evidence)
+        refused = spelled.refused(dict(found.refused), log_evidence[None], TOO_IMPROBABLE)
         if not each:
+            return Counts(found.successes, found.trials, log_evidence, refused)
+        successes, trials = (
+            np.add.reduceat(part * shares[:, None], spelled.starts, axis=0) for part in (found.successes, found.trials)
+        )
+        return Counts(successes, trials, log_evidence, refused)
+
+    def _count(
+        self,
+        codes: Codes,
+        counted: Floats,
+        numbers: Numbers,
+        parameters: Parameters | None,
+        *,
+        each: bool,
+        advance: Advance | None,
+    ) -> Counts:
+        """Count rows in which every context is known that a link depends on."""
+        structure, rows = self._structure, sort_rows(self.network, codes)
+        if not each:
+            counted = counted.copy()
             np.add.at(counted, rows.originals, counted[rows.copies])
+        else:
+            counted = np.ones(len(codes))
         logs = np.empty(len(codes))
         # A part for each task, which are added up in their order: threads do not change a digit.
         parts = {0: Slots(structure, len(codes) if each else 1)}
@@ -293,16 +369,22 @@ class Engine:
         EngineLimitError
             If the row would need more than `max_bytes`.
         """
-        slots, absent = Slots(self._structure, 1), np.zeros(max(len(self.network.causes), 1))
-        row, desk = checked_rows(self.network, self._structure, np.asarray(codes)[None]), self._take_desk()
-        while (log_evidence := differentiate(self._structure, self._numbers, row, 0, desk, absent, slots)) > 0.5:
+        row = checked_rows(self.network, self._structure, np.asarray(codes)[None])
+        spelled = spell_out(self.network, row)
+        parts = row if spelled is None else spelled.codes
+        return together([self._ends(part[None]) for part in parts], self.network.numbers.shape[1])
+
+    def _ends(self, row: Codes) -> Ends:
+        """Return what a row makes of each number, in which every context is known that a link depends on."""
+        slots, desk = Slots(self._structure, 1), self._take_desk()
+        while (log_evidence := differentiate(self._structure, self._numbers, row, 0, desk, slots)) > 0.5:
             if desk.is_refused:
                 raise EngineLimitError(reason_of(self.network, self._structure, desk, self.max_bytes))
             desk.make_room(self._structure)
         log = desk.logs[0], log_evidence if log_evidence > LOWEST else -np.inf
         self._desks.append(desk)
         fires, spares, trials = (np.asarray(getattr(slots, name))[0] for name in ("fires", "spares", "trials"))
-        return ends_of(self.network, fires, spares, trials, absent[: len(self.network.causes)], log)
+        return ends_of(self.network, fires, spares, trials, np.asarray(slots.untried), log)
 
     def cost(self, codes: Codes) -> float:
         """Return what the posteriors of one row cost, by the plan that is made for them: numbers read and written.
@@ -314,7 +396,9 @@ class Engine:
         codes : ndarray of int8, shape (n_columns,)
         """
         row, desk = checked_rows(self.network, self._structure, np.asarray(codes)[None]), self._take_desk()
-        cost = float(plan_cost(self._structure, self._numbers, row, desk))
+        spelled = spell_out(self.network, row)
+        parts = row if spelled is None else spelled.codes
+        cost = sum(float(plan_cost(self._structure, self._numbers, part[None], desk)) for part in parts)
         self._desks.append(desk)
         return cost
 
@@ -325,10 +409,6 @@ class Engine:
             return self._numbers
         parameters = checked_parameters(self.network, parameters)
         return Numbers(parameters.yes, parameters.no)
-
-    def _sorted(self, codes: Codes) -> tuple[Codes, Sorted]:
-        codes = checked_rows(self.network, self._structure, codes)
-        return codes, sort_rows(self.network, codes)
 
     def _take_desk(self) -> Desk:
         """Return something to work with, which nobody else has until it is put back."""
@@ -342,10 +422,14 @@ class Engine:
 
     def _weigh(self, codes: Codes, parameters: Parameters | None) -> tuple[Floats, dict[int, str]]:
         """Return ln P(row) of each row under each set as the loops have it, and what is refused."""
-        numbers, (codes, rows) = self._numbers_of(parameters), self._sorted(codes)
-        n_rows = len(codes)
+        numbers, rows = self._numbers_of(parameters), sort_rows(self.network, codes)
+        n_rows, structure = len(codes), self._structure
         logs = np.empty(numbers.n_sets * n_rows)
-        loop = partial(_loop, weigh_rows, self._structure, numbers, codes, rows, logs)
+
+        def loop(desk: Desk, first: int, last: int) -> int:
+            at: int = weigh_rows(structure, numbers, codes, rows.order, rows.same, first, last, n_rows, desk, logs)
+            return at
+
         refused = self._each_row(loop, rows, numbers.n_sets, None)
         rows.copy(logs, n_rows)
         return logs, self._spread(refused, rows, n_rows, numbers.n_sets)
@@ -406,7 +490,7 @@ class Engine:
 
 
 def structure_of(network: Network) -> Structure:
-    """Return the arrays of a network that the loops read; its one group of causes are the serious ones."""
+    """Return the arrays of a network that the loops read; the serious causes are the last of its groups."""
     links = zip(network.slots.sources.tolist(), network.slots.targets.tolist(), strict=True)
     return Structure(
         [len(network.states[name]) for name in network.contexts],
@@ -415,22 +499,13 @@ def structure_of(network: Network) -> Structure:
         list(links),
         len(network.findings),
         network.union_members,
-        [np.flatnonzero(network.serious).tolist()],
+        [*network.group_members, np.flatnonzero(network.serious).tolist()],
+        network.excludes,
+        levels=[len(network.states[name]) for name in network.findings],
+        of=list(network.of),
+        leak_strata=network.leak_strata,
+        link_strata=network.link_strata,
     )
-
-
-def _loop(  # noqa: PLR0913, PLR0917 (what every loop over rows takes)
-    rows_of: Callable[..., int],
-    structure: Structure,
-    numbers: Numbers,
-    codes: Codes,
-    rows: Sorted,
-    out: Floats,
-    desk: Desk,
-    first: int,
-    last: int,
-) -> int:
-    return rows_of(structure, numbers, codes, rows.order, rows.same, first, last, len(codes), desk, out)
 
 
 @lru_cache(maxsize=1)

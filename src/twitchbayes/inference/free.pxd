@@ -7,14 +7,14 @@ cdef inline Size weigh_rows(Structure net, Numbers numbers, const signed char[:,
     with nogil:
         return rows.weigh_rows(net, numbers, codes, order, same, first, last, stride, desk, logs)
 
-cdef inline Size answer_rows(Structure net, Numbers numbers, const signed char[:, ::1] codes, const Size[::1] order, const signed char[::1] same, Size first, Size last, Size stride, Desk desk, double[:, ::1] out):
+cdef inline Size answer_rows(Structure net, Numbers numbers, const signed char[:, ::1] codes, const Size[::1] order, const signed char[::1] same, Size first, Size last, Size stride, Size first_group, Desk desk, double[:, ::1] out):
     with nogil:
-        return rows.answer_rows(net, numbers, codes, order, same, first, last, stride, desk, out)
+        return rows.answer_rows(net, numbers, codes, order, same, first, last, stride, first_group, desk, out)
 
 cdef inline Size count_rows(Structure net, Numbers numbers, const signed char[:, ::1] codes, const Size[::1] order, const signed char[::1] same, const double[::1] weights, bint each, Size first, Size last, Desk desk, double[::1] logs, Slots slots):
     with nogil:
         return rows.count_rows(net, numbers, codes, order, same, weights, each, first, last, desk, logs, slots)
 
-cdef inline double differentiate(Structure net, Numbers numbers, const signed char[:, ::1] codes, Size r, Desk desk, double[::1] absent, Slots slots):
+cdef inline double differentiate(Structure net, Numbers numbers, const signed char[:, ::1] codes, Size r, Desk desk, Slots slots):
     with nogil:
-        return rows.differentiate(net, numbers, codes, r, desk, absent, slots)
+        return rows.differentiate(net, numbers, codes, r, desk, slots)

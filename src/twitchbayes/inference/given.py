@@ -5,6 +5,7 @@ Everything that is wrong with a batch is said at once, by row and variable, or b
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -85,11 +86,11 @@ def checked_weights(weights: Any, n_rows: int) -> Floats:
 
 
 def _wrong_codes(network: Network, given: NDArray[Any]) -> Iterator[str]:
-    most = np.array([len(network.states[name]) for name in network.columns])
+    most = np.array([len(codes) for codes in network.codes])
     right = (given >= UNKNOWN) & (given < most) & (given == np.floor(given))
     for row, column in np.argwhere(~right).tolist():
         name = network.columns[column]
-        states = ", ".join(f"{i} ({state})" for i, state in enumerate(network.states[name]))
+        states = ", ".join(f"{i} ({network.meaning(column, i)})" for i in range(len(network.codes[column])))
         yield f"row {row}: {name} has no state {given[row, column]}; give {states}, or -1 for unknown"
 
 
@@ -108,10 +109,10 @@ def _name_of_slot(network: Network, slot: int) -> str:
     """Return what a number of a parameter set is the probability of."""
     slots, nodes = network.slots, network.columns
     if slot >= slots.first_link:
-        link = slot - slots.first_link
+        link = bisect_right(slots.link_starts, slot) - 1
         return f"P({nodes[slots.targets[link]]} | {nodes[slots.sources[link]]})"
     if slot >= slots.first_finding_leak:
-        return f"P({network.findings[slot - slots.first_finding_leak]} | leak)"
+        return f"P({network.findings[bisect_right(slots.finding_leak_starts, slot) - 1]} | leak)"
     starts = [*slots.table_starts, *slots.leak_starts]
     return f"a number of {nodes[int(np.searchsorted(starts, slot, side='right')) - 1]}"
 

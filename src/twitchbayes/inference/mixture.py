@@ -45,13 +45,13 @@ def mixed(found: Answer, log_weights: Floats) -> Answer:
     shares = np.exp(log_parts - np.where(np.isfinite(log_evidence), log_evidence, 0.0))
 
     def mix(values: Floats) -> Floats:
-        parts = values.reshape(-1, len(log_weights), *values.shape[1:])
+        parts = values.reshape(len(log_evidence), len(log_weights), *values.shape[1:])
         mixed: Floats = np.minimum(np.einsum("ms,sm...->s...", shares, parts), 1.0)
         mixed.flags.writeable = False
         return mixed
 
     log_evidence.flags.writeable = False
-    return Answer(mix(found.causes), mix(found.none), mix(found.serious), log_evidence)
+    return Answer(mix(found.causes), mix(found.none), mix(found.serious), mix(found.unions), log_evidence)
 
 
 def log_probability(engine: Engine, evidence: Evidence, further: Codes) -> Floats:

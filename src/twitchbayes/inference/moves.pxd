@@ -41,3 +41,11 @@ cdef void half_sums(double[::1] store, Size place, double[::1] gradient, Size si
 cdef void link_sums(double[::1] store, Size place, double[::1] gradient, Size size, Size source, Size target, double[:, ::1] out, Size e) noexcept nogil
 @cython.locals(lower=Size, upper=Size, spared=double, outer=Size, a=Size, inner=Size, b=Size, half=Size, i=Size)
 cdef double spared_sum(double[::1] store, Size place, double[::1] gradient, Size size, Size source, Size target) noexcept nogil
+@cython.locals(low=Size, middle=Size, high=Size, outer=Size, between=Size, inner=Size, a=Size, i=Size)
+cdef void link_both(double[::1] state, Size size, Size source, Size target, Size event, double fires, double spares) noexcept nogil
+@cython.locals(low=Size, middle=Size, high=Size, outer=Size, between=Size, inner=Size, a=Size, i=Size, fired=double)
+cdef void both_back(double[::1] gradient, Size size, Size source, Size target, Size event, double fires, double spares) noexcept nogil
+@cython.locals(low=Size, high=Size, outer=Size, inner=Size, a=Size, i=Size, none=double, one=double, other=double)
+cdef void both_half(double[::1] states, Size at, Size size, Size target, Size event, double fires, double spares) noexcept nogil
+@cython.locals(low=Size, middle=Size, high=Size, on=Size, too=Size, total=double, outer=Size, between=Size, inner=Size, b=Size, half=Size, i=Size, at=Size, before=double)
+cdef double both_sum(double[::1] store, Size place, double[::1] gradient, Size size, Size source, Size target, Size event, bint fires) noexcept nogil

@@ -115,6 +115,38 @@ def link_back(gradient, size, source, acts, fires, spares):
                 gradient[i] = spares * gradient[i] + fires * gradient[i + acts]
 
 
+def link_both(state, size, source, target, event, fires, spares):
+    """Let a link act on two nodes: where the source is present, with `fires` both of them become present."""
+    low = min(source, target, event)
+    high = max(source, target, event)
+    middle = source + target + event - low - high
+    for outer in range(size // (2 * high)):
+        for between in range(high // (2 * middle)):
+            for inner in range(middle // (2 * low)):
+                a = 2 * high * outer + 2 * middle * between + 2 * low * inner + source
+                for i in range(a, a + low):
+                    state[i + target + event] += fires * (state[i] + state[i + target] + state[i + event])
+                    state[i] *= spares
+                    state[i + target] *= spares
+                    state[i + event] *= spares
+
+
+def both_back(gradient, size, source, target, event, fires, spares):
+    """Transpose of `link_both`."""
+    low = min(source, target, event)
+    high = max(source, target, event)
+    middle = source + target + event - low - high
+    for outer in range(size // (2 * high)):
+        for between in range(high // (2 * middle)):
+            for inner in range(middle // (2 * low)):
+                a = 2 * high * outer + 2 * middle * between + 2 * low * inner + source
+                for i in range(a, a + low):
+                    fired = fires * gradient[i + target + event]
+                    gradient[i] = spares * gradient[i] + fired
+                    gradient[i + target] = spares * gradient[i + target] + fired
+                    gradient[i + event] = spares * gradient[i + event] + fired
+
+
 def take_half(state, size, run, half):
     """Halve a state (size -> size / 2): a node that is known to be absent (half 0) or present (1) is closed."""
     at = 0
@@ -305,3 +337,48 @@ def spared_sum(store, place, gradient, size, source, target):
             for i in range(lower):
                 spared += store[half + i] * gradient[b + i]
     return spared
+
+
+def both_half(states, at, size, target, event, fires, spares):
+    """Do what `link_half` does with a link that acts on two nodes."""
+    low = min(target, event)
+    high = max(target, event)
+    for outer in range(size // (2 * high)):
+        for inner in range(high // (2 * low)):
+            a = at + 2 * high * outer + 2 * low * inner
+            for i in range(a, a + low):
+                none = states[i - size]
+                one = states[i + target - size]
+                other = states[i + event - size]
+                states[i + target + event] = states[i + target + event - size] + fires * (none + one + other)
+                states[i] = spares * none
+                states[i + target] = spares * one
+                states[i + event] = spares * other
+
+
+def both_sum(store, place, gradient, size, source, target, event, fires):
+    """Return the sum of a kept half of the source times the gradient where a link that acts on two nodes has acted.
+
+    If it fires, both of them are present behind it; if not, they are as they were.
+    """
+    low = min(source, target, event)
+    high = max(source, target, event)
+    middle = source + target + event - low - high
+    on = target if target < source else target // 2
+    too = event if event < source else event // 2
+    total = 0.0
+    for outer in range(size // (2 * high)):
+        for between in range(high // (2 * middle)):
+            for inner in range(middle // (2 * low)):
+                b = 2 * high * outer + 2 * middle * between + 2 * low * inner + source
+                half = place + b // (2 * source) * source + b % source
+                for i in range(low):
+                    at = half + i
+                    if fires:
+                        before = store[at] + store[at + on] + store[at + too] + store[at + on + too]
+                        total += before * gradient[b + target + event + i]
+                    else:
+                        total += store[at] * gradient[b + i] + store[at + on] * gradient[b + target + i]
+                        total += store[at + too] * gradient[b + event + i]
+                        total += store[at + on + too] * gradient[b + target + event + i]
+    return total

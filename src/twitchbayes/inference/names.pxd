@@ -5,6 +5,8 @@ cdef enum:
     FINDING = 2
     UNION = 3
     GROUP = 4
+    EVENT = 5
+    BACKGROUND = 6
     CLOSED = 0
     OPENED = 1
     WAITING = 2
@@ -32,5 +34,7 @@ cdef enum:
     ENDS = 3
     ABSENT = 0
     PRESENT = 1
+    PRODUCED = 1
+    ABSENT_WHOLE = 2
     MOST_LANES = 32
     BLOCK_CELLS = 16384

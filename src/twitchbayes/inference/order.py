@@ -6,7 +6,8 @@ carries "fired" bits of its findings onward; completing a finding carries "prese
 open bits is bounded by about the smaller of the numbers of causes and of positive findings, and is often far below.
 
 A cause is opened once all contexts, and causes that exclude it, can act on it, and at once, so that its links to
-findings come after those into it. When no node is left whose start differs between the strata of a row, the strata
+findings come after those into it. Its events are opened with it, together with all that they, and the links that set
+them, lead to: so they are closed at once. When no node is left whose start differs between the strata of a row, the strata
 are added up.
 """
 
@@ -23,12 +24,14 @@ class Plan:
     ----------
     steps : (n_steps, 6)
         Kind, node, bit, first and last + 1 of its entries in `links`, place in the store (-1: nothing is kept).
-    links, bits : (n_links,)
-        Links of the LINKS and STOP steps, and the bits of their targets.
+    links, bits, event_bits : (n_links,)
+        Links of the LINKS and STOP steps, the bits of their targets, and of the events that they set (-1: none).
     late, ends_late : (n_nodes,)
         Whether a node is opened, and closed, after the strata have been added up.
     width : int
         Most bits open at once.
+    spares : int
+        Whether what a link does where it does not fire is wanted of each.
     size, room, spare : int
         Numbers of the largest state, of the store, and of the half states between the links of a node (ENDS), for a
         row.
@@ -38,12 +41,12 @@ class Plan:
 
     def __init__(self, net):
         self.steps = arrays.integers(4 * net.n_nodes + 2 * net.n_links + 2, 6)
-        self.links, self.bits = arrays.integers(net.n_links + 1), arrays.integers(net.n_links + 1)
+        self.links, self.bits, self.event_bits = (arrays.integers(net.n_links + 1) for _ in range(3))
         self.status, self.bit, self.left = (arrays.integers(net.n_nodes) for _ in range(3))
         self.late, self.ends_late = arrays.integers(net.n_nodes), arrays.integers(net.n_nodes)
         self.at_bit, self.linked = arrays.integers(net.n_nodes + 1), arrays.integers(net.n_links)
         self.n_steps, self.n_links, self.width, self.open, self.room, self.size, self.spare = 0, 0, 0, 0, 0, 0, 0
-        self.lanes, self.sums, self.varying, self.want, self.cost = 1, 0, 0, 0, 0.0
+        self.lanes, self.sums, self.varying, self.want, self.spares, self.cost = 1, 0, 0, 0, 0, 0.0
 
 
 def choose(net, block, plan, want):
@@ -65,6 +68,8 @@ def make(net, block, plan, way, want):
     """Fill `plan` for a pattern, in one of the ways to choose what is completed next."""
     begin(net, block, plan, want)
     if way == names.LISTED:
+        if net.n_described and block.active[net.background]:
+            complete(net, block, plan, net.background)
         for varies in range(names.VARIES, names.STEADY - 1, -1):
             for i in range(block.n_nodes):
                 v = block.nodes[i]
@@ -85,6 +90,7 @@ def begin(net, block, plan, want):
     """Begin an empty plan."""
     plan.n_steps, plan.n_links, plan.width, plan.open, plan.room, plan.size, plan.spare = 0, 0, 0, 0, 0, block.strata, 0
     plan.lanes, plan.sums, plan.varying, plan.want, plan.cost = block.strata, 0, 0, want, 0.0
+    plan.spares = want == names.ENDS or (want == names.COUNTS and block.is_graded)
     for i in range(block.n_nodes):
         v = block.nodes[i]
         plan.status[v] = names.WAITING
@@ -95,6 +101,8 @@ def begin(net, block, plan, want):
         plan.linked[e] = 0
         plan.left[net.source[e]] += 1
         plan.left[net.target[e]] += 1
+        if block.joint[e] >= 0:
+            plan.left[block.joint[e]] += 1
     add_strata(plan)
 
 
@@ -148,7 +156,9 @@ def score_of(net, block, plan, v):
 
 def complete(net, block, plan, v):
     """Open a node and its neighbours, link them, and close what has no link left."""
-    if net.kind[v] == names.CAUSE:
+    if net.kind[v] == names.EVENT:
+        v = net.source[net.in_at[v]]
+    if net.kind[v] == names.CAUSE or net.kind[v] == names.BACKGROUND:
         complete_cause(net, block, plan, v)
         return
     if plan.status[v] == names.WAITING:
@@ -162,9 +172,12 @@ def complete(net, block, plan, v):
         return
     for e in range(net.in_at[v], net.in_at[v + 1]):
         if block.live[e] and not plan.linked[e]:
-            if plan.status[net.source[e]] == names.WAITING:
-                enter(net, block, plan, net.source[e])
-            link_open(net, block, plan, net.source[e])
+            u = net.source[e]
+            if net.kind[u] == names.EVENT:
+                u = net.source[net.in_at[u]]
+            if plan.status[u] == names.WAITING:
+                enter(net, block, plan, u)
+            link_open(net, block, plan, u)
             close_done(plan)
 
 
@@ -174,7 +187,7 @@ def complete_cause(net, block, plan, v):
         e = block.from_links[i]
         u = net.target[e]
         waits = plan.status[u] == names.WAITING and plan.left[u] > 1
-        if not plan.linked[e] and net.kind[u] != names.CAUSE and waits:
+        if not plan.linked[e] and is_effect(net, u) and waits:
             enter(net, block, plan, u)
     if plan.status[v] == names.WAITING:
         enter(net, block, plan, v)
@@ -189,9 +202,17 @@ def complete_cause(net, block, plan, v):
             close_done(plan)
 
 
+def is_effect(net, v):
+    """Whether a node is a finding, or a union or group."""
+    return names.FINDING <= net.kind[v] <= names.GROUP
+
+
 def enter(net, block, plan, v):
-    """Open a node; a cause once all that acts on it is open, and let that act."""
+    """Open a node; a cause once all that acts on it is open, and let that act; and its events with it."""
     acted_on = False
+    has_events = False
+    if net.n_described and (net.kind[v] == names.CAUSE or net.kind[v] == names.BACKGROUND):
+        has_events = open_effects(net, block, plan, v)
     if net.kind[v] == names.CAUSE:
         for e in range(net.in_at[v], net.in_at[v + 1]):
             if block.live[e]:
@@ -204,19 +225,58 @@ def enter(net, block, plan, v):
             for e in range(net.in_at[v], net.in_at[v + 1]):
                 if block.live[e] and net.inhibits[e] == inhibits:
                     add_step(plan, names.STOP if inhibits else names.LINKS, net.source[e], -1)
-                    add_link(net, plan, e)
+                    add_link(net, block, plan, e)
                     if plan.want >= names.COUNTS and not inhibits:
                         keep_half(plan)
     if acted_on or net.kind[v] == names.CONTEXT:
-        add_step(plan, names.LINKS, v, -1)  # without links: what is kept here tells P(v present), and P(v absent)
-        keep_half(plan)
-        if plan.want == names.ENDS:
-            plan.room += plan.lanes << min(plan.open - 1, 40)
+        tell_share(plan, v)
+    if has_events:
+        run_events(net, block, plan, v)
+
+
+def tell_share(plan, v):
+    """Add a step without links: what is kept there tells P(v present), and P(v absent)."""
+    add_step(plan, names.LINKS, v, -1)
+    keep_half(plan)
+    if plan.want == names.ENDS:
+        plan.room += plan.lanes << min(plan.open - 1, 40)
+
+
+def open_effects(net, block, plan, v):
+    """Open all that the events of a cause, and the links that set them, lead to; returns whether it has events."""
+    has_events = False
+    for i in range(block.from_first[v], block.from_last[v]):
+        e = block.from_links[i]
+        if block.joint[e] >= 0 and plan.status[net.target[e]] == names.WAITING:
+            enter(net, block, plan, net.target[e])
+    for i in range(net.out_at[v], net.out_at[v + 1]):
+        u = net.target[net.out[i]]
+        if net.kind[u] == names.EVENT and block.active[u]:
+            has_events = True
+            for j in range(block.from_first[u], block.from_last[u]):
+                if plan.status[net.target[block.from_links[j]]] == names.WAITING:
+                    enter(net, block, plan, net.target[block.from_links[j]])
+    return has_events
+
+
+def run_events(net, block, plan, v):
+    """Open the events of a cause, let its links set them, and let them act."""
+    for i in range(net.out_at[v], net.out_at[v + 1]):
+        u = net.target[net.out[i]]
+        if net.kind[u] == names.EVENT and block.active[u]:
+            open_node(net, block, plan, u, True)
+    link_open(net, block, plan, v)
+    for i in range(net.out_at[v], net.out_at[v + 1]):
+        u = net.target[net.out[i]]
+        if net.kind[u] == names.EVENT and block.active[u]:
+            if plan.want >= names.COUNTS:
+                tell_share(plan, u)
+            link_open(net, block, plan, u)
 
 
 def open_node(net, block, plan, v, acted_on):
     """Add the step that opens a node. What a backward pass needs of it is the state before."""
-    keeps = plan.want >= names.COUNTS or (net.kind[v] == names.CAUSE and not acted_on)
+    keeps = (plan.want >= names.COUNTS or (net.kind[v] == names.CAUSE and not acted_on)) and net.kind[v] < names.EVENT
     plan.status[v] = names.OPENED
     plan.bit[v] = plan.open
     plan.at_bit[plan.open] = v
@@ -242,7 +302,7 @@ def link_open(net, block, plan, v):
             if not began:
                 add_step(plan, names.LINKS, v, -1)
                 began = True
-            add_link(net, plan, e)
+            add_link(net, block, plan, e)
     if plan.want >= names.COUNTS and began:
         keep_half(plan)
 
@@ -289,13 +349,17 @@ def add_step(plan, kind, v, place):
     plan.n_steps += 1
 
 
-def add_link(net, plan, e):
+def add_link(net, block, plan, e):
     """Add a link to the last step."""
     plan.links[plan.n_links] = e
     plan.bits[plan.n_links] = plan.bit[net.target[e]]
+    plan.event_bits[plan.n_links] = -1
+    if block.joint[e] >= 0:
+        plan.event_bits[plan.n_links] = plan.bit[block.joint[e]]
+        plan.left[block.joint[e]] -= 1
     plan.n_links += 1
     plan.steps[plan.n_steps - 1, names.LAST] = plan.n_links
-    if plan.want == names.ENDS:
+    if plan.spares:
         half = plan.lanes << min(plan.open - 1, 40)
         plan.spare = max(plan.spare, half * (plan.n_links - plan.steps[plan.n_steps - 1, names.FIRST]))
     plan.linked[e] = 1

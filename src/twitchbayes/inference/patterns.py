@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -99,17 +100,42 @@ def _patterns(network: Network, codes: Codes) -> NDArray[np.uint8]:
     """Return what tells the pattern of each row, in bits: what is unknown, present or absent where that matters."""
     n_contexts, n_causes, n_findings = len(network.contexts), len(network.causes), len(network.findings)
     first = n_contexts + n_causes
+    graded = [first + j for j, name in enumerate(network.findings) if len(network.states[name]) > 2]
+    telling = [first + j for j, of in enumerate(network.of) if of >= 0]
+    groups = range(len(network.columns) - len(network.groups), len(network.columns))
+    whole = [*network.link_contexts, *dict.fromkeys([*graded, *telling]), *groups]
     parts = []
     for start in range(0, len(codes), CHUNK_ROWS):
         part = codes[start : start + CHUNK_ROWS]
         findings = part[:, first : first + n_findings]
         bits = [part[:, :n_contexts] == UNKNOWN, part[:, n_contexts:first] == ABSENT, findings == PRESENT]
+        bits += _spelled(part, whole)
+        bits += _told(network, part, first)
         for u, members in enumerate(network.union_members):
             said = findings[:, list(members)]
             is_open = (part[:, first + n_findings + u] == PRESENT) & ~(said == PRESENT).any(axis=1)
             bits += [is_open[:, None], is_open[:, None] & (said == UNKNOWN)]
         parts.append(np.packbits(np.concatenate(bits, axis=1), axis=1))
     return np.concatenate(parts) if parts else np.zeros((0, 1), dtype=np.uint8)
+
+
+def _spelled(codes: Codes, columns: Sequence[int]) -> list[Bools]:
+    """Return some columns in bits, whatever stands there."""
+    if not columns:
+        return []
+    bytes_ = np.ascontiguousarray(codes[:, columns]).view(np.uint8)
+    return [np.unpackbits(bytes_, axis=1).astype(bool)]
+
+
+def _told(network: Network, codes: Codes, first: int) -> Iterator[Bools]:
+    """Yield what is said of described findings, where something is said of what describes them."""
+    for place in sorted({of for of in network.of if of >= 0}):
+        telling = [first + j for j, of in enumerate(network.of) if of == place]
+        members = network.union_members[place - len(network.findings)] if place >= len(network.findings) else ()
+        said = codes[:, [first + place, *(first + j for j in members)]]
+        is_told = (codes[:, telling] != UNKNOWN).any(axis=1)[:, None]
+        yield is_told & (said == UNKNOWN)
+        yield is_told & (said == PRESENT)
 
 
 def _order(keys: Keys, codes: Codes) -> tuple[Ints, Bools]:

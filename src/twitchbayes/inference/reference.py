@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from twitchbayes.inference.arrays import Structure
+from twitchbayes.inference.names import CAUSE
 
 __all__ = ["Reference", "brute_force"]
 
@@ -34,7 +35,7 @@ def brute_force(structure: Structure, numbers: Sequence[Any], codes: Sequence[in
     numbers : sequence, length n_slots
         The number in each slot; floats or fractions.
     codes : sequence of int
-        State of each context, cause, finding and union, by number; -1 where it is unknown.
+        What is said of each context, cause, finding, union and group, by code; -1 where nothing is.
 
     Raises
     ------
@@ -42,11 +43,11 @@ def brute_force(structure: Structure, numbers: Sequence[Any], codes: Sequence[in
         If P(evidence) is 0.
     """
     case = _Case(structure, numbers, [int(code) for code in codes])
-    weights = {causes: p for causes, p in case.joint() if p}
-    total = sum(weights.values())
+    weights = [(causes, p) for causes, p in case.joint() if p]
+    total = sum(p for _, p in weights)
 
     def share(holds: Any) -> Any:
-        return sum(p for causes, p in weights.items() if holds(causes)) / total
+        return sum(p for causes, p in weights if holds(causes)) / total
 
     members = [[structure.source[e] - structure.n_contexts for e in case.into(g)] for g in case.groups()]
     return Reference(
@@ -67,7 +68,7 @@ class _Case:
         return range(self.net.in_at[v], self.net.in_at[v + 1])
 
     def groups(self) -> range:
-        return range(self.net.first_group, self.net.n_nodes)
+        return range(self.net.first_group, self.net.first_event)
 
     def states(self, first: int, cards: Sequence[int]) -> Iterator[tuple[int, ...]]:
         """Yield the joint states of some nodes that the evidence leaves."""
@@ -79,14 +80,16 @@ class _Case:
     def joint(self) -> Iterator[tuple[tuple[int, ...], Any]]:
         """Yield joint states of the causes with P(they, evidence), in parts that add up."""
         net = self.net
-        sums: dict[tuple[int, ...], Any] = {}
+        sums: dict[tuple[tuple[int, ...], tuple[int, ...]], Any] = {}
         for contexts in self.states(0, net.cards):
             weight = math.prod(self.p[self.table_entry(c, contexts)] for c in range(net.n_contexts))
             for causes in self.states(net.n_contexts, [2] * net.n_causes) if weight else ():
                 p = weight * math.prod(self.cause(k, contexts, causes) for k in range(net.n_causes))
-                sums[causes] = sums.get(causes, 0) + p
-        for causes, p in sums.items():
-            yield causes, p * self.findings(causes) if p else p
+                # Findings hear of the contexts that shift a number of theirs, and of no other.
+                key = tuple(x if c in net.shift else -1 for c, x in enumerate(contexts)), causes
+                sums[key] = sums.get(key, 0) + p
+        for (contexts, causes), p in sums.items():
+            yield causes, p * self.findings(contexts, causes) if p else p
 
     def table_entry(self, c: int, contexts: Sequence[int]) -> int:
         """Return the slot of P(a context's state | those of its parents)."""
@@ -105,25 +108,128 @@ class _Case:
             if net.inhibits[e]:
                 absent = 1 if causes[source - net.n_contexts] else absent
             elif contexts[source] == 1:
-                absent *= 1 - self.p[net.first_link + e]
+                absent *= 1 - self.states_of(net.slot[e], 1, net.n_nodes + e, contexts)[1]
         return 1 - absent if causes[k] else absent
 
-    def findings(self, causes: Sequence[int]) -> Any:
-        """Return P(findings and unions as observed | causes); an open union is present by some member."""
-        net, p = self.net, 1
-        absent = {v: self.absent(v, causes) for v in range(net.first_finding, net.first_union)}
-        for v, code in enumerate(self.codes[net.first_finding : net.first_union], start=net.first_finding):
-            p *= {1: 1 - absent[v], 0: absent[v], -1: 1}[code]
-        for u, code in enumerate(self.codes[net.first_union :]):
-            members = [net.member[i] for i in range(net.member_at[u], net.member_at[u + 1])]
-            none = math.prod(absent[v] for v in members if self.codes[v] < 0) * (
-                1 not in {self.codes[v] for v in members}
-            )
-            p *= {1: 1 - none, 0: none, -1: 1}[code]
+    def findings(self, contexts: Sequence[int], causes: Sequence[int]) -> Any:
+        """Return P(findings, unions and groups as observed | contexts, causes)."""
+        net = self.net
+        p = self.groups_hold(causes)
+        for v in range(net.first_finding, net.first_union):
+            if net.described[v] < 0 and net.tells[v] < 0:
+                p *= self.finding(v, contexts, causes)
+        for u in range(net.n_unions):
+            if p and net.described[net.first_union + u] < 0:
+                p *= self.union(u, contexts, causes)
+        for d in range(net.n_described):
+            p *= self.produced(d, contexts, causes) if p else 0
         return p
 
-    def absent(self, v: int, causes: Sequence[int]) -> Any:
-        """Return P(finding absent | causes) = (1 - leak) * product over present causes of (1 - link)."""
+    def groups_hold(self, causes: Sequence[int]) -> int:
+        """Return 1 if what is said of the groups is true, else 0."""
         net = self.net
-        links = [1 - self.p[net.first_link + e] for e in self.into(v) if causes[net.source[e] - net.n_contexts]]
-        return (1 - self.p[net.first_finding_leak + v - net.first_finding]) * math.prod(links)
+        for g in range(net.first_group, net.first_event):
+            some = any(causes[net.source[e] - net.n_contexts] for e in self.into(g))
+            if self.code(g) not in {-1, int(some)}:
+                return 0
+        return 1
+
+    def code(self, v: int) -> int:
+        """Return what is said of a node."""
+        return self.codes[v] if v < len(self.codes) else -1
+
+    def span(self, v: int) -> tuple[int, int]:
+        """Return the lowest and the highest state that is said of a finding."""
+        net, code = self.net, self.code(v)
+        return (0, net.top[v]) if code < 0 else (net.low[net.span_at[v] + code], net.high[net.span_at[v] + code])
+
+    def finding(self, v: int, contexts: Sequence[int], causes: Sequence[int]) -> Any:
+        """Return P(a finding in the states that are said | causes), by the noisy-MAX."""
+        low, high = self.span(v)
+        return self.at_most(v, high, contexts, causes) - (self.at_most(v, low - 1, contexts, causes) if low else 0)
+
+    def at_most(self, v: int, d: int, contexts: Sequence[int], causes: Sequence[int]) -> Any:
+        """Return P(finding at most d | causes): that neither its leak nor a present cause raises it above d."""
+        rows = [self.states_of(self.net.leak[v], self.net.top[v], v, contexts)]
+        for e in self.into(v):
+            if self.net.kind[self.net.source[e]] == CAUSE and causes[self.net.source[e] - self.net.n_contexts]:
+                rows.append(self.states_of(self.net.slot[e], self.net.top[v], self.net.n_nodes + e, contexts))
+        return math.prod(sum(row[: d + 1]) for row in rows)
+
+    def states_of(self, slot: int, top: int, place: int, contexts: Sequence[int]) -> list[Any]:
+        """Return the chances that a leak or link raises a finding to each of its states."""
+        net = self.net
+        for i in range(net.n_stratified):
+            if net.stratified[i] == place:
+                steps = range(net.shift_at[i], net.shift_at[i + 1])
+                slot += sum(net.shift_stride[j] * contexts[net.shift[j]] for j in steps)
+        above = self.p[slot : slot + top]
+        return [1 - sum(above), *above]
+
+    def union(self, u: int, contexts: Sequence[int], causes: Sequence[int]) -> Any:
+        """Return P(a union as observed | causes, its members as observed)."""
+        net, code = self.net, self.code(self.net.first_union + u)
+        members = [net.member[i] for i in range(net.member_at[u], net.member_at[u + 1])]
+        is_open = 1 not in {self.code(v) for v in members}
+        absent = (self.at_most(v, 0, contexts, causes) for v in members if self.code(v) < 0)
+        none = math.prod(absent) * is_open
+        return {1: 1 - none, 0: none, -1: 1}[code]
+
+    def produced(self, d: int, contexts: Sequence[int], causes: Sequence[int]) -> Any:
+        """Return P(a described finding, its parts and what describes it as observed | causes).
+
+        Each present cause, and the background, produces some of the parts, or none; if it produces any it raises what
+        describes the finding, too.
+        """
+        net = self.net
+        parts = list(net.part[net.part_at[d] : net.part_at[d + 1]])
+        telling = list(net.telling[net.telling_at[d] : net.telling_at[d + 1]])
+        reached: dict[tuple[frozenset[int], tuple[int, ...]], Any] = {(frozenset(), (0,) * len(telling)): 1}
+        for event in range(net.first_event + net.event_at[d], net.first_event + net.event_at[d + 1]):
+            source = net.source[net.in_at[event]]
+            if source == net.background or causes[source - net.n_contexts]:
+                reached = self.with_producer(reached, source, event, parts, telling, contexts)
+        return sum(p for (fired, levels), p in reached.items() if self.is_seen(d, parts, telling, fired, levels))
+
+    def with_producer(  # noqa: PLR0913, PLR0917 (what a producer does depends on all of it)
+        self,
+        reached: dict[tuple[frozenset[int], tuple[int, ...]], Any],
+        source: int,
+        event: int,
+        parts: Sequence[int],
+        telling: Sequence[int],
+        contexts: Sequence[int],
+    ) -> dict[tuple[frozenset[int], tuple[int, ...]], Any]:
+        """Return the chances of what has been produced, and how far it was raised, once one more cause has acted."""
+        net, after = self.net, {}
+        chance = {net.target[e]: self.states_of(net.slot[e], 1, net.n_nodes + e, contexts)[1] for e in self.out(source)}
+        raises = [{net.target[e]: e for e in self.out(event)}.get(t) for t in telling]
+        rows = [
+            [1] if e is None else self.states_of(net.slot[e], net.top[t], net.n_nodes + e, contexts)
+            for e, t in zip(raises, telling, strict=True)
+        ]
+        for n in range(len(parts) + 1):
+            for own in itertools.combinations(parts, n):
+                q = math.prod(chance.get(v, 0) if v in own else 1 - chance.get(v, 0) for v in parts)
+                for levels in itertools.product(*(range(len(row)) for row in rows)) if n else [(0,) * len(rows)]:
+                    r = q * math.prod(row[level] for row, level in zip(rows, levels, strict=True)) if n else q
+                    for (fired, before), p in reached.items() if r else ():
+                        key = fired | set(own), tuple(map(max, before, levels))
+                        after[key] = after.get(key, 0) + p * r
+        return after
+
+    def is_seen(
+        self, d: int, parts: Sequence[int], telling: Sequence[int], fired: frozenset[int], levels: Sequence[int]
+    ) -> bool:
+        """Whether what was produced, and how far it was raised, is what is said."""
+        spans = [self.span(t) for t in telling]
+        return (
+            all(self.code(v) in {-1, int(v in fired)} for v in parts)
+            and self.code(self.net.whole[d]) in {-1, int(bool(fired))}
+            and all(low <= level <= high for (low, high), level in zip(spans, levels, strict=True))
+        )
+
+    def out(self, v: int) -> list[int]:
+        """Return the links from a node that have a number of their own."""
+        net = self.net
+        return [e for e in net.out[net.out_at[v] : net.out_at[v + 1]] if net.slot[e] >= 0]

@@ -100,7 +100,7 @@ def first_fault(net, codes):
     """Return the number of the first cell of some evidence that is neither a state nor -1; -1 if all are right."""
     for r in range(codes.shape[0]):
         for v in range(codes.shape[1]):
-            if codes[r, v] < names.UNKNOWN or codes[r, v] >= (net.cards[v] if v < net.n_contexts else 2):
+            if codes[r, v] < names.UNKNOWN or codes[r, v] >= net.span_at[v + 1] - net.span_at[v]:
                 return r * codes.shape[1] + v
     return -1
 
@@ -175,7 +175,7 @@ def weigh_rows(net, numbers, codes, rows, same, first, last, stride, desk, logs)
 # Posteriors
 
 
-def answer_rows(net, numbers, codes, rows, same, first, last, stride, desk, out):
+def answer_rows(net, numbers, codes, rows, same, first, last, stride, first_group, desk, out):
     """Answer rows[first:last] under every parameter set.
 
     Parameters
@@ -188,8 +188,11 @@ def answer_rows(net, numbers, codes, rows, same, first, last, stride, desk, out)
         Whether a row has the pattern of the one before.
     stride : int
         The answer to row r under set s stands in column s * stride + r of `out`.
-    out : (n_causes + 1 + n_groups + 1, n)
-        P(cause | evidence) of each, P(none | evidence), P(some member of the group | evidence) of each, ln P(evidence).
+    first_group : int
+        Number of the first group that is asked about; so are those behind it.
+    out : (n_causes + 1 + n_groups - first_group + 1, n)
+        P(cause | evidence) of each, P(none | evidence), P(some member of the group | evidence) of each that is asked
+        about, ln P(evidence).
 
     Returns
     -------
@@ -207,33 +210,33 @@ def answer_rows(net, numbers, codes, rows, same, first, last, stride, desk, out)
             for i in range(n_rows):
                 load(net, codes, rows[done + i], i, desk)
             for s in range(numbers.n_sets):
-                answer_block(net, numbers, s, rows, done, n_rows, stride, desk, out)
-            for g in range(net.n_groups):
-                if not answer_rare(net, numbers, g, rows, done, n_rows, stride, desk, out):
+                answer_block(net, numbers, s, rows, done, n_rows, stride, first_group, desk, out)
+            for g in range(first_group, net.n_groups):
+                if not answer_rare(net, numbers, g, rows, done, n_rows, stride, first_group, desk, out):
                     return done
             done += n_rows
     return done
 
 
-def answer_block(net, numbers, s, rows, first, n_rows, stride, desk, out):
+def answer_block(net, numbers, s, rows, first, n_rows, stride, first_group, desk, out):
     """Answer the rows on the desk under one parameter set; those that are tiny once more, each by itself, with care."""
     read_and_run(net, numbers, s, desk, desk.block, desk.plan, 0, n_rows, False)
     for i in range(n_rows):
         desk.logs[i] = desk.work.total[i]
     finish(net, rows, first, n_rows, 0, s * stride, desk, out)
-    leave_groups(net, rows, first, n_rows, s * stride, desk, False, out)
+    leave_groups(net, rows, first, n_rows, s * stride, first_group, desk, False, out)
     for i in range(n_rows):
         if not desk.logs[i] >= TINY:
             read_and_run(net, numbers, s, desk, desk.block, desk.plan, i, 1, True)
             finish(net, rows, first + i, 1, i, s * stride, desk, out)
-            leave_groups(net, rows, first + i, 1, s * stride, desk, True, out)
+            leave_groups(net, rows, first + i, 1, s * stride, first_group, desk, True, out)
             answer_none(net, numbers, s, i, s * stride + rows[first + i], desk, out)
 
 
-def leave_groups(net, rows, first, n_rows, column, desk, careful, out):
+def leave_groups(net, rows, first, n_rows, column, first_group, desk, careful, out):
     """Write 1 - P(no member | evidence) of each group: a sweep in which the evidence says that none is present."""
-    last = net.n_causes + net.n_groups + 1
-    for g in range(net.n_groups):
+    last = out.shape[0] - 1
+    for g in range(first_group, net.n_groups):
         end_members(net, desk.block, desk.work, net.first_group + g, n_rows, 1)
         sweep.forward(net, desk.block, desk.plan, desk.work, n_rows, careful, True)
         for i in range(n_rows):
@@ -242,7 +245,7 @@ def leave_groups(net, rows, first, n_rows, column, desk, careful, out):
             if out[last, at] > IMPOSSIBLE:
                 share = math.exp(min(log_total(desk.block, desk.plan, desk.work, i) - out[last, at], 0.0))
                 share = 1.0 - share
-            out[net.n_causes + 1 + g, at] = share
+            out[net.n_causes + 1 + g - first_group, at] = share
         end_members(net, desk.block, desk.work, net.first_group + g, n_rows, 0)
 
 
@@ -271,7 +274,7 @@ def end_members(net, block, work, g, n_rows, absent):
 def finish(net, rows, first, n_rows, at, column, desk, out):
     """Sweep back, and write the posteriors of the causes, P(none) and ln P(evidence) of the rows from `at` on."""
     unknown = 0
-    last = net.n_causes + net.n_groups + 1
+    last = out.shape[0] - 1
     for i in range(n_rows):
         place = column + rows[first + i]
         out[last, place] = log_total(desk.block, desk.plan, desk.work, i)
@@ -298,7 +301,7 @@ def finish(net, rows, first, n_rows, at, column, desk, out):
 
 def answer_none(net, numbers, s, i, column, desk, out):
     """Write P(none) of a row of the desk as the share of the row in which all causes are absent, computed with care."""
-    last = net.n_causes + net.n_groups + 1
+    last = out.shape[0] - 1
     if out[last, column] <= IMPOSSIBLE:
         return
     for v in range(net.n_nodes):
@@ -314,17 +317,20 @@ def answer_none(net, numbers, s, i, column, desk, out):
     out[net.n_causes, column] = min(math.exp(logs - out[last, column]), 1.0)
 
 
-def answer_rare(net, numbers, g, rows, first, n_rows, stride, desk, out):
+def answer_rare(net, numbers, g, rows, first, n_rows, stride, first_group, desk, out):
     """Write P(some member of a group | evidence) where it is small; returns False if there is no room.
 
     As 1 - P(none of them) it has few digits then: some member is asked for as if it were a finding that is present.
     """
-    last = net.n_causes + net.n_groups + 1
+    last = out.shape[0] - 1
+    asked = desk.said[0, net.first_group + g]
+    if asked != names.UNKNOWN:
+        return True
     rare = False
     for s in range(numbers.n_sets):
         for i in range(n_rows):
             at = s * stride + rows[first + i]
-            rare = rare or (out[net.n_causes + 1 + g, at] < RARE and out[last, at] > IMPOSSIBLE)
+            rare = rare or (out[net.n_causes + 1 + g - first_group, at] < RARE and out[last, at] > IMPOSSIBLE)
     if not rare:
         return True
     for i in range(n_rows):
@@ -337,9 +343,9 @@ def answer_rare(net, numbers, g, rows, first, n_rows, stride, desk, out):
             weigh(net, numbers, s, desk, desk.side, desk.side_plan, n_rows)
             for i in range(n_rows):
                 at = s * stride + rows[first + i]
-                if out[net.n_causes + 1 + g, at] < RARE and out[last, at] > IMPOSSIBLE:
+                if out[net.n_causes + 1 + g - first_group, at] < RARE and out[last, at] > IMPOSSIBLE:
                     log_share = desk.logs[i] - out[last, at]
-                    out[net.n_causes + 1 + g, at] = math.exp(log_share) if desk.logs[i] > IMPOSSIBLE else 0.0
+                    out[net.n_causes + 1 + g - first_group, at] = math.exp(log_share) if desk.logs[i] > IMPOSSIBLE else 0.0
     for i in range(n_rows):
         desk.said[i, net.first_group + g] = names.UNKNOWN
     return found
@@ -398,8 +404,8 @@ def count_swept(net, numbers, rows, weights, first, n_rows, at, into, desk, leas
     counts.add(net, numbers, desk.said, at, desk.block, desk.plan, desk.work, n_rows, into, slots)
 
 
-def differentiate(net, numbers, codes, r, desk, absent, slots):
-    """Fill what row r makes of each slot of parameter set 0, and P(cause absent, row) of each cause.
+def differentiate(net, numbers, codes, r, desk, slots):
+    """Fill what row r makes of each slot of parameter set 0.
 
     All of it is in shares of P(row); or, where that is 0, in units of exp(`desk.logs[0]`).
 
@@ -423,6 +429,4 @@ def differentiate(net, numbers, codes, r, desk, absent, slots):
             desk.logs[0] -= math.log(desk.work.power[t])
     sweep.backward(net, desk.block, desk.plan, desk.work, 1)
     counts.add(net, numbers, desk.said, 0, desk.block, desk.plan, desk.work, 1, 0, slots)
-    for k in range(net.n_causes):
-        absent[k] = counts.cause_share(net, desk.block, desk.plan, desk.work, k, 0, 0)
     return logs

@@ -29,7 +29,8 @@ class Work:
         which other nodes act.
     linked : (n_links, 3)
         Of each live link: sums over the subsets in which it fires while its target is still absent; the same while it
-        is present already; and (ENDS) in which it does not fire and its target stays absent.
+        is present already; and (ENDS) in which it does not fire and its target stays absent. Of a link that sets an
+        event: over all subsets in which it fires; 0; over all in which it does not.
     """
 
     def __init__(self, net, state=1 << 12, store=1 << 14, lanes=32):
@@ -84,7 +85,12 @@ def forward(net, block, plan, work, rows, careful, again):
                     moves.keep_half(work.store, place + size // 2, work.state, size, run, 0)
             for i in range(plan.steps[t, names.FIRST], plan.steps[t, names.LAST]):
                 e = plan.links[i]
-                moves.link(work.state, size, run, lanes << plan.bits[i], block.fires[e], block.spares[e])
+                target = lanes << plan.bits[i]
+                if plan.event_bits[i] < 0:
+                    moves.link(work.state, size, run, target, block.fires[e], block.spares[e])
+                else:
+                    event = lanes << plan.event_bits[i]
+                    moves.link_both(work.state, size, run, target, event, block.fires[e], block.spares[e])
         elif kind == names.STOP:
             for i in range(plan.steps[t, names.FIRST], plan.steps[t, names.LAST]):
                 moves.link(work.state, size, run, -(lanes << plan.bits[i]), 1.0, 0.0)
@@ -96,10 +102,11 @@ def forward(net, block, plan, work, rows, careful, again):
                 compress(net, block, plan, rows)
             strata = 1
         else:
-            if net.kind[v] >= names.FINDING:
+            if names.FINDING <= net.kind[v] <= names.GROUP:
                 moves.take_half(work.state, size, run, 1 - block.waits[v])
             else:
-                moves.close_node(work.state, size, lanes, strata, run, block.end, v)
+                same = lanes if net.kind[v] >= names.EVENT else strata
+                moves.close_node(work.state, size, lanes, same, run, block.end, v)
             size //= 2
             if careful:
                 work.power[t] = moves.rescale(work.state, size)
@@ -173,10 +180,11 @@ def backward(net, block, plan, work, rows):
             if work.power[t] != 1.0:
                 for i in range(size):
                     work.state[i] *= work.power[t]
-            if net.kind[v] >= names.FINDING:
+            if names.FINDING <= net.kind[v] <= names.GROUP:
                 moves.put_half(work.state, size, run, 1 - block.waits[v])
             else:
-                moves.close_back(work.state, size, lanes, strata, run, block.end, v)
+                same = lanes if net.kind[v] >= names.EVENT else strata
+                moves.close_back(work.state, size, lanes, same, run, block.end, v)
             size *= 2
     for x in range(rows * block.strata):
         work.gradient[x] = work.state[x]
@@ -189,25 +197,46 @@ def links_back(block, plan, work, t, size, lanes, strata, place):
     v = plan.steps[t, names.NODE]
     run = lanes << plan.steps[t, names.BIT]
     half = size // 2
-    if plan.want == names.ENDS and place >= 0 and first < last:
+    if plan.spares and place >= 0 and first < last:
         # The half state before each link, one after the other: the first is kept, each other follows from the last.
         moves.copy(work.store, place, work.spare, half)
         for i in range(first + 1, last):
             e = plan.links[i - 1]
             target = lanes << plan.bits[i - 1]
             on = target if target < run else target // 2
-            moves.link_half(work.spare, half * (i - first), half, on, block.fires[e], block.spares[e])
+            if plan.event_bits[i - 1] < 0:
+                moves.link_half(work.spare, half * (i - first), half, on, block.fires[e], block.spares[e])
+            else:
+                event = lanes << plan.event_bits[i - 1]
+                too = event if event < run else event // 2
+                moves.both_half(work.spare, half * (i - first), half, on, too, block.fires[e], block.spares[e])
     for i in range(last - 1, first - 1, -1):
         e = plan.links[i]
+        target = lanes << plan.bits[i]
+        event = lanes << plan.event_bits[i] if plan.event_bits[i] >= 0 else 0
         work.linked[e, 2] = 0.0
-        if plan.want == names.ENDS and place >= 0:
-            target = lanes << plan.bits[i]
-            work.linked[e, 2] = moves.spared_sum(work.spare, half * (i - first), work.state, size, run, target)
-        moves.link_back(work.state, size, run, lanes << plan.bits[i], block.fires[e], block.spares[e])
+        if plan.spares and place >= 0:
+            if event:
+                work.linked[e, 2] = moves.both_sum(
+                    work.spare, half * (i - first), work.state, size, run, target, event, False
+                )
+            else:
+                work.linked[e, 2] = moves.spared_sum(work.spare, half * (i - first), work.state, size, run, target)
+        if event:
+            moves.both_back(work.state, size, run, target, event, block.fires[e], block.spares[e])
+        else:
+            moves.link_back(work.state, size, run, target, block.fires[e], block.spares[e])
     if place >= 0:
         if first == last:
             moves.half_sums(work.store, place, work.state, size, lanes, strata, run, work.halves, v, 1)
             if plan.want == names.ENDS:
                 moves.half_sums(work.store, place + half, work.state, size, lanes, strata, run, work.halves, v, 0)
         for i in range(first, last):
-            moves.link_sums(work.store, place, work.state, size, run, lanes << plan.bits[i], work.linked, plan.links[i])
+            e = plan.links[i]
+            target = lanes << plan.bits[i]
+            if plan.event_bits[i] < 0:
+                moves.link_sums(work.store, place, work.state, size, run, target, work.linked, e)
+            else:
+                event = lanes << plan.event_bits[i]
+                work.linked[e, 0] = moves.both_sum(work.store, place, work.state, size, run, target, event, True)
+                work.linked[e, 1] = 0.0
