@@ -141,7 +141,7 @@ class _Counts:
     def finding_ways(self, j: int, causes: Sequence[int]) -> list[int]:
         """Return the rows of what can bring about finding j: its leak, and the links of the causes present."""
         first = len(self.contexts)
-        leak = int(self.network.slots.finding_leaks(self.network.slots.rows)[j])
+        leak = int(self.network.slots.finding_leaks(self.network.slots.rows, j)[0])
         into = self.links_into(first + len(self.causes) + j)
         return [leak, *(row for row, node in into if causes[node - first] == 1)]
 

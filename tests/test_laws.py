@@ -725,7 +725,7 @@ def quickscore(model: Model, positive: Sequence[str], negative: Sequence[str]) -
     slots, yes = network.slots, network.parameters.yes[0]
     prior = [Fraction(float(slots.leaks(yes, k))) for k in range(len(network.causes))]
     place = {name: j for j, name in enumerate(network.findings)}
-    no_leak = [1 - Fraction(float(leak)) for leak in slots.finding_leaks(yes)]
+    no_leak = [1 - Fraction(float(yes[at])) for at in slots.finding_leak_starts]
     no_link = [[1 - Fraction(float(q)) for q in row] for row in network.link_matrices(yes, 0.0)[1]]
     total, joint = Fraction(0), [Fraction(0)] * len(prior)
     for subset in itertools.chain.from_iterable(itertools.combinations(positive, n) for n in range(len(positive) + 1)):

@@ -169,7 +169,7 @@ def test_impossible_draws_are_counted(folder: Path) -> None:
     """A leak of one in 10,000 in [0, 0.5] is 0 in nearly all draws, and nothing else explains the fever then."""
     model = load(folder, links=UNFOUNDED)
     found = model.infer(fever=True).credible_intervals(draws=1_000)
-    leak = model.network.slots.finding_leaks(model.network.slots.rows)[list(model.findings).index("fever")]
+    leak = model.network.slots.finding_leaks(model.network.slots.rows, list(model.findings).index("fever"))[0]
     impossible = int((model.beliefs.draw(1_000, 0)[:, leak] == 0).sum())
     assert 0 < impossible < 1_000
     assert (found.impossible, found.refused) == (impossible, 0)
