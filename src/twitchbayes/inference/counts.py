@@ -134,7 +134,7 @@ def add_states(net, numbers, block, slot, v, fired, spared, into, slots):
 def link_fires(net, block, work, e):
     """Return dP / d(a link fires): its target becomes present, in units of its scale, or is present already."""
     newly = work.linked[e, 0]
-    if net.kind[net.target[e]] >= names.FINDING:
+    if names.FINDING <= net.kind[net.target[e]] <= names.GROUP:
         newly /= block.scale[net.target[e]]
     return newly + work.linked[e, 1]
 
@@ -353,6 +353,9 @@ def add_parts(net, numbers, said, r, block, work, e, parts, first, last, into, s
     """Share out what is said of a link that is the OR of those from its source to the open ones of some findings."""
     source = net.source[e]
     fires = link_fires(net, block, work, e)
+    spares = work.linked[e, 2]
+    if net.kind[net.target[e]] != names.EVENT:
+        spares += work.linked[e, 1]
     for i in range(first, last):
         j = parts[i]
         d = reading.link_from(net, source, j)
@@ -360,7 +363,7 @@ def add_parts(net, numbers, said, r, block, work, e, parts, first, last, into, s
             slots.fires[into, block.slot[d]] += fires
             spared = without_part(net, numbers, said, r, block, parts, first, last, j, source)
             fired = by_another(net, numbers, said, r, block, parts, first, last, j, source)
-            slots.spares[into, block.slot[d]] += spared * (work.linked[e, 2] + work.linked[e, 1]) + fired * fires
+            slots.spares[into, block.slot[d]] += spared * spares + fired * fires
 
 
 def slot_of(net, block, source, v):

@@ -152,7 +152,7 @@ def read_pattern(net, numbers, s, codes, r, want, block):
             rescale(net, codes, r, block, v)
     for d in range(net.n_described):
         if block.told[d] == names.PRODUCED:
-            open_events(net, numbers, s, codes, r, d, block)
+            open_events(net, numbers, s, codes, r, d, want, block)
             describe(net, numbers, s, codes, r, d, want, block)
     link_causes(net, numbers, s, want, block)
     list_nodes(net, block)
@@ -417,7 +417,7 @@ def merge_leaks(net, numbers, s, codes, r, parts, first, last, v, block):
             block.start[v, 0, 0] *= numbers.no[s, block.leak[parts[i]]]
 
 
-def open_events(net, numbers, s, codes, r, d, block):
+def open_events(net, numbers, s, codes, r, d, want, block):
     """Make the events of a described finding nodes: of each of its causes that may be present, and of the background.
 
     A link that is the OR of those into its open parts sets an event, unless the whole is a node of its own.
@@ -431,7 +431,7 @@ def open_events(net, numbers, s, codes, r, d, block):
         if block.dropped[v]:
             continue
         merge_links(net, numbers, s, codes, r, net.part, first, last, e, block)
-        sets = is_open and block.fires[e] > 0.0
+        sets = is_open and (block.fires[e] > 0.0 or want == names.ENDS)
         for i in range(net.out_at[net.source[e]], net.out_at[net.source[e] + 1]):
             sets = sets or (block.live[net.out[i]] and block.joint[net.out[i]] == v)
         block.dropped[v] = not sets
