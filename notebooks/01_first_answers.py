@@ -22,14 +22,15 @@ print(arm)
 
 # %% [markdown]
 # **Evidence words.** The same case can be said in many ways. A variable that is left out, or is None, NaN, ""
-# or "unknown", is unknown, which is not the same as absent.
+# or "unknown", is unknown, which is not the same as absent. Sites that are not named are unknown too, unless
+# `nowhere_else` is named beside them.
 
 # %%
 sites = {"arm_hand": 1, "face": 0, "tongue": 0, "leg_foot": 0, "trunk": 0}
 cases = [
-    {"weakness": "yes", "twitch_location": ["arm_hand"], "age": "62"},
+    {"weakness": "yes", "twitch_location": ["arm_hand", "nowhere_else"], "age": "62"},
     {"weakness": "present", "twitch_location": sites, "age": "60-69", "cramps": None},
-    {"weakness": True, "twitch_location": "arm_hand", "age": 62, "cramps": "no"},
+    {"weakness": True, "twitch_location": "arm_hand", "age": 62},
 ]
 [round(model.infer(case)["nerve_damage"], 4) for case in cases]
 

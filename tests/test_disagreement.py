@@ -190,12 +190,14 @@ def test_background(tiny: Model) -> None:
 
 def test_a_group_is_one_item(sites: Model) -> None:
     """The members of a group count once, their OR with them: what is said twice is no agreement."""
-    conflict = sites.infer(site="arm", twitching=True, weak=True).conflict()
+    conflict = sites.infer(site="arm;nowhere_else", twitching=True, weak=True).conflict()
     assert {item.name: item.variables for item in conflict.items} == {
         "site": ("twitch_arm", "twitch_leg", "twitching"),
         "weak": ("weak",),
     }
-    assert next(item.text for item in conflict.items if item.name == "site") == "site=twitch_arm"
+    assert next(item.text for item in conflict.items if item.name == "site") == "site=twitch_arm;nowhere_else"
+    there = sites.infer(site="arm", twitching=True).conflict()
+    assert [item.text for item in there.items] == ["site=twitch_arm"]
     alone = sites.infer(weak=True).conflict()
     assert {item.name: item.assumed for item in alone.items} == {"twitching": True, "weak": False}
     nowhere = sites.infer(site={"arm": False, "leg": False}, weak=True).conflict()

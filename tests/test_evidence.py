@@ -9,6 +9,7 @@ import math
 import pickle
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -34,6 +35,11 @@ SITE_NAMES = ["twitch_face", "twitch_tongue", "twitch_arm_hand", "twitch_leg_foo
 def only(*present: str) -> dict[str, str]:
     """These sites present, the other sites absent."""
     return {name: "present" if name.removeprefix("twitch_") in present else "absent" for name in SITE_NAMES}
+
+
+def here(*present: str) -> dict[str, str]:
+    """These sites present, nothing known of the others."""
+    return {name: state for name, state in only(*present).items() if state == "present"}
 
 
 def same_answer(first: Posterior, second: Posterior, *, same_evidence: bool = True) -> None:
@@ -192,24 +198,30 @@ def test_evidence_on_a_cause(twitch: Model) -> None:
 @pytest.mark.parametrize(
     ("value", "expected"),
     [
-        ("arm_hand", only("arm_hand")),
-        (" Arm Hand ", only("arm_hand")),
-        ("arm-hand", only("arm_hand")),
-        ("twitch_arm_hand", only("arm_hand")),
-        ("arm_hand;face", only("arm_hand", "face")),
-        ("arm_hand, face", only("arm_hand", "face")),
-        ("face;", only("face")),
-        (["face"], only("face")),
-        (("face", "TONGUE"), only("face", "tongue")),
-        ({"face", "tongue"}, only("face", "tongue")),
-        (frozenset({"face"}), only("face")),
-        (["face", "face", "twitch_face"], only("face")),
-        (iter(["face", "trunk"]), only("face", "trunk")),
-        (np.array(["face", "trunk"]), only("face", "trunk")),
-        (np.array(["face", "trunk"], dtype=object), only("face", "trunk")),
-        (np.array("face"), only("face")),
-        (pd.Series(["face", "trunk"]), only("face", "trunk")),
+        ("arm_hand", here("arm_hand")),
+        (" Arm Hand ", here("arm_hand")),
+        ("arm-hand", here("arm_hand")),
+        ("twitch_arm_hand", here("arm_hand")),
+        ("arm_hand;face", here("arm_hand", "face")),
+        ("arm_hand, face", here("arm_hand", "face")),
+        ("face;", here("face")),
+        (["face"], here("face")),
+        (("face", "TONGUE"), here("face", "tongue")),
+        ({"face", "tongue"}, here("face", "tongue")),
+        (frozenset({"face"}), here("face")),
+        (["face", "face", "twitch_face"], here("face")),
+        (iter(["face", "trunk"]), here("face", "trunk")),
+        (np.array(["face", "trunk"]), here("face", "trunk")),
+        (np.array(["face", "trunk"], dtype=object), here("face", "trunk")),
+        (np.array("face"), here("face")),
+        (pd.Series(["face", "trunk"]), here("face", "trunk")),
         ([s.removeprefix("twitch_") for s in SITE_NAMES], dict.fromkeys(SITE_NAMES, "present")),
+        (["arm_hand", "nowhere_else"], only("arm_hand")),
+        ("arm_hand;nowhere_else", only("arm_hand")),
+        ("Nowhere else, face; trunk", only("face", "trunk")),
+        (np.array(["face", "nowhere-else"]), only("face")),
+        ("nowhere_else", only()),
+        (["nowhere_else"], only()),
         ({"face": True}, {"twitch_face": "present"}),
         ({"Arm hand": "no", "twitch_face": 1}, {"twitch_arm_hand": "absent", "twitch_face": "present"}),
         ({"face": None, "tongue": math.nan, "trunk": pd.NA, "leg_foot": "unknown"}, {}),
@@ -220,10 +232,47 @@ def test_evidence_on_a_cause(twitch: Model) -> None:
     ids=lambda v: type(v).__name__ if isinstance(v, set | Iterator) else repr(v)[:40],
 )  # fmt: skip
 def test_sites(twitch: Model, value: Any, expected: dict[str, str]) -> None:
-    """Named sites are present and the others absent; a mapping leaves the sites that it does not name unknown."""
+    """Named sites are present, and nothing is said of others unless "nowhere else" stands beside them."""
     p = twitch.infer(twitch_location=value)
     assert p.evidence == expected
-    assert p.assumed == ({} if "present" in expected.values() else {"twitching": "present"})
+    settled = "present" in expected.values() or len(expected) == len(SITE_NAMES)
+    assert p.assumed == ({} if settled else {"twitching": "present"})
+
+
+def test_a_site_that_is_called_nowhere_else(folder: Path) -> None:
+    """Where the model has such a site, the word names it, and closes nothing."""
+    files = {name: SITES[name].replace("twitch_leg", "twitch_nowhere_else") for name in ("variables", "links")}
+    model = load(folder, base=SITES, **files)
+    assert model.infer(site="nowhere_else").evidence == {"twitch_nowhere_else": "present"}
+    assert model.infer(site="arm;nowhere_else").evidence == {"twitch_arm": "present", "twitch_nowhere_else": "present"}
+    states = {"twitch_arm": "present", "twitch_nowhere_else": "absent"}
+    assert model.words.spelled("site", states) == states
+
+
+@pytest.mark.parametrize(
+    ("states", "given"),
+    [
+        (only("face", "trunk"), ["twitch_face", "twitch_trunk", "nowhere_else"]),
+        (only(), "none"),
+        (dict.fromkeys(SITE_NAMES, "present"), SITE_NAMES),
+        (here("face"), here("face")),
+        ({"twitch_face": "absent"}, {"twitch_face": "absent"}),
+    ],
+    ids=repr,
+)
+def test_sites_as_people_give_them(twitch: Model, states: dict[str, str], given: Any) -> None:
+    """States of sites are written by names where they leave nothing open, and read back as they were."""
+    assert twitch.words.spelled("twitch_location", states) == given
+    assert twitch.infer(twitch_location=given).evidence == states
+
+
+def test_a_site_says_less_than_that_site_alone(twitch: Model) -> None:
+    """P(evidence) of a site is what it is with others, which are summed out, and so larger than that of it alone."""
+    there = twitch.infer(twitch_location="tongue")
+    alone = twitch.infer(twitch_location="tongue;nowhere_else")
+    same_answer(there, twitch.infer(twitch_tongue=True))
+    same_answer(alone, twitch.infer(twitch_location=only("tongue")))
+    assert there.log_evidence > alone.log_evidence
 
 
 @pytest.mark.parametrize(
@@ -296,8 +345,8 @@ def test_no_site(twitch: Model, word: str) -> None:
             "twitch_leg_foot='no', twitch_trunk='no': no place is left for it",
         ),
         (
-            {"twitch_location": "face", "twitch_tongue": True},
-            "twitch_location='face' contradicts twitch_tongue=True: give one of them",
+            {"twitch_location": "face;nowhere_else", "twitch_tongue": True},
+            "twitch_location='face;nowhere_else' contradicts twitch_tongue=True: give one of them",
         ),
         (
             {"twitch_face": False, "twitch_location": ["face"]},
@@ -320,7 +369,8 @@ def test_contradictions(twitch: Model, case: dict[str, Any], message: str) -> No
     [
         {"twitching": True, "twitch_location": "face"},
         {"twitch_location": ["face"], "twitch_face": "yes", "twitch_tongue": 0},
-        {"twitch_location": "face", "twitch_tongue": None},
+        {"twitch_location": "face", "twitch_tongue": True},
+        {"twitch_location": "face;nowhere_else", "twitch_tongue": None},
         {"twitching": False, "twitch_location": {"face": False}},
         {"twitching": False, **dict.fromkeys(SITE_NAMES, False)},
         {"twitching": True, **dict.fromkeys(SITE_NAMES[1:], False)},
@@ -508,7 +558,7 @@ def test_huge_likelihood_ratios(twitch: Model) -> None:
         ({"sex": 3}, "virtual evidence sex=3: give a mapping with a likelihood for each of female, male"),
         ({"age": 62}, "virtual evidence age=62: give a mapping with a likelihood for each of 18-29, 30-39"),
         ({"pain": 2}, "pain is observed (present) and has virtual evidence 2: give one"),
-        ({"twitch_tongue": 2}, "twitch_tongue is observed (absent) and has virtual evidence 2: give one"),
+        ({"twitch_face": 2}, "twitch_face is observed (present) and has virtual evidence 2: give one"),
     ],
     ids=lambda v: repr(v)[:50],
 )  # fmt: skip

@@ -159,7 +159,7 @@ def test_threshold_of_neutral(tiny: Model, decibans: float, side: str) -> None:
 
 def test_words_of_items(sites: Model) -> None:
     """Bands have their unit, states their name; sites given by one word are one item; assumed is said to be so."""
-    p = sites.infer(age=62, sex="m", lifting=False, site="arm", virtual_evidence={"weak": 4})
+    p = sites.infer(age=62, sex="m", lifting=False, site="arm;nowhere_else", virtual_evidence={"weak": 4})
     assert {r.item.name: r.words for r in p.explain("palsy").reasons} == {
         "age": "Age 40-120 years",
         "sex": "Sex male",
@@ -170,9 +170,11 @@ def test_words_of_items(sites: Model) -> None:
     found = sites.infer(weak=True, site={"arm": False}).explain("palsy")
     assert {r.item.name: (r.item.kind, r.words) for r in found.reasons} == {
         "weak": ("observed", "Weak"),
-        "site": ("observed", "Site (absent: twitch arm)"),
+        "site": ("observed", "Absence of twitch arm"),
         "twitching": ("assumed", "Twitching, which is assumed"),
     }
+    whole = [sites.infer(site=said).explain("palsy").reasons[0].words for said in ("arm", "arm;leg", "none")]
+    assert whole == ["Twitch arm", "Site (twitch arm, twitch leg)", "Site (absent: twitch arm, twitch leg)"]
     assert any(s.startswith("Twitching, which is assumed, multiplied the odds of palsy by ") for s in found.sentences)
 
 

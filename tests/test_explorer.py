@@ -65,7 +65,7 @@ def strict(value: Any) -> Any:
 def test_evidence_is_read_in_any_words_and_holds_what_they_mean(sites: Model) -> None:
     """Words, numbers and groups become states; what says nothing is left out."""
     explorer = explore(sites)
-    explorer.evidence = {"age": 62, "sex": "m", "site": "arm", "weak": True, "lifting": None}
+    explorer.evidence = {"age": 62, "sex": "m", "site": "arm;nowhere_else", "weak": True, "lifting": None}
     expected = {"age": "40-120", "sex": "male", "twitch_arm": "present", "twitch_leg": "absent", "weak": "present"}
     assert explorer.evidence == expected
     assert explorer.shown["given"] == {"age": 62}
@@ -160,7 +160,7 @@ def test_the_page_says_states_numbers_and_sites(sites: Model) -> None:
     assert shown["act"] == "view:1"
     assert shown["states"] == {"age": "40-120", "twitch_arm": "present", "twitch_leg": "absent"}
     assert shown["follows"] == {"twitching": "present"}
-    assert dict(explorer.posterior) == dict(sites.infer(age=70.5, site="arm"))
+    assert dict(explorer.posterior) == dict(sites.infer(age=70.5, site="arm;nowhere_else"))
     assert heard(explorer, kind="say", variable="site", value=None)["states"] == {"age": "40-120"}
 
 
@@ -472,11 +472,20 @@ def _assert_round_trips(explorer: Any, model: Model | None = None) -> None:
 def test_code_and_json_give_the_same_posterior_again() -> None:
     """With a number for the age, sites, something unknown, a population and numbers of a mapping."""
     explorer = explore(
-        "twitch", {"age": 62, "weakness": "no", "twitch_location": "tongue;face"}, population="primary_care"
+        "twitch",
+        {"age": 62, "weakness": "no", "twitch_location": "tongue;face;nowhere_else"},
+        population="primary_care",
     )
     _assert_round_trips(explorer)
     assert "load_model('twitch', population='primary_care')" in explorer.to_python()
-    assert json.loads(explorer.to_json())["evidence"]["twitch_location"] == ["twitch_face", "twitch_tongue"]
+    assert json.loads(explorer.to_json())["evidence"]["twitch_location"] == [
+        "twitch_face",
+        "twitch_tongue",
+        "nowhere_else",
+    ]
+    explorer.evidence = {"twitch_location": "tongue;face"}  # nothing of the other sites
+    assert json.loads(explorer.to_json())["evidence"] == {"twitch_tongue": "present", "twitch_face": "present"}
+    _assert_round_trips(explorer)
     explorer.evidence = {"twitching": None, "sex": "f"}
     explorer.adjusted = {DEHYDRATION: 0.3}
     _assert_round_trips(explorer)

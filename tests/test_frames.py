@@ -303,8 +303,8 @@ def test_groups(twitch: Model, kind: str, columns: Mapping[str, list[Any]]) -> N
     ("row", "message"),
     [
         ({"twitching": False, "twitch_location": "face"}, "twitching=False contradicts twitch_location='face': give one"),
-        ({"twitch_face": True, "twitch_location": "trunk"}, "twitch_face=True contradicts twitch_location='trunk': give"),
-        ({"twitch_location": "trunk", "twitch_face": True}, "twitch_location='trunk' contradicts twitch_face=True: give"),
+        ({"twitch_face": 1, "twitch_location": "trunk;nowhere_else"}, "twitch_face=1 contradicts twitch_location='trunk;nowhere_else': give"),
+        ({"twitch_location": "trunk;nowhere_else", "twitch_face": 1}, "twitch_location='trunk;nowhere_else' contradicts twitch_face=1: give"),
         ({"weakness": True, "twitching": "no", "twitch_face": 1}, "twitching='no' contradicts twitch_face=1: give one"),
     ],
 )  # fmt: skip

@@ -129,14 +129,19 @@ def test_undo(tiny: Model) -> None:
         ("nowhere", {"twitch_arm": "absent", "twitch_leg": "absent"}),
         ("no", {"twitch_arm": "absent", "twitch_leg": "absent"}),
         (False, {"twitch_arm": "absent", "twitch_leg": "absent"}),
+        ("leg;nowhere_else", {"twitch_arm": "absent", "twitch_leg": "present"}),
+        (("arm",), {"twitch_arm": "present", "twitch_leg": "absent"}),
         ({"arm": True}, {"twitch_arm": "present"}),
     ],
 )
 def test_group_is_answered_as_one(sites: Model, said: Any, states: dict[str, str]) -> None:
-    """Sites, several of them, none of them: what is said of no site is asked later."""
+    """Sites that an answer leaves out are absent, as the question says; what a mapping leaves open is asked later."""
     interview = Interview(sites, threshold_bits=0)
     while asked(interview) != "site":
         interview.skip()
+    question = interview.ask()
+    assert question is not None
+    assert question.text == "site? Name all that apply: what you leave out counts as absent."
     interview.answer(said)
     assert interview.history[-1].states == states
     assert sites.infer(states).evidence == interview.posterior.evidence
@@ -156,8 +161,8 @@ def test_python_none_as_a_word_is_refused(sites: Model) -> None:
 
 def test_sites_stay_one_item(sites: Model) -> None:
     """A place that is known before, or answered, is one item of what explains the posterior, as from `infer`."""
-    reasons = sites.infer(site="arm").explain("palsy").reasons
-    before = Interview(sites, threshold_bits=0, known={"site": "arm"})
+    reasons = sites.infer(site="arm;nowhere_else").explain("palsy").reasons
+    before = Interview(sites, threshold_bits=0, known={"site": ["arm", "nowhere_else"]})
     assert before.known == {"site": {"twitch_arm": "present", "twitch_leg": "absent"}}
     asked_for = Interview(sites, threshold_bits=0)
     while asked(asked_for) != "site":

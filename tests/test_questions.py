@@ -169,7 +169,7 @@ def test_sites_are_asked_alone_where_one_is_known(sites: Model) -> None:
     found = every(sites.infer(site={"arm": True}))
     assert "twitch_leg" in found
     assert {"site", "twitching", "twitch_arm"}.isdisjoint(found)
-    assert every(sites.infer(site="arm")).keys() == {"age", "sex", "lifting", "weak"}
+    assert every(sites.infer(site="arm;nowhere_else")).keys() == {"age", "sex", "lifting", "weak"}
 
 
 def test_denied_group_is_settled(sites: Model) -> None:

@@ -279,7 +279,7 @@ def test_impossible_ends(certain: Model) -> None:
 
 def test_frame_text_and_json(tiny: Model, twitch: Model) -> None:
     """The frame has the numbers by swing; text and HTML show the first; JSON is strict."""
-    p = twitch.infer(weakness=True, twitch_location="arm_hand", age=62)
+    p = twitch.infer(weakness=True, twitch_location="arm_hand;nowhere_else", age=62)
     sensitivity = p.sensitivity("als")
     frame = sensitivity.to_frame()
     assert len(frame) == len(sensitivity) == len(twitch.parameters)

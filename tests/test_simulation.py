@@ -238,7 +238,7 @@ def test_given(sites: Model) -> None:
 
 def test_given_groups_and_causes(sites: Model) -> None:
     """A group gives all of its members; a cause can be given; None gives nothing, and nothing is assumed."""
-    frame = sites.simulate(200, seed=12, given={"site": "arm", "strain": True, "weak": None})
+    frame = sites.simulate(200, seed=12, given={"site": "arm;nowhere_else", "strain": True, "weak": None})
     assert set(frame["twitch_arm"]) == set(frame["strain"]) == {"yes"}
     assert set(frame["twitch_leg"]) == {"no"}
     assert set(sites.simulate(200, seed=12)["twitching"]) == {"yes", "no"}

@@ -158,8 +158,10 @@ class Answering:
         ----------
         evidence : mapping of str to value, optional
             Variable, or group such as `twitch_location`, to what was observed: True/False, "yes"/"no",
-            "present"/"absent", 1/0, a state, a number for a banded variable (age in years). None, NaN,
-            "" and "unknown" say nothing, like a variable that is left out.
+            "present"/"absent", 1/0, a state, a number for a banded variable (age in years). A group takes a name
+            of a member, or several: nothing is said of the others unless "nowhere_else" is among them ("none":
+            no member is present), and a mapping says of each member what it is. None, NaN, "" and "unknown" say
+            nothing, like a variable that is left out.
         virtual_evidence : mapping of str to float or mapping, optional
             Variable to a likelihood ratio present : absent, or to a likelihood for each of its states.
         interval : float, optional
@@ -221,7 +223,8 @@ class Answering:
         frame : pandas, polars or dask DataFrame, pyarrow Table or RecordBatch, or Spark DataFrame
             One column a variable or group. A cell is anything that `infer` takes; null, NaN, "" and
             "unknown" say nothing. A group is a column of names of its members (joined with ";", or
-            lists), or a column for each of its members. A polars LazyFrame must be collected.
+            lists; "nowhere_else" among them says that the others are absent), or a column for each of
+            its members. A polars LazyFrame must be collected.
         columns : mapping of str to str, or sequence of str, optional
             A mapping gives the variable or group that a column is, where the column is named otherwise.
             A sequence names the only columns to use as evidence.

@@ -21,6 +21,7 @@ from twitchbayes.inference import Engine
 from twitchbayes.items import Item as Told
 from twitchbayes.knowledge import Knowledge
 from twitchbayes.network import ABSENT, PRESENT, UNKNOWN
+from twitchbayes.values import NOWHERE_ELSE
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -278,8 +279,14 @@ def _text(knowledge: Knowledge, evidence: Evidence, name: str, variables: Sequen
     states = evidence.items
     if knowledge.variables[name].role != "group":
         return f"{name}={states[name]}"
-    present = [v for v in variables if states[v] == "present" and not knowledge.variables[v].any_of]
-    return f"{name}={';'.join(present)}" if present else f"{name}: {', '.join(variables)} absent"
+    members = [v for v in variables if not knowledge.variables[v].any_of]
+    present = [v for v in members if states[v] == "present"]
+    absent = ", ".join(v for v in members if states[v] != "present")
+    if not present:
+        return f"{name}: {', '.join(variables)} absent"
+    if absent and len(members) == len(knowledge.members(name)):
+        return f"{name}={';'.join([*present, NOWHERE_ELSE])}"
+    return f"{name}={';'.join(present)}{f', {absent} absent' if absent else ''}"
 
 
 def _hypotheses(engine: Engine, evidence: Evidence, known: set[str]) -> _Hypotheses:

@@ -22,6 +22,8 @@ from twitchbayes.errors import (
 )
 from twitchbayes.unions import Union
 from twitchbayes.values import (
+    NOWHERE_ELSE,
+    NOWHERE_WORDS,
     as_number,
     as_scalar,
     as_word,
@@ -31,6 +33,7 @@ from twitchbayes.values import (
     listed,
     names_no_site,
     shortest_words,
+    site_word,
     site_words,
     state_words,
 )
@@ -313,22 +316,57 @@ class Words:
         if isinstance(named, bytes) or not isinstance(named, Iterable):
             message = f"{group}={value!r} is not a site; give {listed(self._sites[group])}, a list of them or a mapping"
             raise InvalidValueError(message)
-        sites = {self._site(group, site) for site in named if not (isinstance(site, str) and not site.strip())}
-        if not sites:
+        words = [site for site in named if not (isinstance(site, str) and not site.strip())]
+        sites = {self._site(group, word) for word in words if not self._closes(group, word)}
+        closed = any(self._closes(group, word) for word in words)
+        if not sites and not closed:
             message = f"{group}={value!r} names no site; give None for unknown, or a site: {listed(self._sites[group])}"
             raise InvalidValueError(message)
         for own in self._members[group]:
-            yield own.name, "present" if own.name in sites else "absent", f"{group}={value!r}"
+            if closed or own.name in sites:
+                yield own.name, "present" if own.name in sites else "absent", f"{group}={value!r}"
+
+    def _closes(self, group: str, word: object) -> bool:
+        """Whether a word says that no site is meant but those named; a site that is called so is a site."""
+        return site_word(word) == NOWHERE_ELSE and NOWHERE_ELSE not in self._sites[group]
 
     def _site(self, group: str, site: object) -> str:
         words = self._sites[group]
-        member = words.get(str(site).strip().casefold().replace(" ", "_").replace("-", "_"))
+        member = words.get(site_word(site))
         if member is None:
             hint = " Give 'none', alone, for no site." if str(site).strip().casefold() == "none" else ""
             hint = hint or did_you_mean(site, shortest_words(words))
             message = f"{group}={site!r} is not a site of {group}.{hint}"
             raise InvalidValueError(message)
         return member
+
+    def closed(self, group: str, value: Any) -> Any:
+        """Return an answer to a question that names every member of a group: what it leaves out is absent.
+
+        A mapping, and what says nothing, stay as they are; False is the answer that no member is present.
+
+        Raises
+        ------
+        InvalidValueError
+            If the answer cannot be read.
+        """
+        if value is False:
+            return dict.fromkeys(self._members_of(group), "absent")
+        if isinstance(as_scalar(value), Mapping):
+            return value
+        if isinstance(value, Iterator):  # it can be read but once
+            value = list(value)
+        named = self.read({group: value}).observed
+        return {name: named.get(name, "absent") for name in self._members_of(group)} if named else None
+
+    def spelled(self, group: str, states: Mapping[str, str]) -> Any:
+        """Return states of members of a group as people give them: by names where nothing is left open."""
+        present = [name for name, state in states.items() if state == "present"]
+        if len(states) < len(self._members[group]) or self._sites[group].keys() & {NOWHERE_ELSE, *NOWHERE_WORDS}:
+            return dict(states)
+        if len(present) == len(states):
+            return present
+        return [*present, NOWHERE_ELSE] if present else NOWHERE_WORDS[0]
 
     def _read_virtual(
         self, virtual: Mapping[str, Any], observed: Mapping[str, str], faults: list[TwitchbayesError]

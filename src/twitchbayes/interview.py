@@ -165,8 +165,9 @@ class Interview:
         Parameters
         ----------
         value : value
-            In the words of `infer`; False of a group is "none": none of its members is present. What says
-            nothing (None, "unknown") skips the question.
+            In the words of `infer`. Of a group, members that are not named are absent, because the question asks
+            for all; a mapping leaves open what it does not name, and False is "none": no member is present. What
+            says nothing (None, "unknown") skips the question.
 
         Raises
         ------
@@ -208,9 +209,9 @@ class Interview:
         return last
 
     def _given(self, variable: str, value: Any) -> dict[str, Any]:
-        """Return an answer as evidence, in which a group is not denied by False."""
-        if value is False and self.model.knowledge.variables[variable].role == "group":
-            return {variable: {member.name: False for member in self.model.knowledge.members(variable)}}
+        """Return an answer as evidence: the question of a group asks for every member that is present."""
+        if self.model.knowledge.variables[variable].role == "group":
+            return {variable: self.model.words.closed(variable, value)}
         return {variable: value}
 
     def _answer(self, steps: tuple[Step, ...]) -> Posterior:

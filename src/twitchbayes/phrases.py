@@ -29,7 +29,7 @@ def said(knowledge: Knowledge, item: Item) -> str:
     """Return an item in the words of the model.
 
     Of a finding, cause or binary context its label, or that it is absent; of other contexts the state too; of
-    members that were given together which of them are present.
+    members that were given together which of them are present, and that no other is if that was said.
     """
     variable = knowledge.variables[item.name]
     label = variable.label
@@ -38,9 +38,12 @@ def said(knowledge: Knowledge, item: Item) -> str:
         seen = ", ".join(f"{state} {likelihood:g}" for state, likelihood in pairs)
         return f"{label}, seen with likelihoods ({seen})"
     assumed = ", which is assumed" if item.kind == "assumed" else ""
-    if variable.role == "group":
+    if variable.role == "group" and len(item.states) > 1:
         return f"{label} ({_members(knowledge, item)})"
-    state = item.states[item.name]
+    # A member that was given alone is what was said, by whatever name.
+    (name, state), *_ = item.states.items()
+    variable = knowledge.variables[name]
+    label = variable.label
     if variable.states == ("absent", "present"):
         return f"{label}{assumed}" if state == "present" else f"absence of {label}{assumed}"
     unit = f" {variable.unit}" if variable.unit else ""

@@ -15,10 +15,11 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-__all__ = ["LEADERS", "NONE", "Question", "Questions", "Reply", "bits"]
+__all__ = ["COMPLETE", "LEADERS", "NONE", "Question", "Questions", "Reply", "bits"]
 
 LEADERS = 3  # causes that are named as the most probable
 NONE = "none"  # the answer that no member of a group is present
+COMPLETE = "Name all that apply: what you leave out counts as absent."
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,8 @@ class Reply:
     Attributes
     ----------
     text : str
-        As people write it: `yes`, `60-69`, `face;tongue`, and `none` where no member of a group is present.
+        As people write it: `yes`, `60-69`, `face;tongue` where the other members of the group are absent, as the
+        question says, and `none` where no member is present.
     states : dict of str to str
         What it says, variable to state: evidence that `infer` takes.
     probability : float

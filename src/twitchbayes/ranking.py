@@ -22,12 +22,12 @@ from twitchbayes.asking import Ask, Effects, effects, open_asks, target_of, unce
 from twitchbayes.display import given
 from twitchbayes.errors import InvalidEvidenceError, InvalidValueError, TwitchbayesError, UnknownVariableError
 from twitchbayes.network import UNKNOWN
-from twitchbayes.questions import NONE, Question, Questions, Reply
+from twitchbayes.questions import COMPLETE, NONE, Question, Questions, Reply
 from twitchbayes.values import as_number, shortest_words, site_words, state_names
 
 if TYPE_CHECKING:
     from twitchbayes.evidence import Evidence
-    from twitchbayes.knowledge import Knowledge
+    from twitchbayes.knowledge import Knowledge, Variable
     from twitchbayes.posterior import Posterior
 
 __all__ = ["Ranking", "Wanted"]
@@ -184,7 +184,7 @@ class Ranking:
         return Question(
             variable=ask.variable,
             label=variable.label or ask.variable,
-            text=variable.question or f"{variable.label or ask.variable}?",
+            text=_asked(variable),
             gain_bits=float(self.gains[place]),
             cost=float(self.costs[place]),
             serious_rise=max(reply.serious for reply in replies) - self.posterior.serious,
@@ -227,6 +227,12 @@ def _open(every: Sequence[Ask], evidence: Evidence) -> list[Ask]:
     unknown = evidence.codes == UNKNOWN
     unknown[[evidence.columns.index(name) for name in evidence.virtual]] = False
     return [ask for ask, is_open in zip(every, open_asks(every, unknown[None, :])[0], strict=True) if is_open]
+
+
+def _asked(variable: Variable) -> str:
+    """Return the question in words; of a group, whose answers speak of every member, with what they do."""
+    question = variable.question or f"{variable.label or variable.name}?"
+    return f"{question} {COMPLETE}" if variable.role == "group" else question
 
 
 def _texts(knowledge: Knowledge, ask: Ask, names: Sequence[str]) -> list[str]:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from twitchbayes.knowledge import Variable
 
 __all__ = [
+    "NOWHERE_ELSE",
+    "NOWHERE_WORDS",
     "as_number",
     "as_scalar",
     "as_word",
@@ -24,6 +26,7 @@ __all__ = [
     "listed",
     "names_no_site",
     "shortest_words",
+    "site_word",
     "site_words",
     "state_names",
     "state_words",
@@ -32,6 +35,7 @@ __all__ = [
 PRESENT_WORDS = ("yes", "y", "true", "present", "1")
 ABSENT_WORDS = ("no", "n", "false", "absent", "0")
 NOWHERE_WORDS = ("none", "no", "nowhere")
+NOWHERE_ELSE = "nowhere_else"
 UNKNOWN_WORDS = ("", "unknown")
 WRITTEN = {"absent": "no", "present": "yes"}
 
@@ -115,6 +119,11 @@ def site_words(members: list[str]) -> dict[str, str]:
     shared = os.path.commonprefix(members)  # noqa: RUF071 (of names, letter by letter; these are no paths)
     prefix = shared[: shared.rfind("_") + 1]
     return {word.casefold(): name for name in members for word in (name.removeprefix(prefix), name) if word}
+
+
+def site_word(site: object) -> str:
+    """Return the word that names a site: "Arm hand", "arm-hand" and "arm_hand" are one."""
+    return str(site).strip().casefold().replace(" ", "_").replace("-", "_")
 
 
 def names_no_site(value: object) -> bool:

@@ -284,10 +284,9 @@ def spelled(model: Model, said: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def named(model: Model, said: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what was said with each such group as the names of its members that are present."""
+    """Return what was said with each such group as the names of its members that are present, and of no others."""
     given = spelled(model, said)
     for group in model.knowledge.of_role("group"):
         if group.name in given:
-            present = [name for name, state in given[group.name].items() if state == "present"]
-            given[group.name] = present or "none"
+            given[group.name] = model.words.spelled(group.name, given[group.name])
     return given

@@ -17,6 +17,7 @@ from twitchbayes.draws import DRAWS, Asked, affordable
 from twitchbayes.errors import TwitchbayesError
 from twitchbayes.evidence import Evidence
 from twitchbayes.explanation import Reason, weigh
+from twitchbayes.knowledge import Knowledge
 from twitchbayes.posterior import Posterior
 from twitchbayes.questions import Question
 from twitchbayes.uncertainty import CredibleIntervals, intervals_in_steps
@@ -73,14 +74,16 @@ def _questions(answer: Posterior, evidence: Evidence) -> Iterator[Piece]:
         if part + 1 < parts:
             yield WORK
     best = sorted(found, key=lambda question: -question.gain_bits)[:ASKED]
-    items = [_asked(question) for question in best if question.gain_bits > 0]
+    items = [_asked(model.knowledge, question) for question in best if question.gain_bits > 0]
     note = "" if items else "Nothing that is left to ask would tell anything of the causes."
     yield {"part": "questions", "items": items, "note": note}
 
 
-def _asked(question: Question) -> Piece:
+def _asked(knowledge: Knowledge, question: Question) -> Piece:
+    # As the table has it: here what is left out of a group stays unknown, until "no others" is pressed.
+    text = knowledge.variables[question.variable].question or question.text
     bits = f"{question.gain_bits:.2g} bits"
-    return {"variable": question.variable, "label": question.label, "text": question.text, "gain": bits}
+    return {"variable": question.variable, "label": question.label, "text": text, "gain": bits}
 
 
 def _explanation(answer: Posterior, evidence: Evidence, cause: str) -> Iterator[Piece]:
