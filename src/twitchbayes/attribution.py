@@ -244,7 +244,9 @@ def explained(engine: Engine, evidence: Evidence, log_evidence: float) -> dict[s
     total = dict.fromkeys(names, 0.0)
     fired = _fired(engine, evidence, log_evidence) if any(len(sites) == 1 for sites in reported) else np.zeros(0)
     for sites in reported:
-        alone = [by_link(network, fired, sites[0], k) for k in range(len(network.causes))] if len(sites) == 1 else []
+        low = _lowest(network, evidence.codes, sites[0]) if len(sites) == 1 else 0
+        causes = range(len(network.causes)) if low else ()
+        alone = [_by_link(network, fired, sites[0], k, low) for k in causes]
         asked = [network.target_members(name) for name in names[len(alone) :]]
         together = produced(engine, evidence, np.array(sites), log_evidence, asked).tolist() if asked else []
         for name, share in zip(names, [*alone, *together], strict=True):
@@ -255,8 +257,7 @@ def explained(engine: Engine, evidence: Evidence, log_evidence: float) -> dict[s
 def _reported(network: Network, codes: NDArray[np.int8]) -> list[list[int]]:
     """Return the findings that are positive, each a list of one; and the open members of a union of no known site."""
     first = len(network.contexts) + len(network.causes)
-    meanings = network.codes
-    low = [0 if c == UNKNOWN else meanings[first + j][c][0] for j, c in enumerate(codes[first:][: len(network.of)])]
+    low = [_lowest(network, codes, j) for j in range(len(network.of))]
     single = [[j] for j, at in enumerate(low) if at > 0 and network.of[j] < 0]
     unions = [
         [j for j in members if codes[first + j] == UNKNOWN]
@@ -264,6 +265,12 @@ def _reported(network: Network, codes: NDArray[np.int8]) -> list[list[int]]:
         if said == PRESENT and not any(low[j] for j in members)
     ]
     return single + unions
+
+
+def _lowest(network: Network, codes: NDArray[np.int8], finding: int) -> int:
+    """Return the lowest state that is said of a finding, 0 where nothing is."""
+    column = len(network.contexts) + len(network.causes) + finding
+    return 0 if codes[column] == UNKNOWN else network.codes[column][codes[column]][0]
 
 
 def _fired(engine: Engine, evidence: Evidence, log_evidence: float) -> Floats:
@@ -277,9 +284,9 @@ def _fired(engine: Engine, evidence: Evidence, log_evidence: float) -> Floats:
     return fired
 
 
-def by_link(network: Network, fired: Floats, finding: int, cause: int) -> float:
-    """Return P(the link of a cause raised a finding to a state that is said | evidence)."""
+def _by_link(network: Network, fired: Floats, finding: int, cause: int, low: int) -> float:
+    """Return P(the link of a cause raised a finding to a state, or further | evidence)."""
     slots, first = network.slots, len(network.contexts)
     node = first + len(network.causes) + finding
     at = np.flatnonzero((slots.sources == first + cause) & (slots.targets == node))
-    return float(slots.links(fired, int(at[0])).sum()) if at.size else 0.0
+    return float(slots.links(fired, int(at[0]))[..., low - 1 :].sum()) if at.size else 0.0
