@@ -53,6 +53,8 @@ cdef void add_leaks(Structure net, Numbers numbers, signed char[:, ::1] said, Si
 @cython.locals(source=Size, fires=double, spares=double, i=Size, j=Size, d=Size, spared=double, fired=double)
 cdef void add_parts(Structure net, Numbers numbers, signed char[:, ::1] said, Size r, Block block, Work work, Size e, const Size[::1] parts, Size first, Size last, Size into, Slots slots) noexcept nogil
 @cython.locals(e=Size)
+cdef Size link_from(Structure net, Size source, Size v) noexcept nogil
+@cython.locals(e=Size)
 cdef Size slot_of(Structure net, Block block, Size source, Size v) noexcept nogil
 @cython.locals(spares=double, i=Size, v=Size, at=Size)
 cdef double without_part(Structure net, Numbers numbers, signed char[:, ::1] said, Size r, Block block, const Size[::1] parts, Size first, Size last, Size j, Size source) noexcept nogil

@@ -140,6 +140,7 @@ class Engine:
         self.max_bytes = max_bytes
         self.threads = threads or _threads()
         self._structure = structure_of(network)
+        self._link_contexts = network.link_contexts
         self._numbers = Numbers(network.parameters.yes, network.parameters.no)
         self._desks: list[Desk] = []
 
@@ -206,7 +207,7 @@ class Engine:
         if out.shape != shape:
             message = f"into must have the shape {shape}, not {out.shape}"
             raise InvalidValueError(message)
-        spelled = spell_out(self.network, codes)
+        spelled = spell_out(self.network, self._link_contexts, codes)
         if spelled is None:
             refused = self._answer(codes, numbers, parameters, advance, out)
             return Batch(Answer.of(out, n_causes), refused)
@@ -248,7 +249,7 @@ class Engine:
             As by `run`.
         """
         codes = checked_rows(self.network, self._structure, codes)
-        spelled = spell_out(self.network, codes)
+        spelled = spell_out(self.network, self._link_contexts, codes)
         rows = codes if spelled is None else spelled.codes
         logs, refused = self._weigh(rows, parameters)
         refused = self._blank(logs[None, :], rows, parameters, refused)
@@ -294,7 +295,7 @@ class Engine:
             raise InvalidValueError(message)
         codes = checked_rows(self.network, self._structure, codes)
         counted = checked_weights(np.ones(len(codes)) if weights is None or each else weights, len(codes))
-        spelled = spell_out(self.network, codes)
+        spelled = spell_out(self.network, self._link_contexts, codes)
         if spelled is None:
             return self._count(codes, counted, numbers, parameters, each=each, advance=advance)
         logs, _ = self._weigh(spelled.codes, parameters)
@@ -371,7 +372,7 @@ class Engine:
             If the row would need more than `max_bytes`.
         """
         row = checked_rows(self.network, self._structure, np.asarray(codes)[None])
-        spelled = spell_out(self.network, row)
+        spelled = spell_out(self.network, self._link_contexts, row)
         parts = row if spelled is None else spelled.codes
         return together([self._ends(part[None]) for part in parts], self.network.numbers.shape[1])
 
@@ -427,7 +428,7 @@ class Engine:
         codes : ndarray of int8, shape (n_columns,)
         """
         row, desk = checked_rows(self.network, self._structure, np.asarray(codes)[None]), self._take_desk()
-        spelled = spell_out(self.network, row)
+        spelled = spell_out(self.network, self._link_contexts, row)
         parts = row if spelled is None else spelled.codes
         cost = sum(float(plan_cost(self._structure, self._numbers, part[None], desk)) for part in parts)
         self._desks.append(desk)
