@@ -7,16 +7,14 @@ links that depend on contexts, beside what `random_models` has.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-import pytest
 from hypothesis import strategies as st
 
 from random_models import PROBABILITIES, make_model, number_cells
-from twitchbayes import Model, checks
+from twitchbayes import Model
 from twitchbayes.network import UNKNOWN, Codes, Network
 
 BINARY = ("absent", "present")
@@ -48,15 +46,6 @@ class Plan:
         return [c for c in self.causes if any(c in self.parents(part) for part in parts)]
 
 
-@contextmanager
-def unchecked() -> Iterator[None]:
-    """Read tables without their checks, which do not know of all that a model can say yet."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(checks, "variable_rows", lambda _: iter(()))
-        patch.setattr(checks, "whole", lambda *_, **__: iter(()))
-        yield
-
-
 @st.composite
 def rich_models(
     draw: st.DrawFn, *, probabilities: st.SearchStrategy[float] = PROBABILITIES, edges: bool = True
@@ -74,8 +63,7 @@ def rich_models(
     links: list[dict[str, str]] = []
     for parent, child in [*(("leak", f) for f in plan.findings), *plan.arrows]:
         links += draw(_link_rows(plan, parent, child, links, probabilities, shares))
-    with unchecked():
-        return make_model(variables, priors, links)
+    return make_model(variables, priors, links)
 
 
 @st.composite

@@ -154,7 +154,8 @@ def test_what_causes_explain(data: st.DataObject) -> None:
     model = data.draw(rich_models())
     codes = data.draw(rich_codes(model))
     network = model.network
-    assume(not network.link_contexts)
+    for c in network.link_contexts:  # so that each link has one number
+        codes[c] = max(codes[c], 0)
     numbers = exact_numbers(network)
     truth = truth_of(model, codes, numbers)
     assume(truth is not None)
@@ -196,7 +197,11 @@ def silent(
                 site = target - first - len(network.causes)
                 if source == first + cause and site in sites and state and codes[target] != 0:
                     low = max(network.codes[target][codes[target]][0], 1) if codes[target] != UNKNOWN else 1
-                    at = range(slots.link_starts[i], slots.link_starts[i] + slots.link_shapes[i][-1])
+                    shape = slots.link_shapes[i]
+                    stratum = [int(codes[c]) for c in network.link_strata[i]]
+                    place = int(np.ravel_multi_index(stratum, shape[:-1])) if stratum else 0
+                    start = slots.link_starts[i] + place * shape[-1]
+                    at = range(start, start + shape[-1])
                     chance *= 1 - sum(numbers[a] for a in at[low - 1 :])
                     for a in at:
                         moved[a] = Fraction(0)
