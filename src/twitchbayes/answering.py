@@ -160,7 +160,9 @@ class Answering:
             Variable, or group such as `twitch_location`, to what was observed: True/False, "yes"/"no",
             "present"/"absent", 1/0, a state, a number for a banded variable (age in years). A group takes a name
             of a member, or several: nothing is said of the others unless "nowhere_else" is among them ("none":
-            no member is present), and a mapping says of each member what it is. None, NaN, "" and "unknown" say
+            no member is present), and a mapping says of each member what it is. Several states are a list or set of
+            them, `"a;b"` or `"not a"`; a range of a banded variable is `(50, 70)` or "50-70", both included, in which a
+            band counts by the share of its whole units. None, NaN, "" and "unknown" say
             nothing, like a variable that is left out.
         virtual_evidence : mapping of str to float or mapping, optional
             Variable to a likelihood ratio present : absent, or to a likelihood for each of its states.
@@ -208,6 +210,7 @@ class Answering:
         keep: bool | Sequence[Any] = False,
         ignore: Sequence[Any] = (),
         on_error: OnError = "raise",
+        virtual_evidence: Mapping[str, Any] | None = None,
         progress: Progress = None,
         interval: float | None = None,
         draws: int | None = None,
@@ -234,6 +237,10 @@ class Answering:
             Columns that are no evidence, whatever they are named.
         on_error : {"raise", "null"}, default "raise"
             "null" gives rows that cannot be answered nulls (NaN in pandas), and adds the column `reason`.
+        virtual_evidence : mapping of str to str, float or mapping, optional
+            Variable to the column of its likelihood ratios present : absent, or to a mapping of each of its states
+            to the column of its likelihoods. A number stands for all rows. Where a cell is blank, or all of them
+            are, nothing is said. Such a column is no evidence of its own, whatever its name is.
         progress : bool or callable, optional
             True shows a bar (tqdm), False none; a callable is told (rows done, rows). Where it is left
             out, long work shows a bar in a terminal or a notebook that has tqdm.
@@ -282,6 +289,7 @@ class Answering:
             draws = usual_draws(len(frame) if infer is infer_frame and hasattr(frame, "__len__") else None)
         asked = None if interval is None else Asked.of(interval, draws, seed)
         options: dict[str, Any] = {"columns": columns, "keep": keep, "ignore": ignore, "on_error": on_error}
+        options["virtual_evidence"] = None if virtual_evidence is None else _items(virtual_evidence, "virtual_evidence")
         return infer(self._whole, frame, **options, interval=asked, progress=progress)
 
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import polars as pl
 
-__all__ = ["Distinct", "distinct", "distinct_objects"]
+__all__ = ["Distinct", "Ids", "distinct", "distinct_objects"]
 
 SAMPLE = 10_000
 Ids = NDArray[np.integer[Any]]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 from collections.abc import Mapping
@@ -179,15 +178,18 @@ class Reading:
             self.skip(node.itself(), "the model knows the sexes male and female only")
 
     def age(self, node: Node, low: int, high: int) -> None:
-        """Take an age in completed years; of one that is known between two bounds only, the band of both."""
-        bands: set[Any] = {low}
-        if low != high:
-            with contextlib.suppress(TwitchbayesError):
-                bands = {self.words.state("age", years) for years in (low, high)}
-        if len(bands) == 1:
-            self.take("age", bands.pop(), node.itself())
-        else:
-            self.skip(node.itself(), f"is any age from {low} to {high} years, which is more than one band of the model")
+        """Take an age in completed years, or the range of them that it is known to be in."""
+        bands = {self._band(years) for years in (low, high)}
+        one = len(bands) == 1 and None not in bands
+        self.take("age", low if low == high else bands.pop() if one else f"{low} to {high}", node.itself())
+
+    def _band(self, years: int) -> str | None:
+        """Return the band of an age; None where the model has none for it, or no age."""
+        try:
+            said = self.words.said("age", years)
+        except TwitchbayesError:
+            return None
+        return None if said is None else said.words
 
     def born(self, node: Node, on: Node) -> None:
         """Take the age on a day from a birth date; without a day the birth date is named."""

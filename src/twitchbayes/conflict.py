@@ -18,7 +18,8 @@ from twitchbayes.network import UNKNOWN
 __all__ = ["impossible"]
 
 MAX_SUBSETS = 20_000
-# Variable to the states that the evidence leaves it: one if observed, some if virtual evidence rules others out.
+# Variable to the states that the evidence leaves it, one or several: what was said, or what virtual evidence does not
+# rule out.
 Items: TypeAlias = Mapping[str, tuple[str, ...]]
 
 
@@ -29,9 +30,10 @@ def impossible(engine: Engine, evidence: Evidence) -> ImpossibleEvidenceError:
     `MAX_SUBSETS` of them, items are taken out one by one as long as the rest stays impossible: the
     set is then one from which nothing can be left out, though a smaller one may exist elsewhere.
     """
-    items = {**{name: (state,) for name, state in evidence.items.items()}, **_left_possible(engine, evidence)}
+    items = {name: evidence.states_left(name) for name in evidence.items} | _left_possible(engine, evidence)
     chosen, smallest = _smallest(engine, items)
-    return ImpossibleEvidenceError({name: " or ".join(items[name]) for name in chosen}, smallest=smallest)
+    words = {name: " or ".join(states) for name, states in items.items()} | evidence.items
+    return ImpossibleEvidenceError({name: words[name] for name in chosen}, smallest=smallest)
 
 
 def _left_possible(engine: Engine, evidence: Evidence) -> dict[str, tuple[str, ...]]:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
-import numpy as np
-
 from twitchbayes.errors import InvalidValueError, ModelTableError, Problem, TwitchbayesError, UnknownVariableError
-from twitchbayes.evidence import Words, read_items
+from twitchbayes.evidence import Evidence, Words, read_items
 from twitchbayes.inference import Engine
+from twitchbayes.inference.mixture import log_evidences
 from twitchbayes.knowledge import BINARY, Knowledge, Number
-from twitchbayes.network import PRESENT, Codes
+from twitchbayes.network import PRESENT, UNKNOWN
 from twitchbayes.tables import Row
 
 if TYPE_CHECKING:
@@ -60,19 +60,19 @@ def compare(knowledge: Knowledge, words: Words, engine: Engine) -> list[Implied]
     """
     rows = knowledge.table("checks.csv").rows
     problems: list[Problem] = []
-    codes: list[Codes] = []
+    cases: list[Evidence] = []
     for row in rows:
         try:
-            codes += _codes(row, words, engine.network)
+            cases += _cases(row, words, engine.network)
         except TwitchbayesError as error:
             problems.append(Problem(row.file, row.line, str(error)))
     if problems:
         raise ModelTableError(problems)
-    logs = engine.log_evidence(np.array(codes)).reshape(-1, 4) if codes else np.zeros((0, 4))
+    logs = log_evidences(engine, cases).reshape(-1, 4)
     return [_implied(row, number, log.tolist()) for row, number, log in zip(rows, knowledge.facts, logs, strict=True)]
 
 
-def _codes(row: Row, words: Words, network: Network) -> list[Codes]:
+def _cases(row: Row, words: Words, network: Network) -> list[Evidence]:
     """Return the evidence of the numerator and denominator, given and against."""
     measure, name = row["measure"], row["variable"]
     if measure not in MEASURES:
@@ -90,13 +90,13 @@ def _codes(row: Row, words: Words, network: Network) -> list[Codes]:
     column = network.columns.index(name)
     both = []
     for side in ("given", "against"):
-        given = words.read(words.nothing_assumed | read_items(row[side].split())).codes
-        if given[column] != -1:
+        given = words.read(words.nothing_assumed | read_items(row[side].split()))
+        if given.codes[column] != UNKNOWN:
             message = f"{side} {row[side]!r} says already what {name!r} is"
             raise InvalidValueError(message)
-        joint = given.copy()
-        joint[column] = PRESENT
-        both += [joint, given]
+        codes = given.codes.copy()
+        codes[column] = PRESENT
+        both += [replace(given, codes=codes), given]
     return both
 
 

@@ -18,6 +18,7 @@ from twitchbayes import scenarios
 from twitchbayes.conflict import impossible
 from twitchbayes.display import DISCLAIMER, Listing, percent, shortened
 from twitchbayes.errors import TwitchbayesError
+from twitchbayes.inference.mixture import answer_cases
 from twitchbayes.knowledge import Knowledge, Number, Variable
 from twitchbayes.priors import paired, stratum
 from twitchbayes.provenance import number_names
@@ -305,8 +306,7 @@ def _answers(model: Model, cases: Sequence[Row], causes: Sequence[str]) -> tuple
             read[i] = model.words.read(scenarios.evidence(row))
         except TwitchbayesError as error:
             reasons[i] = "; ".join(map(str, getattr(error, "errors", [error])))
-    codes = np.array([evidence.codes for evidence in read.values()], dtype=np.int8)
-    batch = model.engine.answer(codes.reshape(-1, len(model.network.columns)))
+    batch = answer_cases(model.engine, list(read.values()))
     for place, (i, evidence) in enumerate(read.items()):
         if not batch.answer.possible[place]:
             reasons[i] = batch.refused.get(place) or str(impossible(model.engine, evidence))

@@ -18,6 +18,7 @@ from twitchbayes.display import Listing, percent
 from twitchbayes.errors import InvalidValueError
 from twitchbayes.evidence import Evidence
 from twitchbayes.inference import Engine
+from twitchbayes.inference.mixture import log_evidences
 from twitchbayes.items import Item as Told
 from twitchbayes.knowledge import Knowledge
 from twitchbayes.network import ABSENT, PRESENT, UNKNOWN
@@ -233,7 +234,7 @@ def _logs(engine: Engine, evidence: Evidence, said: _Items, hypotheses: _Hypothe
     parts = [_part(evidence, said, subset) for subset in (names, *each, *rest, *pairs)]
     for states in hypotheses.values():
         parts += [_part(evidence, said, subset, states) for subset in ((), names, *each)]
-    logs = _log_probabilities(engine, parts) / math.log(2)
+    logs = log_evidences(engine, parts) / math.log(2)
     whole, single, others, both, causes = np.split(logs, np.cumsum([1, len(names), len(names), len(pairs)]))
     of_pairs = dict(zip(pairs, both.tolist(), strict=True))
     by_cause = dict(zip(hypotheses, causes.reshape(len(hypotheses), 2 + len(names)), strict=True))
@@ -306,18 +307,8 @@ def _part(evidence: Evidence, said: _Items, names: Sequence[str], states: Mappin
     variables = [variable for name in names for variable in said[name]]
     hard = [evidence.columns.index(variable) for variable in variables]
     codes[hard] = np.where(evidence.codes[hard] != UNKNOWN, evidence.codes[hard], codes[hard])
-    virtual = {name: evidence.virtual[name] for name in evidence.virtual if name in variables}
-    return Evidence({}, {}, virtual, codes, evidence.columns)
-
-
-def _log_probabilities(engine: Engine, parts: Sequence[Evidence]) -> Floats:
-    """Return ln P of each part, in nats, virtual evidence mixed in: all of them in one batch."""
-    rows = [part.rows() for part in parts]
-    codes, log_weights = (np.concatenate(arrays) for arrays in zip(*rows, strict=True))
-    logs = engine.log_evidence(codes) + log_weights
-    starts = np.cumsum([0, *(len(weights) for _, weights in rows)])[:-1]
-    total: Floats = np.logaddexp.reduceat(logs, starts)
-    return total
+    uncertain = {name: likelihoods for name, likelihoods in evidence.uncertain.items() if name in variables}
+    return Evidence({}, {}, uncertain, codes, evidence.columns)
 
 
 # How it is shown

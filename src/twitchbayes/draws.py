@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from twitchbayes.beliefs import BLOCK, Beliefs
 from twitchbayes.errors import InvalidValueError
 from twitchbayes.inference import Engine
+from twitchbayes.inference.mixture import gathered
+from twitchbayes.mixtures import Mixtures, Rows
 from twitchbayes.network import Codes, Network, Parameters
 
 __all__ = [
@@ -154,28 +156,58 @@ class RowIntervals(NamedTuple):
     lost: Floats
     refused: dict[int, str]
 
+    @classmethod
+    def none(cls, width: int, n_rows: int) -> RowIntervals:
+        """Return those of rows of which nothing is known yet."""
+        low, high = np.full((2, width, n_rows), np.nan)
+        return cls(low, high, np.zeros(n_rows), {})
+
+    def put(self, rows: NDArray[np.intp], low: Floats, high: Floats, lost: Floats) -> None:
+        """Write the bounds of some rows."""
+        self.low[:, rows], self.high[:, rows], self.lost[rows] = low, high, lost
+
 
 def intervals_of_rows(
-    engine: Engine, beliefs: Beliefs, codes: Codes, asked: Asked, *, advance: Callable[[int], None] | None = None
+    engine: Engine,
+    beliefs: Beliefs,
+    codes: Codes,
+    asked: Asked,
+    *,
+    mixtures: Mixtures | None = None,
+    advance: Callable[[int], None] | None = None,
 ) -> RowIntervals:
-    """Return the intervals of each row of a table; distinct rows are answered once.
+    """Return the intervals of each row of a table; distinct rows are answered once, those that are mixtures each.
 
     Rows go in chunks of which the answers under all draws fit `ANSWER_BYTES`.
     """
-    distinct, of_row, copies = np.unique(codes, axis=0, return_inverse=True, return_counts=True)
+    plain = np.arange(len(codes)) if mixtures is None else mixtures.plain
+    distinct, of_row, copies = np.unique(codes[plain], axis=0, return_inverse=True, return_counts=True)
     _tell_cost(engine, distinct, asked)
+    under = _Under(engine, beliefs, asked)
     width = len(engine.network.causes) + 2
-    low, high = np.full((2, width, len(distinct)), np.nan)
-    found = RowIntervals(low, high, np.zeros(len(distinct)), {})
+    found = RowIntervals.none(width, len(distinct))
     step = max(1, ANSWER_BYTES // (asked.draws * width * 8))
     for start in range(0, len(distinct), step):
         rows = slice(start, start + step)
-        _put_rows(_Under(engine, beliefs, asked), distinct[rows], found, start)
+        part = distinct[rows]
+        _put_rows(under, Rows(part, np.zeros(len(part)), np.arange(len(part))), found, start)
         if advance is not None:
             advance(int(copies[rows].sum()))
     of_row = of_row.ravel()
-    refused = {row: found.refused[i] for row, i in enumerate(of_row.tolist()) if i in found.refused}
-    return RowIntervals(found.low[:, of_row], found.high[:, of_row], found.lost[of_row], refused)
+    refused = {int(plain[place]): found.refused[i] for place, i in enumerate(of_row.tolist()) if i in found.refused}
+    whole = RowIntervals.none(width, len(codes))
+    whole.put(plain, found.low[:, of_row], found.high[:, of_row], found.lost[of_row])
+    whole.refused.update(refused)
+    if mixtures is None:
+        return whole
+    for some in mixtures.chunks(step):
+        found = RowIntervals.none(width, len(some))
+        _put_rows(under, mixtures.expanded(some), found, 0)
+        whole.put(some, found.low, found.high, found.lost)
+        whole.refused.update({int(some[place]): reason for place, reason in found.refused.items()})
+        if advance is not None:
+            advance(len(some))
+    return whole
 
 
 class _Under(NamedTuple):
@@ -183,17 +215,22 @@ class _Under(NamedTuple):
     beliefs: Beliefs
     asked: Asked
 
-    def answers(self, codes: Codes) -> tuple[Floats, NDArray[np.bool_], dict[int, list[str]]]:
+    def answers(self, rows: Rows, n_rows: int) -> tuple[Floats, NDArray[np.bool_], dict[int, list[str]]]:
         """Return causes, none and serious (draws, n_rows, n_causes + 2), where they exist, and what is refused.
 
         That is the reason for each draw in which a row is refused, by row.
         """
-        n_rows, draws, first = len(codes), self.asked.draws, 0
+        draws, first = self.asked.draws, 0
+        is_mixed = len(rows.codes) > n_rows
         values = np.empty((draws, n_rows, len(self.engine.network.causes) + 2))
         possible = np.empty((draws, n_rows), dtype=bool)
         refused: dict[int, list[str]] = {}
         for drawn in blocks(self.engine, self.beliefs, self.asked):
-            batch = self.engine.answer(codes, drawn.parameters)
+            batch = self.engine.answer(rows.codes, drawn.parameters)
+            if is_mixed:
+                each = np.arange(len(drawn.net))
+                of_row = (each[:, None] * n_rows + rows.of_row).ravel()
+                batch = gathered(batch, np.tile(rows.log_weights, len(each)), of_row)
             part, these = batch.answer, slice(first, first + len(drawn.net))
             columns = np.column_stack([part.causes, part.none, part.serious])
             values[these] = columns.reshape(-1, n_rows, columns.shape[1])
@@ -204,15 +241,16 @@ class _Under(NamedTuple):
         return values, possible, refused
 
 
-def _put_rows(under: _Under, codes: Codes, found: RowIntervals, start: int) -> None:
+def _put_rows(under: _Under, rows: Rows, found: RowIntervals, start: int) -> None:
     """Write the intervals of some rows, which begin at `start`."""
-    values, possible, refused = under.answers(codes)
+    n_rows = int(rows.of_row[-1]) + 1
+    values, possible, refused = under.answers(rows, n_rows)
     asked, lost = under.asked, (~possible).sum(axis=0)
     whole = np.flatnonzero(lost == 0)
     found.low[:, start + whole], found.high[:, start + whole] = asked.quantiles(values[:, whole]).transpose(0, 2, 1)
     for row in np.flatnonzero((lost > 0) & (lost < asked.draws)).tolist():
         bounds = asked.quantiles(values[possible[:, row], row])
         found.low[:, start + row], found.high[:, start + row] = bounds
-    found.lost[start : start + len(codes)] = lost
+    found.lost[start : start + n_rows] = lost
     for row, reasons in refused.items():
         found.refused[start + row] = f"in {len(reasons):,} of {asked.draws:,} draws: {reasons[0]}"

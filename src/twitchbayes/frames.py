@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from twitchbayes.cases import Cases
+from twitchbayes.cases import Cases, Virtual
 from twitchbayes.conflict import impossible
 from twitchbayes.draws import Asked, intervals_of_rows
 from twitchbayes.errors import (
@@ -24,6 +24,8 @@ from twitchbayes.errors import (
     UnknownVariableError,
     did_you_mean,
 )
+from twitchbayes.inference.mixture import gathered
+from twitchbayes.mixtures import Mixtures
 
 if TYPE_CHECKING:
     from twitchbayes.evidence import Words
@@ -59,6 +61,7 @@ class Layout(NamedTuple):
     """The columns of a frame that are evidence, with their variables; those kept; those of the result."""
 
     evidence: dict[Any, str]
+    virtual: dict[str, Virtual]
     kept: list[Any]
     numbers: list[str]
     with_reason: bool
@@ -72,6 +75,7 @@ def infer_frame(  # noqa: PLR0913 (the arguments of `Model.infer_frame`)
     keep: bool | Sequence[Any] = False,
     ignore: Sequence[Any] = (),
     on_error: OnError = "raise",
+    virtual_evidence: Mapping[str, Any] | None = None,
     progress: Progress = None,
     interval: Asked | None = None,
 ) -> Any:
@@ -79,15 +83,17 @@ def infer_frame(  # noqa: PLR0913 (the arguments of `Model.infer_frame`)
     import narwhals as nw
 
     options: dict[str, Any] = {"columns": columns, "keep": keep, "ignore": ignore, "on_error": on_error}
+    options["virtual_evidence"] = virtual_evidence
     layout = _layout(model, column_names(frame), with_intervals=interval is not None, **options)
     eager = _as_table(frame)
-    cases = Cases(model.words, nw.from_native(eager, eager_only=True), layout.evidence)
+    cases = Cases(model.words, nw.from_native(eager, eager_only=True), layout.evidence, virtual=layout.virtual)
     if cases.faulty.any() and not layout.with_reason:
         raise _unreadable(cases)
+    mixtures = Mixtures(cases.codes, cases.seen, cases.faulty)
     with _shown(progress, len(cases)) as advance:
-        numbers, refused = _answered(model, cases, advance if interval is None else None)
+        numbers, refused = _answered(model, cases, mixtures, advance if interval is None else None)
         if interval is not None:
-            numbers, more = _with_intervals(model, cases, numbers, interval, advance)
+            numbers, more = _with_intervals(model, cases, mixtures, numbers, interval, advance)
             refused = more | refused
     lost = np.flatnonzero(np.isneginf(numbers[len(model.causes) + 2]))
     if lost.size and not layout.with_reason:
@@ -128,10 +134,10 @@ def read_cases(
     evidence = _evidence(words.names, names, columns, [], ignored, faults)
     _raise_all(faults)
     table = nw.from_native(_as_table(frame), eager_only=True)
-    return Cases(words, table, evidence, unreadable_is_unknown=unreadable_is_unknown)
+    return Cases(words, table, evidence, unreadable_is_unknown=unreadable_is_unknown, one_code_a_cell=True)
 
 
-def output_columns(
+def output_columns(  # noqa: PLR0913 (the arguments of `Model.infer_frame`)
     model: Model,
     frame_columns: Sequence[Any],
     *,
@@ -139,6 +145,7 @@ def output_columns(
     keep: bool | Sequence[Any] = False,
     ignore: Sequence[Any] = (),
     on_error: OnError = "raise",
+    virtual_evidence: Mapping[str, Any] | None = None,
     interval: object = None,
 ) -> list[tuple[Any, str]]:
     """Return name and kind of each column that `infer_frame` gives for a frame with these columns.
@@ -148,7 +155,7 @@ def output_columns(
     model : Model
     frame_columns : sequence of str
         Names of the columns of the frame, in order.
-    columns, keep, ignore, on_error, interval
+    columns, keep, ignore, on_error, virtual_evidence, interval
         As for `infer_frame`; of the interval it only matters whether there is one.
 
     Returns
@@ -162,6 +169,7 @@ def output_columns(
         If the columns are not those of evidence, clash with each other or with those of the result.
     """
     options: dict[str, Any] = {"columns": columns, "keep": keep, "ignore": ignore, "on_error": on_error}
+    options["virtual_evidence"] = virtual_evidence
     layout = _layout(model, list(frame_columns), with_intervals=interval is not None, **options)
     kept = [(name, "kept") for name in layout.kept]
     text = [(REASON, "text")] if layout.with_reason else []
@@ -171,7 +179,7 @@ def output_columns(
 # Columns
 
 
-def _layout(
+def _layout(  # noqa: PLR0913 (likewise)
     model: Model,
     names: list[Any],
     *,
@@ -179,6 +187,7 @@ def _layout(
     keep: bool | Sequence[Any],
     ignore: Sequence[Any],
     on_error: str,
+    virtual_evidence: Mapping[str, Any] | None,
     with_intervals: bool,
 ) -> Layout:
     if on_error not in {"raise", "null"}:
@@ -193,11 +202,53 @@ def _layout(
     faults += [
         InvalidValueError(f"with intervals, two columns of the result would be named {name!r}") for name in twice
     ]
-    evidence = _evidence(model.words.names, names, columns, kept, ignored, faults)
+    virtual = _virtual(model.words, virtual_evidence, names, faults)
+    ratios = [column for one in virtual.values() for column in one.columns]
+    own = [name for name in names if name not in ratios]
+    evidence = _evidence(model.words.names, own, _without(columns, ratios, faults), kept, ignored, faults)
     taken = {*numbers, REASON} if on_error == "null" else set(numbers)
     faults += [_clash(name, evidence) for name in kept if name in taken]
     _raise_all(faults)
-    return Layout(evidence, kept, numbers, on_error == "null")
+    return Layout(evidence, virtual, kept, numbers, on_error == "null")
+
+
+def _virtual(
+    words: Words, given: Mapping[str, Any] | None, names: list[Any], faults: list[TwitchbayesError]
+) -> dict[str, Virtual]:
+    """Return where the virtual evidence on each variable stands, and check the numbers that all rows share."""
+    found: dict[str, Virtual] = {}
+    for name, part in (given or {}).items():
+        virtual = Virtual(states=part) if isinstance(part, Mapping) else Virtual(part)
+        missing = [column for column in virtual.columns if column not in names]
+        try:
+            if missing:
+                hint = did_you_mean(missing[0], map(str, names))
+                message = (
+                    f"virtual_evidence of {name} names a column {missing[0]!r} that the frame does not have; "
+                    f"give a column, or a number for all rows.{hint}"
+                )
+                raise InvalidValueError(message)
+            # 1 stands for the cells, which are read later.
+            tried = {state: 1 if isinstance(cell, str) else cell for state, cell in (virtual.states or {}).items()}
+            words.read({}, {name: tried if virtual.states is not None else 1 if virtual.columns else part})
+        except TwitchbayesError as error:
+            faults.append(error)
+        else:
+            found[name] = virtual
+    return found
+
+
+def _without(columns: Columns, ratios: Sequence[Any], faults: list[TwitchbayesError]) -> Columns:
+    """Return which columns are evidence without those of likelihoods, which may be named as variables are."""
+    listed = [columns] if isinstance(columns, str) else list(columns or ())
+    faults += [
+        InvalidValueError(f"the column {column!r} stands in columns and in virtual_evidence; take it out of one")
+        for column in listed
+        if column in ratios
+    ]
+    if isinstance(columns, Mapping):
+        return {column: name for column, name in columns.items() if column not in ratios}
+    return columns if columns is None else [column for column in listed if column not in ratios]
 
 
 def _repeated(names: list[Any]) -> list[TwitchbayesError]:
@@ -269,22 +320,42 @@ def _listed(given: Any, names: list[Any], argument: str, faults: list[Twitchbaye
 # Rows
 
 
-def _answered(model: Model, cases: Cases, advance: Callable[[int], None] | None) -> tuple[Floats, dict[int, str]]:
+def _answered(
+    model: Model, cases: Cases, mixtures: Mixtures, advance: Callable[[int], None] | None
+) -> tuple[Floats, dict[int, str]]:
     """Return the columns of results (n_results, n_rows) and the rows that the engine refuses, with the reason."""
     # A column of a frame lies in one piece.
     numbers = np.empty((len(model.causes) + len(SUMMARY), len(cases)))
-    batch = model.engine.answer(cases.codes, advance=advance, into=numbers)
-    return numbers, dict(batch.refused)
+    if len(mixtures.plain) == len(cases):
+        return numbers, dict(model.engine.answer(cases.codes, advance=advance, into=numbers).refused)
+    numbers[:] = -np.inf  # of rows that are refused
+    refused = dict(mixtures.refused)
+    batches = [(mixtures.plain, model.engine.answer(cases.codes[mixtures.plain], advance=advance))]
+    for rows in mixtures.chunks():
+        codes, log_weights, of_row = mixtures.expanded(rows)
+        batches.append((rows, gathered(model.engine.answer(codes), log_weights, of_row)))
+        if advance is not None:
+            advance(len(rows))
+    for rows, batch in batches:
+        found = batch.answer
+        numbers[:, rows] = np.vstack([found.causes.T, found.none, found.serious, found.log_evidence])
+        refused |= {int(rows[place]): reason for place, reason in batch.refused.items()}
+    return numbers, refused
 
 
 def _with_intervals(
-    model: Model, cases: Cases, numbers: Floats, asked: Asked, advance: Callable[[int], None] | None
+    model: Model,
+    cases: Cases,
+    mixtures: Mixtures,
+    numbers: Floats,
+    asked: Asked,
+    advance: Callable[[int], None] | None,
 ) -> tuple[Floats, dict[int, str]]:
     """Return the columns of results with those of the intervals, and the rows that have none, with the reason.
 
     Such a row is left without evidence (-inf), as one that is impossible.
     """
-    found = intervals_of_rows(model.engine, model.beliefs, cases.codes, asked, advance=advance)
+    found = intervals_of_rows(model.engine, model.beliefs, cases.codes, asked, mixtures=mixtures, advance=advance)
     bounds = np.stack([found.low, found.high], axis=1).reshape(2 * len(found.low), len(cases))
     without = np.flatnonzero(np.isnan(found.low[0]) & np.isfinite(numbers[-1])).tolist()
     reasons = dict.fromkeys(without, IMPOSSIBLE_DRAWS) | found.refused

@@ -30,9 +30,9 @@ class Item(NamedTuple):
         The variable, or the group whose members were given together.
     kind : {"observed", "assumed", "virtual"}
     states : mapping of str to str
-        Variable to state; empty for virtual evidence.
+        Variable to state, or to several in words ("50 to 70"); empty for virtual evidence.
     likelihoods : tuple of float
-        Of virtual evidence: the likelihood of each state; else empty.
+        Of virtual evidence, and of several states: the likelihood of each state; else empty.
     """
 
     name: str
@@ -53,8 +53,10 @@ def items_of(evidence: Evidence) -> tuple[Item, ...]:
     """
     together: dict[str, dict[str, str]] = {}
     for variable, state in evidence.observed.items():
-        together.setdefault(evidence.given_as.get(variable, variable), {})[variable] = state
-    observed = [Item(name, "observed", states) for name, states in together.items()]
+        # What is not certain of a member is an item of its own: it has likelihoods, and they have none.
+        name = variable if variable in evidence.several else evidence.given_as.get(variable, variable)
+        together.setdefault(name, {})[variable] = state
+    observed = [Item(name, "observed", states, evidence.several.get(name, ())) for name, states in together.items()]
     assumed = [Item(name, "assumed", {name: state}) for name, state in evidence.assumed.items()]
     virtual = [Item(name, "virtual", {}, likelihoods) for name, likelihoods in evidence.virtual.items()]
     return (*observed, *assumed, *virtual)

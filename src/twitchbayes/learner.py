@@ -253,11 +253,11 @@ class TwitchClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def _state(self, model: Model, value: Any) -> int:
         """Return the state of the cause that a value of y means."""
-        state = model.words.state(self.cause, value)
-        if state is None:
+        said = model.words.said(self.cause, value)
+        if said is None:
             message = f"{self.cause}={value!r} says nothing; give yes or no, or None where it is not known"
             raise InvalidValueError(message)
-        return model.network.states[str(self.cause)].index(state)
+        return said.code
 
     # Cases
 

@@ -37,7 +37,7 @@ def between(knowledge: Knowledge, items: Sequence[Item], cause: str) -> tuple[Be
     others alone: it explains them away, or speaks of a context behind a context.
     """
     called = number_names(knowledge)
-    known = {variable: state for item in items for variable, state in item.states.items()}
+    known = {variable: states for item in items for variable, states in _left(knowledge, item).items()}
     ends = {item.name: {name for v in item.variables for name in _ends(knowledge, v)} for item in items}
     ties: dict[int, list[str]] = {}
     for name, reached in ends.items():
@@ -47,14 +47,22 @@ def between(knowledge: Knowledge, items: Sequence[Item], cause: str) -> tuple[Be
     return tuple(_row(", ".join(names), called[i], numbers[i]) for i, names in ties.items())
 
 
-def _tying(knowledge: Knowledge, ends: set[str], known: Mapping[str, str], cause: str) -> Iterator[int]:
+def _left(knowledge: Knowledge, item: Item) -> dict[str, tuple[str, ...]]:
+    """Return the states that an item leaves to each of its variables."""
+    if not item.likelihoods:
+        return {variable: (state,) for variable, state in item.states.items()}
+    states = zip(knowledge.variables[item.name].states, item.likelihoods, strict=True)
+    return {item.name: tuple(state for state, likelihood in states if likelihood)}
+
+
+def _tying(knowledge: Knowledge, ends: set[str], known: Mapping[str, tuple[str, ...]], cause: str) -> Iterator[int]:
     """Yield the places of the numbers that tie some variables to a cause and may hold in this case."""
     for i, prior in enumerate(knowledge.priors):
-        holds = all(known.get(context, state) == state for context, state in prior.given)
+        holds = all(state in known.get(context, (state,)) for context, state in prior.given)
         if prior.variable == cause and holds and any(context in ends for context, _ in prior.given):
             yield i
     for i, link in enumerate(knowledge.links, start=len(knowledge.priors)):
-        into = link.child == cause and link.parent in ends and known.get(link.parent) != "absent"
+        into = link.child == cause and link.parent in ends and known.get(link.parent) != ("absent",)
         if into or (link.parent == cause and link.child in ends):
             yield i
 

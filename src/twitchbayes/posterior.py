@@ -62,7 +62,8 @@ class Posterior(Mapping[str, float]):
     model : Model
         The model that answered; `model.knowledge` has the tables.
     evidence, assumed : dict of str to str
-        What was observed, and what was taken to hold because nothing was said of it.
+        What was observed, a state or several in words ("50 to 70"), and what was taken to hold because nothing was
+        said of it.
     virtual_evidence : dict of str to tuple of float
         Likelihoods of the states of variables that were seen uncertainly.
     unions : mapping of str to float
@@ -189,6 +190,11 @@ class Posterior(Mapping[str, float]):
     def evidence(self) -> dict[str, str]:
         """What was observed: variable to state."""
         return dict(self._evidence.observed)
+
+    @property
+    def states_left(self) -> dict[str, tuple[str, ...]]:
+        """The states that are left to each variable that was observed or assumed: several, where a range was given."""
+        return {name: self._evidence.states_left(name) for name in self._evidence.items}
 
     @property
     def assumed(self) -> dict[str, str]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
 
 from twitchbayes import checks, tables
 from twitchbayes.errors import InvalidValueError, ModelNotFoundError, ModelTableError, Problem, did_you_mean
-from twitchbayes.knowledge import COLUMNS, Knowledge, Prior
+from twitchbayes.knowledge import COLUMNS, Knowledge, Link, Prior
 from twitchbayes.tables import Row, Table
 
 if TYPE_CHECKING:

@@ -225,7 +225,7 @@ def _check_count(n: object) -> None:
 def _open(every: Sequence[Ask], evidence: Evidence) -> list[Ask]:
     """Return the questions about which nothing was said."""
     unknown = evidence.codes == UNKNOWN
-    unknown[[evidence.columns.index(name) for name in evidence.virtual]] = False
+    unknown[[evidence.columns.index(name) for name in evidence.uncertain]] = False
     return [ask for ask, is_open in zip(every, open_asks(every, unknown[None, :])[0], strict=True) if is_open]
 
 

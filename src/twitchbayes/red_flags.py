@@ -80,7 +80,8 @@ def met(rules: tuple[Rule, ...], evidence: Evidence) -> tuple[RedFlag, ...]:
     found = []
     for rule in rules:
         for name, states in rule.states.items():
-            if items.get(name) not in states:
+            left = evidence.states_left(name)
+            if not left or not states.issuperset(left):
                 break
         else:
             observed = {name: items[name] for name in rule.states}
@@ -95,12 +96,16 @@ def _condition(text: str, knowledge: Knowledge, words: Words) -> tuple[str, froz
         raise InvalidValueError(message)
     name, sign, value = parts["name"], parts["sign"], parts["value"]
     if sign == "=":
-        states = frozenset(state for word in value.split("|") if (state := words.state(name, word)) is not None)
+        said = [words.said(name, word) for word in value.split("|")]
+        states = frozenset(state for one in said if one is not None for state in one.states)
+        if any(0 < share < 1 for one in said if one is not None for share in one.likelihoods):
+            message = f"{text!r} cuts a band of {name}; name whole bands"
+            raise InvalidValueError(message)
         if not states:
             message = f"{text!r} asks for an unknown value, which nothing meets"
             raise InvalidValueError(message)
         return name, states
-    words.state(name, None)
+    words.said(name, None)
     variable = knowledge.variables[name]
     if not variable.bands or not re.fullmatch(r"\d+(\.\d+)?", value):
         message = f"{text!r}: only a variable given as a number can have a bound, and the bound is a number"

@@ -104,7 +104,9 @@ def _draw(network: Network, parameters: Parameters, rows: int, random: np.random
     no_leak = [np.broadcast_to(1 - leak[place], rows) for leak, place in zip(leaks, places, strict=True)]
     causes = random.random(log_absent.shape) >= np.exp(log_absent) * np.stack(no_leak, axis=1)
     log_absent = causes @ log_no_links
-    findings = random.random(log_absent.shape) >= np.exp(log_absent) * (1 - parameters.yes[0][list(slots.finding_leak_starts)])
+    findings = random.random(log_absent.shape) >= np.exp(log_absent) * (
+        1 - parameters.yes[0][list(slots.finding_leak_starts)]
+    )
     unions = [findings[:, list(members)].any(axis=1) for members in network.union_members]
     return np.column_stack([contexts, causes, findings, *unions]).astype(np.int8)
 
@@ -239,10 +241,17 @@ class Simulation:
     def _kept(self, random: np.random.Generator) -> Iterator[Codes]:
         """Yield blocks of cases that have what is given, without end."""
         network = self.model.network
-        known = np.flatnonzero(self.given.codes != UNKNOWN)
+        columns = {name: column for column, name in enumerate(network.columns)}
+        known = [(i, *network.codes[i][code]) for i, code in enumerate(self.given.codes.tolist()) if code != UNKNOWN]
+        several = [(columns[name], np.array(shares)) for name, shares in self.given.several.items()]
         while True:
             codes = draw_codes(network, self.parameters, _block_rows(network), random)
-            yield codes[(codes[:, known] == self.given.codes[known]).all(axis=1)] if known.size else codes
+            kept = np.ones(len(codes), dtype=bool)
+            for column, low, high in known:
+                kept &= (codes[:, column] >= low) & (codes[:, column] <= high)
+            for column, shares in several:
+                kept &= random.random(len(codes)) < shares[codes[:, column]]
+            yield codes[kept]
 
     def _frame(self, codes: Codes, first: int) -> pd.DataFrame:
         import pandas as pd
@@ -286,7 +295,7 @@ def _shares(network: Network, missing: Missing, given: Evidence) -> Floats:
         raise faults[0]
     asked = missing if isinstance(missing, Mapping) else {"context": missing, "finding": missing}
     by_role = {name: asked[role] for role in members if role in asked for name in members[role]}
-    known = given.codes != UNKNOWN
+    known = (given.codes != UNKNOWN) | np.isin(network.columns, list(given.several))
     return np.where(known, 0.0, [asked.get(name, by_role.get(name, 0.0)) for name in network.columns])
 
 

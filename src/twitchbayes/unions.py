@@ -1,4 +1,4 @@
-"""What a finding that is the OR of a group, and the group's members, say of each other: in one case or in a table."""
+"""What a union and its members, and causes that exclude each other, say of each other: in one case or in a table."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any, TypeAlias, TypeVar, cast
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Says", "Union"]
+__all__ = ["Exclusion", "Says", "Union"]
 
 # One case has a truth; a table has one a row.
 Truth = TypeVar("Truth", bool, NDArray[np.bool_])
@@ -20,7 +20,7 @@ Says: TypeAlias = Callable[[str], Truth]
 
 @dataclass(frozen=True, slots=True)
 class Union:
-    """A finding and the names of the members of its group; without members where it is the OR of none.
+    """An OR and the names of its members: of a finding those of its group, of a union of causes its causes.
 
     `present` and `absent` say of a variable whether it was observed so.
     """
@@ -40,6 +40,18 @@ class Union:
     def unfounded(self, present: Says[Truth], absent: Says[Truth]) -> Truth:
         """Whether it was said to be present, and every member to be absent."""
         return present(self.name) & _all(absent(m) for m in self.members)
+
+
+@dataclass(frozen=True, slots=True)
+class Exclusion:
+    """A cause, and what is absent where it is present: causes, and unions of nothing but them."""
+
+    name: str
+    others: tuple[str, ...]
+
+    def broken(self, present: Says[Truth]) -> Truth:
+        """Whether it was said to be present beside one of them."""
+        return present(self.name) & _any(present(other) for other in self.others)
 
 
 # Of no members: one truth, which serves a whole table too.

@@ -1,4 +1,4 @@
-"""What a value means: nothing, a word, a number, a band or a site."""
+"""What a value means: nothing, a word, a number or a site."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from twitchbayes.errors import InvalidValueError
-
 if TYPE_CHECKING:
     from twitchbayes.knowledge import Variable
 
 __all__ = [
+    "ABSENT_WORDS",
     "NOWHERE_ELSE",
     "NOWHERE_WORDS",
+    "PRESENT_WORDS",
     "as_number",
     "as_scalar",
     "as_word",
-    "band_of",
     "expected_words",
+    "is_graded",
     "is_unknown",
     "listed",
     "names_no_site",
@@ -77,20 +77,9 @@ def as_number(value: Any) -> float:
         return math.nan
 
 
-def band_of(variable: Variable, words: Mapping[str, str], value: Any) -> str:
-    """Return the band that a number falls in; the bands count whole units, so 39.9 years is 39."""
-    if isinstance(value, str) and value.strip().casefold() in words:
-        return words[value.strip().casefold()]
-    number = as_number(value)
-    for state, (low, high) in zip(variable.states, variable.bands, strict=True):
-        if low <= number < high + 1:
-            return state
-    lowest, highest = variable.bands[0][0], variable.bands[-1][1]
-    message = (
-        f"{variable.name}={value!r} is not a number of {variable.unit} from {lowest} to {highest}, "
-        f"which this model covers; give one, a band such as {variable.states[0]!r}, or None for unknown"
-    )
-    raise InvalidValueError(message)
+def is_graded(variable: Variable) -> bool:
+    """Whether the states of a variable are levels: those of a finding, unless they are absent and present."""
+    return variable.role == "finding" and variable.states != ("absent", "present")
 
 
 def state_words(variable: Variable) -> dict[str, str]:
@@ -111,7 +100,13 @@ def state_names(variable: Variable) -> list[str]:
 
 def expected_words(variable: Variable) -> str:
     """Return what a variable takes, for a message."""
-    return "yes or no (True or False)" if variable.states == ("absent", "present") else " or ".join(variable.states)
+    if variable.states == ("absent", "present"):
+        return "yes or no (True or False)"
+    states = " or ".join(variable.states)
+    if len(variable.states) == 2:
+        return states
+    several = f"'at least {variable.states[1]}'" if is_graded(variable) else f"'not {variable.states[0]}'"
+    return f"{states}, or several of them as {several}"
 
 
 def site_words(members: list[str]) -> dict[str, str]:

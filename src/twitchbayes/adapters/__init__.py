@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from twitchbayes.cases import virtual_columns
 from twitchbayes.errors import InvalidValueError
 
 if TYPE_CHECKING:
@@ -95,7 +96,8 @@ def needed(names: Sequence[Any], kept: Sequence[Any], options: Mapping[str, Any]
     """
     columns, ignore = options["columns"], _listed(options["ignore"])
     asked = names if columns is None or isinstance(columns, Mapping) else _listed(columns)
-    left = [name for name in names if name in kept or (name in asked and name not in ignore)]
+    ratios = virtual_columns(options.get("virtual_evidence"))
+    left = [name for name in names if name in {*kept, *ratios} or (name in asked and name not in ignore)]
     return left, {**options, "ignore": [name for name in left if name in ignore]}
 
 

@@ -36,6 +36,7 @@ def infer_frame(  # noqa: PLR0913 (the arguments of `Model.infer_frame`)
     keep: bool | Sequence[Any] = False,
     ignore: Sequence[Any] = (),
     on_error: OnError = "raise",
+    virtual_evidence: Mapping[str, Any] | None = None,
     progress: Progress = None,
     interval: Asked | None = None,
 ) -> dd.DataFrame:
@@ -51,7 +52,7 @@ def infer_frame(  # noqa: PLR0913 (the arguments of `Model.infer_frame`)
     """
     refuse_progress(progress, "use dask.diagnostics.ProgressBar, or the dashboard of the cluster")
     options: dict[str, Any] = {"columns": columns, "keep": keep, "ignore": ignore, "on_error": on_error}
-    options["interval"] = interval
+    options |= {"virtual_evidence": virtual_evidence, "interval": interval}
     outputs = frames.output_columns(model, list(frame.columns), **options)
     names, options = needed(frame.columns, [name for name, kind in outputs if kind == "kept"], options)
     frame = frame[names]

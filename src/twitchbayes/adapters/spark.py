@@ -49,6 +49,7 @@ def infer_frame(  # noqa: PLR0913 (the arguments of `Model.infer_frame`)
     keep: bool | Sequence[Any] = False,
     ignore: Sequence[Any] = (),
     on_error: OnError = "raise",
+    virtual_evidence: Mapping[str, Any] | None = None,
     progress: Progress = None,
     interval: Asked | None = None,
 ) -> DataFrame:
@@ -68,7 +69,7 @@ def infer_frame(  # noqa: PLR0913 (the arguments of `Model.infer_frame`)
     _check_arrow()
     refuse_progress(progress, "Spark shows its stages in the console and in its UI")
     options: dict[str, Any] = {"columns": columns, "keep": keep, "ignore": ignore, "on_error": on_error}
-    options["interval"] = interval
+    options |= {"virtual_evidence": virtual_evidence, "interval": interval}
     outputs = frames.output_columns(model, frame.columns, **options)
     kept = [name for name, kind in outputs if kind == "kept"]
     names, options = needed(frame.columns, kept, options)

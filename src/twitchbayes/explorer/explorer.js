@@ -244,6 +244,11 @@ class View {
       this.act({ kind: "say", variable: entry.name, value: select.value || null }),
     );
     return this.line(entry, select, note, (now) => {
+      // Several states at once, as "at least mild", are no option until they are said.
+      select.querySelector("[data-said]")?.remove();
+      if (now.state && !entry.states.some(([name]) => name === now.state)) {
+        select.append(make("option", { value: now.state, text: now.state, "data-said": "" }));
+      }
       select.value = now.state ?? "";
     });
   }

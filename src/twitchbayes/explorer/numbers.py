@@ -58,18 +58,20 @@ def _log_odds(p: float) -> float:
     return math.log(p) - math.log1p(-p)
 
 
-def bearing(knowledge: Knowledge, cause: str, known: Mapping[str, str]) -> dict[str, list[str]]:
+def bearing(knowledge: Knowledge, cause: str, known: Mapping[str, tuple[str, ...]]) -> dict[str, list[str]]:
     """Return the names of the numbers that bear on a cause in a case, by variable: the cause first, then contexts.
 
-    Numbers of strata that are others than the case's are left out, and so are those of contexts that are known.
+    Numbers of strata that are others than the case's are left out, and so are those of contexts that are known. `known`
+    maps a variable to the states that the case leaves it.
     """
     names = adjustable(knowledge)
     into = {link.parent for link in knowledge.links if link.child == cause}
     strata = {name for prior in knowledge.priors if prior.variable == cause for name, _ in prior.given}
-    wanted = [cause, *(v.name for v in knowledge.of_role("context") if v.name in into | strata and v.name not in known)]
+    contexts = [v.name for v in knowledge.of_role("context") if v.name in into | strata]
+    wanted = [cause, *(name for name in contexts if len(known.get(name, ())) != 1)]
     found: dict[str, list[str]] = {name: [] for name in wanted}
     for name, prior in names.items():
-        holds = all(known.get(context, state) == state for context, state in prior.given)
+        holds = all(state in known.get(context, (state,)) for context, state in prior.given)
         if prior.variable in found and holds:
             found[prior.variable].append(name)
     return {variable: own for variable, own in found.items() if own}

@@ -117,7 +117,7 @@ def shown(case: Case, message: Mapping[str, Any] | None = None, act: Any = None)
             {**flag._asdict(), "citations": list(flag.citations), "met_by": _labels(case, flag.met_by)}
             for flag in answer.red_flags
         ],
-        "numbers": bearing(case.model.knowledge, case.selected, known),
+        "numbers": bearing(case.model.knowledge, case.selected, answer.states_left),
         "adjusted": {name: {"value": p, "text": percent(p)} for name, p in state.adjusted.items()},
         "undo": case.can_undo,
         "redo": case.can_redo,
@@ -138,7 +138,7 @@ def _outcome(probability: float, prior: float | None) -> dict[str, Any]:
 def _labels(case: Case, met_by: Mapping[str, str]) -> list[str]:
     variables = case.model.knowledge.variables
     words = {name: dict(zip(variables[name].states, state_names(variables[name]), strict=True)) for name in met_by}
-    return [f"{variables[name].label}: {words[name][state]}" for name, state in met_by.items()]
+    return [f"{variables[name].label}: {words[name].get(state, state)}" for name, state in met_by.items()]
 
 
 def _follows(knowledge: Knowledge, known: Mapping[str, str]) -> dict[str, str]:

@@ -1,7 +1,8 @@
-"""Cases with virtual evidence: mixtures of rows of hard evidence, each answered in the same batch."""
+"""Cases with virtual evidence, or with several states: mixtures of rows of hard evidence, answered in one batch."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -12,9 +13,21 @@ from twitchbayes.inference.ends import Ends, together
 from twitchbayes.inference.engine import Answer, Batch, Engine
 from twitchbayes.network import UNKNOWN, Codes, Parameters
 
-__all__ = ["answer", "answer_sets", "ends", "log_probability", "log_sum", "mixed", "widened"]
+__all__ = [
+    "answer",
+    "answer_cases",
+    "answer_sets",
+    "ends",
+    "gathered",
+    "log_evidences",
+    "log_probability",
+    "log_sum",
+    "mixed",
+    "widened",
+]
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.intp]
 
 
 def answer(
@@ -29,7 +42,7 @@ def answer(
     """
     codes, log_weights = evidence.rows()
     found = engine.run(codes, parameters, unions=unions)
-    return mixed(found, log_weights) if evidence.virtual else found
+    return mixed(found, log_weights) if evidence.uncertain else found
 
 
 def answer_sets(engine: Engine, evidence: Evidence, parameters: Parameters) -> Batch:
@@ -37,7 +50,68 @@ def answer_sets(engine: Engine, evidence: Evidence, parameters: Parameters) -> B
     codes, log_weights = evidence.rows()
     batch = engine.answer(codes, parameters)
     refused = {row // len(codes): reason for row, reason in batch.refused.items()}
-    return Batch(mixed(batch.answer, log_weights) if evidence.virtual else batch.answer, refused)
+    return Batch(mixed(batch.answer, log_weights) if evidence.uncertain else batch.answer, refused)
+
+
+def answer_cases(engine: Engine, cases: Sequence[Evidence]) -> Batch:
+    """Return the answers of some cases, a row each, all of them from one batch."""
+    codes, log_weights, of_case = _rows(engine, cases)
+    return gathered(engine.answer(codes), log_weights, of_case)
+
+
+def log_evidences(engine: Engine, cases: Sequence[Evidence]) -> Floats:
+    """Return ln P of each of some cases, in nats, all of them from one batch."""
+    codes, log_weights, of_case = _rows(engine, cases)
+    logs = engine.log_evidence(codes) + log_weights
+    found: Floats = np.logaddexp.reduceat(logs, _starts(of_case)) if len(cases) else logs
+    return found
+
+
+def _rows(engine: Engine, cases: Sequence[Evidence]) -> tuple[Codes, Floats, Ints]:
+    """Return the rows that some cases are mixtures of, their log weights, and the case of each."""
+    parts = [case.rows() for case in cases]
+    none = np.empty((0, len(engine.network.columns)), dtype=np.int8)
+    codes = np.concatenate([none, *(rows for rows, _ in parts)])
+    log_weights = np.concatenate([np.empty(0), *(weights for _, weights in parts)])
+    return codes, log_weights, np.repeat(np.arange(len(parts)), [len(rows) for rows, _ in parts])
+
+
+def _starts(of_case: Ints) -> Ints:
+    return np.flatnonzero(np.diff(of_case, prepend=-1))
+
+
+def gathered(batch: Batch, log_weights: Floats, of_case: Ints) -> Batch:
+    """Return the mixtures of the rows of each case, a row each; a case is refused with any of its rows.
+
+    Parameters
+    ----------
+    batch : Batch
+        Of all rows of all cases, those of a case together.
+    log_weights : ndarray, shape (n_rows,)
+    of_case : ndarray of int, shape (n_rows,)
+        The case of each row: 0 to the number of cases less one, each of them there.
+    """
+    found = batch.answer
+    if not len(of_case):
+        return batch
+    starts = _starts(of_case)
+    logs = found.log_evidence + log_weights
+    peaks = np.maximum.reduceat(logs, starts)
+    refused = {int(of_case[row]): reason for row, reason in batch.refused.items()}
+    peaks[list(refused)] = -np.inf
+    known = np.isfinite(peaks)
+    parts = np.where(known[of_case], np.exp(logs - np.where(known, peaks, 0.0)[of_case]), 0.0)
+    totals = np.where(known, np.add.reduceat(parts, starts), 1.0)
+    shares = parts / totals[of_case]
+
+    def mix(values: Floats) -> Floats:
+        weights = shares.reshape(-1, *[1] * (values.ndim - 1))
+        mixed: Floats = np.minimum(np.add.reduceat(weights * values, starts), 1.0)
+        return mixed
+
+    log_evidence = np.where(known, np.log(totals) + peaks, -np.inf)
+    answer = Answer(mix(found.causes), mix(found.none), mix(found.serious), mix(found.unions), log_evidence)
+    return Batch(answer, refused)
 
 
 def mixed(found: Answer, log_weights: Floats) -> Answer:
