@@ -54,7 +54,13 @@ def test_everything_together_equals_brute_force(data: st.DataObject) -> None:
         if truth is None:
             assert answer.log_evidence[0] == -np.inf
             continue
-        found = [*answer.causes[0], answer.none[0], *answer.unions[0], answer.serious[0], np.exp(answer.log_evidence[0])]
+        found = [
+            *answer.causes[0],
+            answer.none[0],
+            *answer.unions[0],
+            answer.serious[0],
+            np.exp(answer.log_evidence[0]),
+        ]
         expected = [*truth.causes, truth.none, *truth.groups, truth.evidence]
         for own, exact in zip(found, expected, strict=True):
             assert relative_error(own, exact) < EXACT
@@ -190,7 +196,9 @@ def test_what_causes_explain(data: st.DataObject) -> None:
 def positive(network: Network, codes: Codes) -> list[list[int]]:
     """Findings above their lowest state that describe nothing; open members of unions without a known one."""
     first = len(network.contexts) + len(network.causes)
-    low = [network.codes[first + j][codes[first + j]][0] if codes[first + j] >= 0 else 0 for j in range(len(network.of))]
+    low = [
+        network.codes[first + j][codes[first + j]][0] if codes[first + j] >= 0 else 0 for j in range(len(network.of))
+    ]
     single = [[j] for j, at in enumerate(low) if at and network.of[j] < 0]
     for u, members in enumerate(network.union_members):
         if codes[first + len(network.of) + u] == 1 and not any(low[j] for j in members):
