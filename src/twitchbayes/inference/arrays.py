@@ -12,8 +12,8 @@ whether some parent raised it to `low`; that none raised it above `high` is a fa
 
 What describes a finding, or a union, depends on what *produced* it. Of each pair of a described finding and one of its
 causes there is an event: that a link from the cause fired. A link into the described finding sets the event at the same
-time; the links into what describes it start at the events. The leaks take part as links of the background, a node that is
-always present. Events and the background are part of a problem only where something that describes is observed.
+time; the links into what describes it start at the events. The leaks take part as links of the background, a node that
+is always present. Events and the background are part of a problem only where something that describes is observed.
 
 The numbers of a parameter set stand in *slots*: entries of the contexts' tables, leaks of the causes, leaks of the
 findings, links into causes and findings, one after the other (see `twitchbayes.network`). A leak or link into a graded
@@ -100,7 +100,8 @@ class Structure:
     top, span_at, low, high
         Highest state of each node; low[span_at[v] + code] and high[...] are the span that a code of it says.
     tells, described : (n_nodes,)
-        Which described finding, by number, a finding describes; which one a finding, union or event belongs to; else -1.
+        Which described finding, by number, a finding describes; which one a finding, union or event belongs to; -1 for
+        none.
     whole, part_at, part, telling_at, telling, event_at
         Of each described finding: its node, the nodes it is the OR of (itself, if no union), the findings that describe
         it, the numbers of its events; the last of these is that of the background.

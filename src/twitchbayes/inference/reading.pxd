@@ -57,7 +57,7 @@ cdef void merge_link(Numbers numbers, Size s, Size d, Size e, Block block) noexc
 @cython.locals(d=Size, i=Size)
 cdef void merge_leaks(Structure net, Numbers numbers, Size s, signed char[:, ::1] codes, Size r, const Size[::1] parts, Size first, Size last, Size v, Block block) noexcept nogil
 @cython.locals(first=Size, last=Size, is_open=bint, v=Size, e=Size, sets=bint, i=Size)
-cdef void open_events(Structure net, Numbers numbers, Size s, signed char[:, ::1] codes, Size r, Size d, Size want, Block block) noexcept nogil
+cdef void open_events(Structure net, Numbers numbers, Size s, signed char[:, ::1] codes, Size r, Size d, Block block) noexcept nogil
 @cython.locals(i=Size, v=Size, e=Size)
 cdef void describe(Structure net, Numbers numbers, Size s, signed char[:, ::1] codes, Size r, Size d, Size want, Block block) noexcept nogil
 @cython.locals(scale=double, joint=bint, e=Size)

@@ -8,8 +8,8 @@
 That no parent raised a finding above a level is a factor of each of its causes and no node: of a binary finding, that
 it is absent. That some parent raised it to a level is a node that must be present, with links that fire where they
 raise it so far; so is a union that is present though none of its members is known to be, with links that are the ORs of
-those of its open members. A cause without a live link stands *aside*: its sum is a factor of each lane. A cause that is known to
-be absent has none.
+those of its open members. A cause without a live link stands *aside*: its sum is a factor of each lane. A cause that is
+known to be absent has none.
 
 Where something is said of what describes a finding, each cause of that finding has an event as a node: the links into
 the finding set it, and where it is only one of several members of a union of which nothing is said, one link does whose
@@ -151,7 +151,7 @@ def read_pattern(net, numbers, s, codes, r, want, block):
             rescale(net, codes, r, block, v)
     for d in range(net.n_described):
         if block.told[d] == names.PRODUCED:
-            open_events(net, numbers, s, codes, r, d, want, block)
+            open_events(net, numbers, s, codes, r, d, block)
             describe(net, numbers, s, codes, r, d, want, block)
     link_causes(net, numbers, s, want, block)
     list_nodes(net, block)
@@ -417,7 +417,7 @@ def merge_leaks(net, numbers, s, codes, r, parts, first, last, v, block):
             block.start[v, 0, 0] *= numbers.no[s, block.leak[parts[i]]]
 
 
-def open_events(net, numbers, s, codes, r, d, want, block):
+def open_events(net, numbers, s, codes, r, d, block):
     """Make the events of a described finding nodes: of each of its causes that may be present, and of the background.
 
     A link that is the OR of those into its open parts sets an event, unless the whole is a node of its own.
@@ -432,17 +432,16 @@ def open_events(net, numbers, s, codes, r, d, want, block):
         if codes[r, net.part[i]] == names.UNKNOWN:
             for e in range(net.in_at[net.part[i]], net.in_at[net.part[i] + 1]):
                 merge_link(numbers, s, e, net.in_at[net.event[e]], block)
+                block.active[net.event[e]] = is_open
     for v in range(net.first_event + net.event_at[d], net.first_event + net.event_at[d + 1]):
         e = net.in_at[v]
-        block.dropped[v] = block.dropped[net.source[e]]
-        if block.dropped[v]:
-            continue
-        sets = is_open and (block.fires[e] > 0.0 or want == names.ENDS)
+        # Whatever the numbers are: all parameter sets share the plan of a pattern.
+        sets = block.active[v]
         for i in range(net.out_at[net.source[e]], net.out_at[net.source[e] + 1]):
             sets = sets or (block.live[net.out[i]] and block.joint[net.out[i]] == v)
-        block.dropped[v] = not sets
-        if sets:
-            block.active[v] = names.STEADY
+        block.dropped[v] = block.dropped[net.source[e]] or not sets
+        block.active[v] = 0 if block.dropped[v] else names.STEADY
+        if not block.dropped[v]:
             block.active[net.source[e]] = names.STEADY
             block.start[v, 0, 0] = 1.0
             block.start[v, 1, 0] = 0.0

@@ -12,7 +12,7 @@ from twitchbayes.inference.order cimport Plan
 from twitchbayes.inference.reading cimport Block
 from twitchbayes.inference.sweep cimport Work
 
-cdef double TINY, RARE, IMPOSSIBLE
+cdef double TINY, LEAST, RARE, IMPOSSIBLE
 
 cdef class Desk:
     cdef public signed char[:, ::1] said
@@ -36,6 +36,8 @@ cdef Size run_length(const signed char[::1] same, Size first, Size last) noexcep
 cdef void read_and_run(Structure net, Numbers numbers, Size s, Desk desk, Block block, Plan plan, Size first, Size n_rows, bint careful) noexcept nogil
 @cython.locals(logs=double, t=Size)
 cdef double log_total(Block block, Plan plan, Work work, Size i) noexcept nogil
+@cython.locals(logs=double)
+cdef double log_shared(Desk desk, Size i) noexcept nogil
 @cython.locals(i=Size)
 cdef void weigh(Structure net, Numbers numbers, Size s, Desk desk, Block block, Plan plan, Size n_rows) noexcept nogil
 @cython.locals(done=Size, stop=Size, at_once=Size, n_rows=Size, s=Size, i=Size)

@@ -12,6 +12,7 @@ import twitchbayes.inference.reading as reading
 import twitchbayes.inference.sweep as sweep
 
 TINY = 1e-200  # a probability below this is computed again with rescaling
+LEAST = -700.0  # ln of what is too improbable to be shared out: its derivatives would overflow
 RARE = 1e-3  # P(some member of a group) below this is not the difference of P(none of them) from 1
 IMPOSSIBLE = -1e308
 
@@ -130,6 +131,12 @@ def log_total(block, plan, work, i):
         if work.power[t] != 1.0:
             logs -= math.log(work.power[t])
     return logs
+
+
+def log_shared(desk, i):
+    """Return ln P(evidence) of a row of the desk's block, which is to be shared out by a backward sweep."""
+    logs = log_total(desk.block, desk.plan, desk.work, i)
+    return logs if logs - desk.block.constant[i] >= LEAST else IMPOSSIBLE
 
 
 def weigh(net, numbers, s, desk, block, plan, n_rows):
@@ -277,7 +284,7 @@ def finish(net, rows, first, n_rows, at, column, desk, out):
     last = out.shape[0] - 1
     for i in range(n_rows):
         place = column + rows[first + i]
-        out[last, place] = log_total(desk.block, desk.plan, desk.work, i)
+        out[last, place] = log_shared(desk, i)
         desk.work.gradient[i] = 1.0 / desk.work.total[i] if out[last, place] > IMPOSSIBLE else 0.0
         none = 0.0
         for x in range(i * desk.block.strata, (i + 1) * desk.block.strata):
@@ -399,8 +406,8 @@ def count_block(net, numbers, rows, weights, first, n_rows, into, desk, logs, sl
 def count_swept(net, numbers, rows, weights, first, n_rows, at, into, desk, least, logs, slots):
     """Sweep back, and add the counts of the rows that are not less probable than `least`."""
     for i in range(n_rows):
-        logs[rows[first + i]] = log_total(desk.block, desk.plan, desk.work, i)
-        counted = desk.work.total[i] > 0.0 and desk.work.total[i] >= least and logs[rows[first + i]] > IMPOSSIBLE
+        logs[rows[first + i]] = log_shared(desk, i)
+        counted = desk.work.total[i] >= least and logs[rows[first + i]] > IMPOSSIBLE
         desk.work.gradient[i] = weights[rows[first + i]] / desk.work.total[i] if counted else 0.0
     sweep.backward(net, desk.block, desk.plan, desk.work, n_rows)
     counts.add(net, numbers, desk.said, at, desk.block, desk.plan, desk.work, n_rows, into, slots)
@@ -420,7 +427,7 @@ def differentiate(net, numbers, codes, r, desk, slots):
     if not fits(desk, desk.block, desk.plan, 1):
         return 1.0
     read_and_run(net, numbers, 0, desk, desk.block, desk.plan, 0, 1, True)
-    logs = log_total(desk.block, desk.plan, desk.work, 0)
+    logs = log_shared(desk, 0)
     desk.logs[0] = logs
     desk.work.gradient[0] = 1.0
     if logs > IMPOSSIBLE:
