@@ -18,8 +18,9 @@ from twitchbayes import ImpossibleEvidenceError, InvalidEvidenceError, InvalidVa
 from twitchbayes.cases import Cases
 from twitchbayes.cli import main
 from twitchbayes.network import UNKNOWN
+from twitchbayes.sampling import Sampler, draw_codes
 from twitchbayes.score import score_file
-from twitchbayes.simulation import BLOCK_CELLS, Simulation, draw_codes, drawn_parameters
+from twitchbayes.simulation import Simulation, drawn_parameters
 
 N = 40_000
 
@@ -164,7 +165,7 @@ def test_without_causes(tiny: Model) -> None:
 def test_seeds(tiny: Model) -> None:
     """One seed gives one table, another seed another one, and fewer cases are the first of more."""
     asked: dict[str, Any] = {"missing": 0.2, "given": {"cough": True}}
-    block = BLOCK_CELLS // len(tiny.network.columns)
+    block = Sampler(tiny.network, tiny.network.parameters).rows
     frame = tiny.simulate(block + 500, seed=5, **asked)
     assert tiny.simulate(block + 500, seed=5, **asked).equals(frame)
     assert tiny.simulate(300, seed=5, **asked).equals(frame.head(300))
