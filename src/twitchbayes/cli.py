@@ -140,6 +140,12 @@ def _parser() -> argparse.ArgumentParser:
 
     export = commands.add_parser("export", help="write the network as .bif, .xmlbif, .xdsl, .net or .uai")
     export.add_argument("file", help="where to write; the suffix chooses the format")
+    export.add_argument(
+        "--tables",
+        choices=("chains", "full"),
+        default="chains",
+        help="many parents as a chain of small tables, or as one full table (default: chains)",
+    )
     add_model(export)
     export.set_defaults(run=_export)
 
@@ -296,7 +302,7 @@ def _card(options: argparse.Namespace) -> int:
 
 
 def _export(options: argparse.Namespace) -> int:
-    path = chosen_model(options).export(Path(options.file))
+    path = chosen_model(options).export(Path(options.file), tables=options.tables)
     if options.json:
         print_json({"file": str(path), "bytes": path.stat().st_size})
     else:
