@@ -24,7 +24,7 @@ from twitchbayes.errors import EngineLimitError, InvalidValueError
 from twitchbayes.evidence import Evidence
 from twitchbayes.inference import Answer
 from twitchbayes.inference.mixture import mixed
-from twitchbayes.knowledge import Knowledge, Number, Variable
+from twitchbayes.knowledge import Knowledge, Link, Prior, Variable
 from twitchbayes.network import ABSENT, PRESENT, UNKNOWN, Codes, Network
 
 if TYPE_CHECKING:
@@ -61,9 +61,9 @@ def to_pgmpy(network: Network, tables: Form = "chains") -> DiscreteBayesianNetwo
     ----------
     network : Network
     tables : {"chains", "full"}, default "chains"
-        "chains" writes a variable of many parents as a chain of small tables, with nodes between that have two
-        underscores in their names; see `twitchbayes.chains`. They stand behind those of `network.columns`, and are the
-        `latents` of the pgmpy network. "full" writes one table a variable.
+        "chains" writes a variable of many parents as a chain of small tables; the nodes between have two underscores
+        in their names (see `twitchbayes.chains`) and stand behind those of `network.columns`. "full" writes one table
+        a variable.
 
     Raises
     ------
@@ -79,7 +79,6 @@ def to_pgmpy(network: Network, tables: Form = "chains") -> DiscreteBayesianNetwo
     states = _state_names(local.states)
     model = DiscreteBayesianNetwork()
     model.add_nodes_from(states)
-    model.latents = set(states) - set(network.columns)
     for variable, parents, values in local.tables:
         model.add_edges_from([(parent, variable) for parent in parents])
         table = TabularCPD(
@@ -120,11 +119,16 @@ def to_networkx(knowledge: Knowledge, network: Network) -> nx.DiGraph:
     -------
     networkx.DiGraph
         Nodes have `role`, `label`, `states`, `question`, `definition`, `group` and `assumed`; causes also
-        `serious`; contexts and causes `priors`, a list with one dict for each row of `priors.csv`; noisy-OR
-        findings `leak`, such a dict. Each dict holds `probability`, `low`, `high`, `basis` and `source`.
-        Edges have a `kind`: "given" (the child's prior depends on this context), "link" (with `form`, the
-        numbers as above and `net`, the net link probability) or "or" (from a member to the finding that is
-        the OR of them). A link whose parent also stratifies its child has `given` True.
+        `serious` and `excludes`; findings `of`, the finding that they describe; unions of causes `parts`. Contexts and
+        causes have `priors`, a list with one dict for each row of `priors.csv`; findings that are no OR of others
+        `leaks`, one for each row of their leak in `links.csv`. Each dict holds `state`, `given`, `probability`, `low`,
+        `high`, `basis` and `source`.
+
+        Edges have a `kind`: "link", with `rows`, such dicts with `form` and `net`, the net link probability, too;
+        "given" (what the child's prior, leak or a link of it depends on); "or" (from a member to the OR of them);
+        "of" (from what is described to what describes it); "excludes" (where the first cause is present the second
+        is absent). A link that is a single number has what is in its row as attributes of its own, and so has such a
+        leak, as `leak` of its node. A link whose parent is also one that something depends on has `given` True.
     """
     import networkx as nx
 
@@ -135,35 +139,65 @@ def to_networkx(knowledge: Knowledge, network: Network) -> nx.DiGraph:
         if variable.role != "group":
             graph.add_node(variable.name, **_node(variable))
     for prior in knowledge.priors:
-        row = {"given": dict(prior.given), "state": prior.state, **_number(prior.number)}
-        graph.nodes[prior.variable]["priors"].append(row)
+        graph.nodes[prior.variable]["priors"].append(_row(prior))
         graph.add_edges_from(((name, prior.variable) for name, _ in prior.given), kind="given")
-    net = network.parameters.yes[0][network.slots.of_row[len(knowledge.priors) :]].tolist()
-    for link, q in zip(knowledge.links, net, strict=True):
-        if link.parent == "leak":
-            graph.nodes[link.child]["leak"] = _number(link.number)
-            continue
-        ends = (link.parent, link.child)
-        numbers = {"form": link.form, "net": q, **_number(link.number)}
-        graph.add_edge(*ends, kind="link", given=graph.has_edge(*ends), **numbers)
+    _add_links(graph, knowledge, network)
     for union, members in zip(network.unions, network.union_members, strict=True):
         graph.add_edges_from(((network.findings[j], union) for j in members), kind="or")
+    for union, members in zip(network.groups, network.group_members, strict=True):
+        graph.add_edges_from(((network.causes[k], union) for k in members), kind="or")
+    graph.add_edges_from(((v.of, v.name) for v in knowledge.of_role("finding") if v.of), kind="of")
+    graph.add_edges_from(((network.causes[a], network.causes[b]) for a, b in network.excludes), kind="excludes")
     return graph
+
+
+def _add_links(graph: nx.DiGraph, knowledge: Knowledge, network: Network) -> None:
+    for link in knowledge.links:
+        graph.add_edges_from(((name, link.child) for name, _ in link.given), kind="given")
+    net = network.parameters.yes[0][network.slots.of_row[len(knowledge.priors) :]].tolist()
+    links: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for link, q in zip(knowledge.links, net, strict=True):
+        if link.parent == "leak":
+            graph.nodes[link.child]["leaks"].append(_row(link))
+        else:
+            links.setdefault((link.parent, link.child), []).append({"form": link.form, "net": q, **_row(link)})
+    for ends, rows in links.items():
+        given = graph.has_edge(*ends)
+        graph.add_edge(*ends, **{**_single(rows), "kind": "link", "given": given, "rows": rows})
+    for node in graph.nodes.values():
+        if len(node.get("leaks", ())) == 1:
+            node["leak"] = _single(node["leaks"])
 
 
 def _node(variable: Variable) -> dict[str, Any]:
     names = ("role", "label", "states", "question", "definition", "group", "assumed")
     node: dict[str, Any] = {name: getattr(variable, name) for name in names}
     if variable.role == "cause":
-        node["serious"] = variable.serious
-    if variable.role != "finding":
+        node |= {"serious": variable.serious, "excludes": variable.excludes}
+    if variable.role in {"context", "cause"}:
         node["priors"] = []
+    if variable.role == "finding":
+        node |= {"of": variable.of} if variable.any_of else {"of": variable.of, "leaks": []}
+    if variable.role == "union":
+        node["parts"] = variable.parts
     return node
 
 
-def _number(number: Number) -> dict[str, Any]:
-    interval = {"probability": number.probability, "low": number.low, "high": number.high}
-    return {**interval, "basis": number.basis, "source": ";".join(number.sources)}
+def _row(row: Prior | Link) -> dict[str, Any]:
+    number = row.number
+    values = {"probability": number.probability, "low": number.low, "high": number.high}
+    return {
+        "given": dict(row.given),
+        "state": row.state,
+        **values,
+        "basis": number.basis,
+        "source": ";".join(number.sources),
+    }
+
+
+def _single(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return what is in the row of a leak or link that is a single number; nothing of others."""
+    return {k: v for k, v in rows[0].items() if k not in {"given", "state"}} if len(rows) == 1 else {}
 
 
 def export(network: Network, path: Path, tables: Form = "chains") -> Path:
