@@ -85,10 +85,9 @@ def make_model(variables: list[dict[str, str]], priors: list[dict[str, str]], li
     """Compile rows given as mappings of column to cell."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        columns = (*knowledge.COLUMNS["variables.csv"], "unit", "any_of", "aliases")
-        (folder / "variables.csv").write_bytes(write(columns, variables))
-        (folder / "priors.csv").write_bytes(write(knowledge.COLUMNS["priors.csv"], priors))
-        (folder / "links.csv").write_bytes(write(knowledge.COLUMNS["links.csv"], links))
+        for file, rows in (("variables.csv", variables), ("priors.csv", priors), ("links.csv", links)):
+            columns = dict.fromkeys((*knowledge.COLUMNS[file], *(column for row in rows for column in row)))
+            (folder / file).write_bytes(write(tuple(columns), rows))
         (folder / "sources.csv").write_text("source,citation,identifier,kind,read\nmade_up,Made up,none,expert,none\n")
         (folder / "model.toml").write_text("".join(f'{key} = "test"\n' for key in ("name", *knowledge.META)))
         return Model(knowledge.read(folder))

@@ -113,16 +113,16 @@ MANY = ";".join(f"s{i}" for i in range(128))
         ("priors,finding", {}, ["line 7: variable 'priors' has a meaning of its own; choose another name"]),
         ("probability,cause", {}, ["line 7: variable 'probability' has a meaning of its own; choose another name"]),
         # Roles
-        ("extra,findng", {}, ["line 7: role 'findng' is none of context, cause, finding, group"]),
-        ("extra,", {}, ["line 7: role '' is none of context, cause, finding, group"]),
-        ("extra,Cause", {}, ["line 7: role 'Cause' is none of context, cause, finding, group"]),
+        ("extra,findng", {}, ["line 7: role 'findng' is none of context, cause, finding, group, union"]),
+        ("extra,", {}, ["line 7: role '' is none of context, cause, finding, group, union"]),
+        ("extra,Cause", {}, ["line 7: role 'Cause' is none of context, cause, finding, group, union"]),
         # Serious
         ("extra,cause,,,,,,,maybe", FOR_CAUSE, ["line 7: serious 'maybe' must be yes or no, and only a cause can be serious"]),
         ("extra,finding,,,,,,,yes", FOR_FINDING, ["line 7: serious 'yes' must be yes or no, and only a cause can be serious"]),
         ("extra,context,,,,,,,True", FOR_CONTEXT, ["line 7: serious 'True' must be yes or no, and only a cause can be serious"]),
         # States
-        ("extra,finding,low;high", FOR_FINDING, ["line 7: states 'low;high': only a context may have states other than absent;present"]),
-        ("extra,cause,present;absent", FOR_CAUSE, ["line 7: states 'present;absent': only a context may have states other than absent;present"]),
+        (f"extra,finding,{MANY}", {}, ["line 7: has 128 states; 15 at most"]),
+        ("extra,cause,present;absent", FOR_CAUSE, ["line 7: states 'present;absent': only a context or a finding may have states other than absent;present"]),
         ("extra,context,one", {}, ["line 7: states 'one' must be two or more different words, none of them unknown"]),
         ("extra,context,a;b;a", {}, ["line 7: states 'a;b;a' must be two or more different words, none of them unknown"]),
         ("extra,context,a;A", {}, ["line 7: states 'a;A' must be two or more different words, none of them unknown"]),
@@ -134,7 +134,7 @@ MANY = ";".join(f"s{i}" for i in range(128))
         ("extra,context,40-120;18-39,years", {}, ["line 7: states '40-120;18-39': a variable with a unit needs bands that join up, as 18-39;40-120"]),
         ("extra,context,39-18;40-120,years", {}, ["line 7: states '39-18;40-120': a variable with a unit needs bands that join up, as 18-39;40-120"]),
         ("extra,context,young;old,years", {}, ["line 7: states 'young;old': a variable with a unit needs bands that join up, as 18-39;40-120"]),
-        ("extra,finding,,years", FOR_FINDING, ["line 7: states '': a variable with a unit needs bands that join up, as 18-39;40-120"]),
+        ("extra,finding,,years", FOR_FINDING, ["line 7: unit 'years': only a context is given as a number"]),
         # Assumed
         ("extra,finding,,,,,,yes", FOR_FINDING, ["line 7: assumed 'yes' is none of the states absent, present"]),
         # Aliases
@@ -166,14 +166,14 @@ SITES_LINES = {name: i for i, name in enumerate(re.findall(r"^ +(\w+),", SITES["
         ("twitching", "twitching,finding,,,site,site", "a finding is a member of a group or the OR of one, not both"),
         ("strain", "strain,cause,,,site", "group 'site': only a finding may name a group"),
         ("strain", "strain,cause,,,,site", "any_of 'site': only a finding may name a group"),
-        ("site", "site,gruop", "role 'gruop' is none of context, cause, finding, group"),
+        ("site", "site,gruop", "role 'gruop' is none of context, cause, finding, group, union"),
         ("site", "site,group,a;b", "states 'a;b': a group has no states; its members have"),
         ("site", "site,group,,years", "unit 'years': a group has no states; its members have"),
         ("site", "site,group,,,,,x=present", "aliases 'x=present': a group has no states; its members have"),
         ("site", "site,group,,,,,,present", "assumed 'present': a group has no states; its members have"),
         ("site", "site,group,,,,,,,yes", "serious 'yes' must be yes or no, and only a cause can be serious"),
         ("age", "age,context,18-39;41-120,years", "states '18-39;41-120': a variable with a unit needs bands that join up, as 18-39;40-120"),
-        ("sex", "sex,contxt,female;male", "role 'contxt' is none of context, cause, finding, group"),
+        ("sex", "sex,contxt,female;male", "role 'contxt' is none of context, cause, finding, group, union"),
         (
             "weak",
             "weak,finding,,,,site",

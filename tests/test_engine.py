@@ -142,8 +142,8 @@ def structures(draw: st.DrawFn) -> tuple[Structure, list[float], list[int]]:
             # Halves, quarters and eighths add up exactly.
             p[at : at + cards[c]] = [0.25, 0.75] if cards[c] == 2 else [0.125, 0.375, 0.5]
     for at, n in above(net):
-        shares = draw(st.sampled_from([[0.125, 0.25, 0.5], [0.0, 0.5, 0.25], [0.5, 0.0, 0.5], [1e-12, 0.25, 0.0]]))
-        p[at : at + n] = shares[:n] if n > 1 else p[at : at + n]
+        shares = draw(st.sampled_from([[0.5, 0.25, 0.125], [0.25, 0.5, 0.0], [1.0, 0.0, 0.0], [0.0, 0.25, 1e-12]]))
+        p[at : at + n] = reversed(shares[:n]) if n > 1 else p[at : at + n]
     known = [(2, 0.5), (2, 0.2), (2, 0.7), (2, 0.7), (2, 0.2)]
     codes = []
     for kind, count in enumerate((n_contexts, n_causes, n_findings, len(unions), len(groups))):

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Answering", "door"]
 
+OF_ALL = {"serious": "at least one serious cause", "none": "no listed cause"}
+
 
 class Answering:
     """A compiled model: what it is made of, and what may be asked of it.
@@ -98,6 +100,15 @@ class Answering:
     def contexts(self) -> tuple[str, ...]:
         """Names of the contexts."""
         return self.network.contexts
+
+    @property
+    def unions(self) -> tuple[str, ...]:
+        """Names of the unions of causes."""
+        return self.network.groups
+
+    def label(self, name: str) -> str:
+        """Return how people read the name of a variable, or of "serious" and "none"."""
+        return OF_ALL[name] if name in OF_ALL else self.knowledge.variables[name].label
 
     @property
     def findings(self) -> tuple[str, ...]:

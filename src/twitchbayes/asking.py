@@ -8,7 +8,7 @@ members say it.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -25,10 +25,10 @@ __all__ = [
     "Effects",
     "Target",
     "asks_of",
-    "column_of",
     "effects",
     "entropy",
     "open_asks",
+    "target_of",
     "uncertainty",
     "with_answers",
 ]
@@ -39,7 +39,6 @@ Ints = NDArray[np.int64]
 Target: TypeAlias = int | None
 
 MOST_MEMBERS = 8  # of a group that is asked as one: 2^8 answers
-SERIOUS = -1  # among the targets: at least one serious cause
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,16 +139,27 @@ class Effects:
         Whether an answer has a positive probability.
     probability : ndarray, shape (n_answers,)
         P(answer | evidence); those of a question sum to 1.
-    causes, serious : ndarray, shapes (n_answers, n_causes) and (n_answers,)
-        P(cause | evidence, answer) and P(at least one serious cause | evidence, answer); 0 where the
-        answer is impossible.
+    targets : ndarray, shape (n_answers, n_targets)
+        P(target | evidence, answer) of all of `Network.targets`, in their order: causes, unions of causes (0 where
+        they were not asked for), and at least one serious cause. 0 where the answer is impossible.
+    n_causes : int
     """
 
     starts: Ints
     possible: NDArray[np.bool_]
     probability: Floats
-    causes: Floats
-    serious: Floats
+    targets: Floats
+    n_causes: int
+
+    @property
+    def causes(self) -> Floats:
+        """P(cause | evidence, answer)."""
+        return self.targets[:, : self.n_causes]
+
+    @property
+    def serious(self) -> Floats:
+        """P(at least one serious cause | evidence, answer)."""
+        return self.targets[:, -1]
 
     def expected(self, values: Floats) -> Floats:
         """Return the expected value of something that is known of each answer, over those of each question."""
@@ -157,7 +167,7 @@ class Effects:
         return total
 
 
-def effects(engine: Engine, rows: Codes, starts: Ints, log_weights: Floats) -> Effects:
+def effects(engine: Engine, rows: Codes, starts: Ints, log_weights: Floats, *, unions: bool = False) -> Effects:
     """Return what each answer would do, all of them one batch.
 
     P(answer | evidence) is P(evidence, answer) over its sum over the answers of the question.
@@ -170,15 +180,18 @@ def effects(engine: Engine, rows: Codes, starts: Ints, log_weights: Floats) -> E
         The first answer of each question, as `with_answers` gives them.
     log_weights : ndarray, shape (n_mixed,)
         Of the rows that a case is a mixture of, in nats; see `Evidence.rows`.
+    unions : bool, default False
+        Whether the unions of causes are asked for, too.
 
     Raises
     ------
     EngineLimitError
         If an answer needs more memory than the engine's bound, or is too improbable to compute with.
     """
+    network = engine.network
     if not len(rows):
-        return Effects(starts, np.zeros(0, bool), np.zeros(0), np.zeros((0, len(engine.network.causes))), np.zeros(0))
-    batch = engine.answer(rows.reshape(-1, rows.shape[-1]))
+        return Effects(starts, np.zeros(0, bool), np.zeros(0), np.zeros((0, len(network.targets))), len(network.causes))
+    batch = engine.answer(rows.reshape(-1, rows.shape[-1]), unions=unions)
     for reason in batch.refused.values():
         message = f"the case with one answer more cannot be answered: {reason}"
         raise EngineLimitError(message)
@@ -188,12 +201,14 @@ def effects(engine: Engine, rows: Codes, starts: Ints, log_weights: Floats) -> E
     parts = np.exp(logs - np.maximum.reduceat(logs.max(axis=1), starts)[question, None])
     totals = parts.sum(axis=1)
     shares = parts / np.where(totals > 0, totals, 1)[:, None]
+    no_unions = np.zeros((len(found.none), len(network.groups)))
+    targets = np.column_stack([found.causes, found.unions if unions else no_unions, found.serious])
     return Effects(
         starts=starts,
         possible=np.isfinite(logs.max(axis=1)),
         probability=totals / np.add.reduceat(totals, starts)[question],
-        causes=np.minimum(np.einsum("av,avc->ac", shares, found.causes.reshape(*shape, -1)), 1),
-        serious=np.minimum((shares * found.serious.reshape(shape)).sum(axis=1), 1),
+        targets=np.minimum(np.einsum("av,avc->ac", shares, targets.reshape(*shape, -1)), 1),
+        n_causes=len(network.causes),
     )
 
 
@@ -212,30 +227,31 @@ def entropy(probability: Floats) -> Floats:
     return np.where(open_, -(p * np.log(p) + (1 - p) * np.log1p(-p)) / np.log(2), 0.0)
 
 
-def uncertainty(causes: Floats, serious: Floats, target: Target) -> Floats:
+def uncertainty(targets: Floats, target: Target, n_causes: int) -> Floats:
     """Return what is uncertain of a target in each row, in bits: (n_rows,).
 
     Parameters
     ----------
-    causes : ndarray, shape (n_rows, n_causes)
-    serious : ndarray, shape (n_rows,)
+    targets : ndarray, shape (n_rows, n_targets)
+        In the order of `Network.targets`.
     target : int or None
-        Number of a cause; `SERIOUS`; None for the sum over all causes.
+        Number of a target; None for the sum over all causes.
+    n_causes : int
     """
     if target is None:
-        total: Floats = entropy(causes).sum(axis=1)
+        total: Floats = entropy(targets[:, :n_causes]).sum(axis=1)
         return total
-    return entropy(serious if target == SERIOUS else causes[:, target])
+    return entropy(targets[:, target])
 
 
-def column_of(target: str, causes: Sequence[str]) -> Target:
-    """Return which target a name means: "causes" all of them, "serious", or the name of one.
+def target_of(target: str, targets: Iterable[str]) -> Target:
+    """Return which target a name means: "causes" all causes, "serious", or the name of a cause or union of causes.
 
     Raises
     ------
     UnknownVariableError
     """
-    named: Mapping[str, Target] = {"causes": None, "serious": SERIOUS, **{name: i for i, name in enumerate(causes)}}
+    named: Mapping[str, Target] = {"causes": None, **{name: i for i, name in enumerate(targets)}}
     if target not in named:
         raise UnknownVariableError(target, named, what="target")
     return named[target]

@@ -25,20 +25,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from twitchbayes import display
-from twitchbayes.errors import UnknownVariableError
+from twitchbayes.errors import EngineLimitError, UnknownVariableError
 from twitchbayes.evidence import Evidence
 from twitchbayes.inference import Engine
 from twitchbayes.inference.mixture import log_probability, log_sum
 from twitchbayes.inference.silence import BACKGROUND, log_silent
 from twitchbayes.knowledge import Knowledge
-from twitchbayes.network import PRESENT, UNKNOWN, Network
+from twitchbayes.network import PRESENT, SERIOUS, UNKNOWN, Network
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from twitchbayes.posterior import Posterior
 
-__all__ = ["Attribution", "assumed_finding", "attribute", "produced"]
+__all__ = ["Attribution", "assumed_finding", "attribute", "explained", "produced"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -225,3 +225,68 @@ def produced(
     silent = np.array([log_silent(engine, row, sites.tolist(), sources) for row in codes]) + log_weights[:, None]
     shares: Floats = -np.expm1(np.minimum(log_sum(silent) - log_evidence, 0.0)) + 0.0  # never -0
     return shares
+
+
+def explained(engine: Engine, evidence: Evidence, log_evidence: float) -> dict[str, float]:
+    """Return the expected share of the reported positive findings that each cause and union produced, the most first.
+
+    Of the links of single causes all is in one count; what several causes, or a union whose sites are not known, have
+    produced together is asked one by one.
+
+    Raises
+    ------
+    EngineLimitError
+        If a part would need more memory than the engine's bound.
+    """
+    network = engine.network
+    reported = _reported(network, evidence.codes)
+    names = [name for name in network.targets if name != SERIOUS]
+    total = dict.fromkeys(names, 0.0)
+    fired = _fired(engine, evidence, log_evidence) if any(len(sites) == 1 for sites in reported) else np.zeros(0)
+    for sites in reported:
+        low = _lowest(network, evidence.codes, sites[0]) if len(sites) == 1 else 0
+        causes = range(len(network.causes)) if low else ()
+        alone = [_by_link(network, fired, sites[0], k, low) for k in causes]
+        asked = [network.target_members(name) for name in names[len(alone) :]]
+        together = produced(engine, evidence, np.array(sites), log_evidence, asked).tolist() if asked else []
+        for name, share in zip(names, [*alone, *together], strict=True):
+            total[name] += min(share, 1.0) / len(reported)
+    return dict(sorted(total.items(), key=lambda pair: -pair[1]))
+
+
+def _reported(network: Network, codes: NDArray[np.int8]) -> list[list[int]]:
+    """Return the findings that are positive, each a list of one; and the open members of a union of no known site."""
+    first = len(network.contexts) + len(network.causes)
+    low = [_lowest(network, codes, j) for j in range(len(network.of))]
+    single = [[j] for j, at in enumerate(low) if at > 0 and network.of[j] < 0]
+    unions = [
+        [j for j in members if codes[first + j] == UNKNOWN]
+        for members, said in zip(network.union_members, codes[first + len(network.of) :], strict=False)
+        if said == PRESENT and not any(low[j] for j in members)
+    ]
+    return single + unions
+
+
+def _lowest(network: Network, codes: NDArray[np.int8], finding: int) -> int:
+    """Return the lowest state that is said of a finding, 0 where nothing is."""
+    column = len(network.contexts) + len(network.causes) + finding
+    return 0 if codes[column] == UNKNOWN else network.codes[column][codes[column]][0]
+
+
+def _fired(engine: Engine, evidence: Evidence, log_evidence: float) -> Floats:
+    """Return P(the event of a number happened | evidence) of each slot of the network: (n_slots,)."""
+    codes, log_weights = evidence.rows()
+    counts = engine.count(codes, each=True)
+    for reason in counts.refused.values():
+        raise EngineLimitError(reason)
+    shares = np.exp(counts.log_evidence + log_weights - log_evidence)
+    fired: Floats = (shares @ counts.successes)[np.maximum(engine.network.slots.rows, 0)]
+    return fired
+
+
+def _by_link(network: Network, fired: Floats, finding: int, cause: int, low: int) -> float:
+    """Return P(the link of a cause raised a finding to a state, or further | evidence)."""
+    slots, first = network.slots, len(network.contexts)
+    node = first + len(network.causes) + finding
+    at = np.flatnonzero((slots.sources == first + cause) & (slots.targets == node))
+    return float(slots.links(fired, int(at[0]))[..., low - 1 :].sum()) if at.size else 0.0

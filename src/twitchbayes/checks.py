@@ -10,6 +10,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from twitchbayes.errors import Problem, did_you_mean, nearest
+from twitchbayes.relations import links_together, variables_together
+from twitchbayes.spans import MAX_STATES as MOST_LEVELS
 from twitchbayes.tables import Row, Table, bands, pairs, words
 
 if TYPE_CHECKING:
@@ -118,6 +120,7 @@ def variable_rows(table: Table) -> Iterator[Problem]:
         if row["role"] in ROLES:
             messages += _group(row, groups, members, unions)
         yield from (Problem(row.file, row.line, message) for message in messages)
+    yield from variables_together(table)
 
 
 def _name_and_role(row: Row) -> Iterator[str]:
@@ -135,17 +138,24 @@ def _name_and_role(row: Row) -> Iterator[str]:
 def _states(row: Row) -> Iterator[str]:
     states = words(row["states"]) or BINARY
     folded = {state.casefold() for state in states}
+    if row["role"] == "union":
+        return
     if row["role"] == "group":
         for column in ("states", "unit", "aliases", "assumed"):
             if row[column]:
                 yield f"{column} {row[column]!r}: a group has no states; its members have"
         return
-    if states != BINARY and row["role"] in {"cause", "finding"}:
-        yield f"states {row['states']!r}: only a context may have states other than absent;present"
+    if states != BINARY and row["role"] == "cause":
+        yield f"states {row['states']!r}: only a context or a finding may have states other than absent;present"
+    if states != BINARY and row["role"] == "finding" and (row["group"] or row["any_of"]):
+        yield f"states {row['states']!r}: a member of a group, or the OR of one, is absent or present"
+    most = MOST_LEVELS if row["role"] == "finding" else MAX_STATES
     if len(folded) != len(states) or len(states) < 2 or "unknown" in folded:
         yield f"states {row['states']!r} must be two or more different words, none of them unknown"
-    elif len(states) > MAX_STATES:
-        yield f"has {len(states)} states; {MAX_STATES} at most"
+    elif len(states) > most:
+        yield f"has {len(states)} states; {most} at most"
+    elif row["unit"] and row["role"] == "finding":
+        yield f"unit {row['unit']!r}: only a context is given as a number"
     elif row["unit"]:
         limits = bands(states)
         ends = [bound for limit in limits for bound in limit]
@@ -167,7 +177,7 @@ def _aliases(row: Row) -> Iterator[str]:
 
 def _group(row: Row, groups: set[str], members: Collection[str], unions: Mapping[str, int]) -> Iterator[str]:
     name, role = row["variable"], row["role"]
-    for column in ("group", "any_of"):
+    for column in ("group", "any_of") if role != "union" else ():
         if row[column] and role != "finding":
             yield f"{column} {row[column]!r}: only a finding may name a group"
         if row[column] and row[column] not in groups:
@@ -350,7 +360,10 @@ def doubtful_variables(table: Table) -> set[str]:
 
 
 def _links(knowledge: Knowledge, doubtful: Collection[str]) -> Iterator[Problem]:
-    yield from _repeated((k.number.file, k.number.line, (k.parent, k.child)) for k in knowledge.links)
+    yield from _repeated(
+        (k.number.file, k.number.line, (k.parent, k.child, k.state, k.given)) for k in knowledge.links
+    )
+    yield from links_together(knowledge.links, knowledge.variables, doubtful)
     for row in knowledge.tables["links.csv"].rows:
         if row["form"] not in {"compound", "net"} and not (row["parent"] == "leak" and not row["form"]):
             yield Problem(row.file, row.line, f"form {row['form']!r} is neither compound nor net")
@@ -380,7 +393,10 @@ def _link_ends(link: Link, variables: Mapping[str, Variable]) -> Iterator[str]:
     parent, child = variables.get(link.parent), variables.get(link.child)
     if child is None or (parent is None and link.parent != "leak"):
         return
-    if child.any_of:
+    if "union" in {child.role, parent.role if parent else ""}:
+        name = child.name if child.role == "union" else link.parent
+        yield f"{name!r} is a union and takes no link; link its causes instead"
+    elif child.any_of:
         yield f"{child.name!r} is the OR of {child.any_of!r} and takes no link; link its members instead"
     elif parent is None:
         if child.role != "finding":
@@ -396,7 +412,7 @@ def compounds(knowledge: Knowledge, *, with_priors: bool = True) -> Iterator[Pro
     leaks: dict[str, dict[object, Number]] = defaultdict(dict)
     for link in knowledge.links:
         if link.parent == "leak":
-            leaks[link.child].setdefault((), link.number)
+            leaks[link.child].setdefault(link.given, link.number)
     for prior in knowledge.priors if with_priors else ():
         variable = knowledge.variables.get(prior.variable)
         if variable and variable.role == "cause" and prior.state == "present":

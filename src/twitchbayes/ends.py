@@ -32,7 +32,7 @@ def least(network: Network) -> Floats:
 
 
 def log_ends_of(engine: Engine, evidence: Evidence, cause: str | None = None) -> Floats:
-    """Return ln P(evidence), or ln P(evidence and a cause), with each number at its smallest and at 1: (n_numbers, 2).
+    """Return ln P(evidence), or ln P(evidence and a target), with each number at its smallest and at 1: (n_numbers, 2).
 
     In nats. Links are held as net ones, and the states beside a state of a context make room in proportion.
 
@@ -41,7 +41,7 @@ def log_ends_of(engine: Engine, evidence: Evidence, cause: str | None = None) ->
     EngineLimitError
         If the evidence is refused.
     """
-    further = None if cause is None else (engine.network.columns.index(cause), PRESENT)
+    further = None if cause is None else (engine.network.targets[cause], PRESENT)
     found = ends(engine, evidence, further)
     with np.errstate(divide="ignore"):
         logs: Floats = np.log(np.column_stack([found.rest + found.spares, found.rest + found.fires])) + found.log_scale

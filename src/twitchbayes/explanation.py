@@ -336,8 +336,8 @@ def weigh(posterior: Posterior, evidence: Evidence, cause: str) -> Weighed:
 def _weigh(posterior: Posterior, evidence: Evidence, cause: str) -> tuple[Weighed, LogOdds, float]:
     """Return the weights in the order of the items, what answers subsets of them, and the log odds given all."""
     model = posterior.model
-    if cause not in posterior:
-        raise UnknownVariableError(cause, model.causes, what="cause")
+    if cause not in model.network.targets:
+        raise UnknownVariableError(cause, model.network.targets, what="cause")
     items = items_of(evidence)
     odds = LogOdds(model.engine, evidence, items, cause)
     # All items, all but each, and none.
@@ -347,7 +347,7 @@ def _weigh(posterior: Posterior, evidence: Evidence, cause: str) -> tuple[Weighe
         Reason(item, phrases.words(model.knowledge, item), _difference(everything, out), float(p), None, None)
         for item, out, p in zip(items, without, _probability(without), strict=True)
     )
-    label, change = model.knowledge.variables[cause].label, _difference(everything, prior)
+    label, change = model.label(cause), _difference(everything, prior)
     return Weighed(cause, label, posterior[cause], posterior.prior[cause], change, reasons), odds, everything
 
 

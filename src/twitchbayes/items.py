@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from twitchbayes.evidence import Evidence
 from twitchbayes.inference import Engine
+from twitchbayes.inference.mixture import widened
 from twitchbayes.network import ABSENT, PRESENT, UNKNOWN
 
 __all__ = ["Item", "LogOdds", "items_of"]
@@ -76,12 +77,14 @@ class LogOdds:
     def __init__(self, engine: Engine, evidence: Evidence, items: Sequence[Item], cause: str) -> None:
         columns = engine.network.columns
         self._engine = engine
-        self._cause = engine.network.causes.index(cause)
-        self._column = columns.index(cause)
-        self._says = np.array([[c in item.variables for c in columns] for item in items]).reshape(-1, len(columns))
+        self._column = engine.network.targets[cause]
+        width = len(columns) + 1
+        self._says = np.zeros((len(items), width), dtype=bool)
+        for i, item in enumerate(items):
+            self._says[i, [columns.index(name) for name in item.variables]] = True
         # Virtual evidence is a mixture of rows. Where an item of it is left out some of the rows are alike, each as
         # often as every other, which no odds depend on.
-        self._codes, _ = evidence.rows()
+        self._codes = widened(evidence.rows()[0], width)
         self._log_likelihoods = np.zeros((len(items), len(self._codes)))
         for i, item in enumerate(items):
             if item.likelihoods:

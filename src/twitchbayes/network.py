@@ -17,18 +17,30 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from twitchbayes.spans import span_words, spans
+from twitchbayes.spans import CONTRADICTION, meet, span_words, spans
 
 if TYPE_CHECKING:
     from twitchbayes.knowledge import Knowledge, Link, Prior, Variable
 
-__all__ = ["ABSENT", "COMPLEMENT", "PRESENT", "UNKNOWN", "Codes", "Network", "Parameters", "Slots", "compile_network"]
+__all__ = [
+    "ABSENT",
+    "COMPLEMENT",
+    "PRESENT",
+    "SERIOUS",
+    "UNKNOWN",
+    "Codes",
+    "Network",
+    "Parameters",
+    "Slots",
+    "compile_network",
+]
 
 Codes = NDArray[np.int8]
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 UNKNOWN, ABSENT, PRESENT = -1, 0, 1  # in codes
+SERIOUS = "serious"  # the union of the causes that are marked so
 COMPLEMENT = -1  # of a slot without a row of its own: one minus the slot of the only other state
 
 
@@ -197,6 +209,25 @@ class Network:
         return (*self.contexts, *self.causes, *self.findings, *self.unions, *self.groups)
 
     @property
+    def targets(self) -> Mapping[str, int]:
+        """Columns of what an answer gives the probability of: causes, unions of causes, and "serious".
+
+        That of "serious" is one behind `columns`. Rows of evidence may have it, too: that some serious cause is
+        present, or none.
+        """
+        names = (*self.causes, *self.groups, SERIOUS)
+        first, last = len(self.contexts), len(self.columns)
+        n_causes = len(self.causes)
+        places = (*range(first, first + n_causes), *range(last - len(self.groups), last), last)
+        return dict(zip(names, places, strict=True))
+
+    def target_members(self, name: str) -> tuple[int, ...]:
+        """Return the numbers of the causes that a target stands for: the cause, or those of the union."""
+        if name == SERIOUS:
+            return tuple(np.flatnonzero(self.serious).tolist())
+        return (self.causes.index(name),) if name in self.causes else self.group_members[self.groups.index(name)]
+
+    @property
     def codes(self) -> tuple[tuple[tuple[int, int], ...], ...]:
         """What each code of each column means: its lowest and its highest state, by number."""
         first, last = len(self.contexts) + len(self.causes), len(self.contexts) + len(self.causes) + len(self.findings)
@@ -205,6 +236,22 @@ class Network:
             spans(n) if first <= column < last else tuple((state, state) for state in range(n))
             for column, n in enumerate(n_states)
         )
+
+    def together(self, said: Codes, more: Codes) -> tuple[Codes, NDArray[np.bool_]]:
+        """Return what two sets of rows (..., n_columns) say together, and which of them contradict each other.
+
+        There may be one column more in both, that of "serious".
+        """
+        both = np.where(more == UNKNOWN, said, more)
+        clash = (said != UNKNOWN) & (more != UNKNOWN) & (said != more)
+        first = len(self.contexts) + len(self.causes)
+        for column in (first + j for j, name in enumerate(self.findings) if len(self.states[name]) > 2):
+            table, a, b = meet(len(self.states[self.columns[column]])), said[..., column], more[..., column]
+            met = table[np.maximum(a, 0), np.maximum(b, 0)]
+            known = (a != UNKNOWN) & (b != UNKNOWN)
+            clash[..., column] = known & (met == CONTRADICTION)
+            both[..., column] = np.where(known & (met != CONTRADICTION), met, both[..., column])
+        return both, clash.any(axis=-1)
 
     def meaning(self, column: int, code: int) -> str:
         """Return what a code of a column says, in words: a state, "at least mild", "at most mild", "mild to clear"."""

@@ -19,7 +19,7 @@ from twitchbayes.errors import UnknownVariableError
 from twitchbayes.evidence import Evidence
 from twitchbayes.explanation import Explanation
 from twitchbayes.inference import Answer
-from twitchbayes.inference.mixture import log_probability
+from twitchbayes.inference.mixture import answer, log_probability
 from twitchbayes.network import UNKNOWN
 from twitchbayes.provenance import Provenance, trace
 from twitchbayes.red_flags import RedFlag
@@ -66,6 +66,10 @@ class Posterior(Mapping[str, float]):
         said of it.
     virtual_evidence : dict of str to tuple of float
         Likelihoods of the states of variables that were seen uncertainly.
+    unions : mapping of str to float
+        P(at least one of its causes is present | evidence) of each union of causes.
+    explains : mapping of str to float
+        Of each cause and union, the share of the reported findings that it is expected to have produced.
     none : float
         P(no listed cause is present | evidence).
     serious : float
@@ -96,10 +100,15 @@ class Posterior(Mapping[str, float]):
         self.log_evidence = float(answer.log_evidence[0])
 
     def __getitem__(self, cause: str) -> float:
-        try:
-            return self._probabilities[cause]
-        except KeyError:
-            raise UnknownVariableError(cause, self._probabilities, what="cause") from None
+        """Return P(cause | evidence): of a cause, of a union of causes by its name, or of "serious" or "none"."""
+        found = self._probabilities.get(cause)
+        if found is not None:
+            return found
+        if cause in {"serious", "none"}:
+            return float(getattr(self, cause))
+        if cause not in self.model.unions:
+            raise UnknownVariableError(cause, (*self._probabilities, *self.model.unions), what="cause")
+        return self.unions[cause]
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._probabilities)
@@ -108,7 +117,74 @@ class Posterior(Mapping[str, float]):
         return len(self._probabilities)
 
     def __contains__(self, cause: object) -> bool:
+        """Whether it is a cause; unions answer by name, too, but are not among the causes."""
         return cause in self._probabilities
+
+    @cached_property
+    def unions(self) -> Mapping[str, float]:
+        """P(at least one of its causes is present | evidence) of each union of causes, the most probable first."""
+        names = self.model.unions
+        if not names:
+            return {}
+        found = answer(self.model.engine, self._evidence, unions=True).unions[0].tolist()
+        return dict(sorted(zip(names, found, strict=True), key=lambda pair: -pair[1]))
+
+    @cached_property
+    def explains(self) -> Mapping[str, float]:
+        """Of each cause and union of causes, how much of what was reported it explains, the most first.
+
+        It is the expected share of the reported positive findings that it produced: the mean, over those findings, of
+        P(a link of it fired | evidence). A graded finding is positive above its lowest state. One that only describes
+        another, as how long it has lasted, is not counted by itself; twitching of which no site is said is. All are 0
+        where no finding is positive. See `attribution` for one finding. Stress is present in many people, and
+        explains little.
+
+        Examples
+        --------
+        >>> import twitchbayes
+        >>> p = twitchbayes.infer(weakness=True, wasting_on_exam=True, age=62)
+        >>> next(iter(p.explains))
+        'als'
+        """
+        return attribution.explained(self.model.engine, self._evidence, self.log_evidence)
+
+    def predict(self, name: str) -> dict[str, float]:
+        """Return the distribution of a variable given the evidence.
+
+        Parameters
+        ----------
+        name : str
+            A finding, context, cause, or union of causes.
+
+        Returns
+        -------
+        dict of str to float
+            State to P(state | evidence), in the order of the variable's states; they sum to 1. Of what was observed,
+            or assumed, the states that were not said have 0.
+
+        Raises
+        ------
+        UnknownVariableError
+            If the model has no such variable. A group, such as `twitch_location`, is asked by its members.
+        EngineLimitError
+            If a state cannot be computed within the engine's bound.
+
+        Examples
+        --------
+        >>> import twitchbayes
+        >>> p = twitchbayes.infer(weakness=True, age=62)
+        >>> list(p.predict("cramps")), sum(p.predict("age").values())
+        (['absent', 'present'], 1.0)
+        """
+        network = self.model.network
+        if name not in network.columns:
+            raise UnknownVariableError(name, network.columns)
+        states, column = network.states[name], network.columns.index(name)
+        further = np.full((len(states), len(network.columns)), UNKNOWN, dtype=np.int8)
+        further[:, column] = range(len(states))
+        logs = log_probability(self.model.engine, self._evidence, further)
+        shares = np.exp(logs - logs.max())
+        return dict(zip(states, (shares / shares.sum()).tolist(), strict=True))
 
     @property
     def evidence(self) -> dict[str, str]:
@@ -238,7 +314,7 @@ class Posterior(Mapping[str, float]):
             How many at most, 5 by default; None gives all.
         target : str, default "causes"
             What is to be settled: "causes", the sum of the entropies of all causes, each by itself;
-            "serious", whether at least one serious cause is present; or the name of a cause.
+            "serious", whether at least one serious cause is present; or the name of a cause or union of causes.
         costs : mapping of str to float, optional
             Variable or group to what asking costs, above 0; 1 where nothing is said. Questions are ordered by
             bits for one unit of cost.
@@ -518,6 +594,7 @@ class Posterior(Mapping[str, float]):
             "virtual_evidence": {name: list(values) for name, values in self.virtual_evidence.items()},
             "posterior": dict(self),
             "prior": {cause: self.prior[cause] for cause in self},
+            "unions": dict(self.unions),
             "none": self.none,
             "serious": self.serious,
             "log_evidence_nats": self.log_evidence,

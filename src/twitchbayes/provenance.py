@@ -75,8 +75,8 @@ def trace(knowledge: Knowledge, engine: Engine, evidence: Evidence, cause: str) 
     """
     import pandas as pd
 
-    if cause not in engine.network.causes:
-        raise UnknownVariableError(cause, engine.network.causes, what="cause")
+    if cause not in engine.network.targets:
+        raise UnknownVariableError(cause, engine.network.targets, what="cause")
     numbers = numbers_of(knowledge)
     influence = _influence(engine, evidence, cause)
     order = [i for i in np.argsort(-np.abs(influence), kind="stable") if abs(influence[i]) > NEGLIGIBLE]
@@ -131,8 +131,8 @@ def number_names(knowledge: Knowledge) -> list[str]:
 
 def _influence(engine: Engine, evidence: Evidence, cause: str) -> Floats:
     """Return d log odds(cause | evidence) / d log odds(number) of each row of the tables."""
-    values, column = engine.network.numbers[0], engine.network.columns.index(cause)
-    states = np.full((2, len(engine.network.columns)), UNKNOWN, dtype=np.int8)
+    values, column = engine.network.numbers[0], engine.network.targets[cause]
+    states = np.full((2, len(engine.network.columns) + 1), UNKNOWN, dtype=np.int8)
     states[:, column] = PRESENT, ABSENT
     if np.isneginf(log_probability(engine, evidence, states)).any():  # a cause that is certain rests on no number
         return np.zeros(len(values))

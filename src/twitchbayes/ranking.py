@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from twitchbayes.asking import Ask, Effects, column_of, effects, open_asks, uncertainty, with_answers
+from twitchbayes.asking import Ask, Effects, effects, open_asks, target_of, uncertainty, with_answers
 from twitchbayes.display import given
 from twitchbayes.errors import InvalidEvidenceError, InvalidValueError, TwitchbayesError, UnknownVariableError
 from twitchbayes.network import UNKNOWN
@@ -44,7 +44,7 @@ class Wanted:
     Attributes
     ----------
     target : str, default "causes"
-        What is to be settled: "causes", "serious", or the name of a cause.
+        What is to be settled: "causes", "serious", or the name of a cause or union of causes.
     costs : mapping of str to float
         Variable or group to what asking costs; 1 where nothing is said.
     skip : collection of str
@@ -55,22 +55,22 @@ class Wanted:
     costs: Mapping[str, float] = field(default_factory=dict)
     skip: Collection[str] = ()
 
-    def check(self, causes: Sequence[str], variables: Iterable[str]) -> None:
-        """Raise the error for a target, cost or name that a model with these causes and questions has not.
+    def check(self, targets: Iterable[str], variables: Iterable[str]) -> None:
+        """Raise the error for a target, cost or name that a model with these targets and questions has not.
 
         Raises
         ------
         UnknownVariableError, InvalidValueError, InvalidEvidenceError
         """
-        faults = list(self._faults(causes, tuple(dict.fromkeys(variables))))
+        faults = list(self._faults(targets, tuple(dict.fromkeys(variables))))
         if len(faults) > 1:
             raise InvalidEvidenceError(faults)
         if faults:
             raise faults[0]
 
-    def _faults(self, causes: Sequence[str], variables: Sequence[str]) -> Iterator[TwitchbayesError]:
+    def _faults(self, targets: Iterable[str], variables: Sequence[str]) -> Iterator[TwitchbayesError]:
         try:
-            column_of(self.target, causes)
+            target_of(self.target, targets)
         except UnknownVariableError as error:
             yield error
         for name in (*self.costs, *self.skip):
@@ -133,16 +133,17 @@ class Ranking:
         model = posterior.model
         engine, network = model.engine, model.network
         every = model.asks
-        wanted.check(network.causes, [ask.variable for ask in every])
+        wanted.check(network.targets, [ask.variable for ask in every])
         asks = tuple(ask for ask in _open(every, evidence) if ask.variable not in wanted.skip)
         codes, log_weights = evidence.rows()
         rows, starts = with_answers(codes, asks)
-        found = effects(engine, rows, starts, log_weights)
-        target = column_of(wanted.target, network.causes)
-        causes = np.array([[posterior[cause] for cause in network.causes]])
-        now = uncertainty(causes, np.array([posterior.serious]), target)
+        has_unions = wanted.target in network.groups
+        found = effects(engine, rows, starts, log_weights, unions=has_unions)
+        target, n_causes = target_of(wanted.target, network.targets), len(network.causes)
+        known = [posterior[name] if has_unions or name not in network.groups else 0.0 for name in network.targets]
+        now = uncertainty(np.array([known]), target, n_causes)
         # An answer never adds uncertainty on average: less than 0 is rounding.
-        gains = np.maximum(now - found.expected(uncertainty(found.causes, found.serious, target)), 0.0)
+        gains = np.maximum(now - found.expected(uncertainty(found.targets, target, n_causes)), 0.0)
         costs = np.array([as_number(wanted.costs.get(ask.variable, 1.0)) for ask in asks])
         return cls(posterior, wanted, asks, found, float(now[0]), gains, costs)
 

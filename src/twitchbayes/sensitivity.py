@@ -323,8 +323,8 @@ def analyse(of: Posterior, evidence: Evidence, cause: str) -> Sensitivity:
     """
     knowledge, engine = of.model.knowledge, of.model.engine
     causes, values = engine.network.causes, engine.network.numbers[0]
-    if cause not in causes:
-        raise UnknownVariableError(cause, causes, what="cause")
+    if cause not in engine.network.targets:
+        raise UnknownVariableError(cause, engine.network.targets, what="cause")
     smallest, first = least(engine.network), next(iter(of))
     log_ends = log_ends_of(engine, evidence)
     own, of_first = (_posteriors(engine, evidence, name, log_ends) for name in (cause, first))

@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cache
 
-__all__ = ["MAX_STATES", "span_words", "spans"]
+import numpy as np
+from numpy.typing import NDArray
 
+__all__ = ["CONTRADICTION", "MAX_STATES", "meet", "span_words", "spans"]
+
+CONTRADICTION = -2  # of two spans that have no state in common
 MAX_STATES = 15  # of a finding: a span of them is one signed byte
 
 
@@ -29,3 +33,12 @@ def span_words(states: Sequence[str], low: int, high: int) -> str:
     if high == len(states) - 1:
         return f"at least {states[low]}"
     return f"at most {states[high]}" if low == 0 else f"{states[low]} to {states[high]}"
+
+
+@cache
+def meet(n_states: int) -> NDArray[np.int8]:
+    """Return the code of what two codes say together: (n_codes, n_codes), `CONTRADICTION` where they cannot both hold."""
+    codes = spans(n_states)
+    number = {span: code for code, span in enumerate(codes)}
+    both = [[(max(a, c), min(b, d)) for c, d in codes] for a, b in codes]
+    return np.array([[number.get(span, CONTRADICTION) for span in row] for row in both], dtype=np.int8)

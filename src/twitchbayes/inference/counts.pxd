@@ -50,8 +50,10 @@ cdef void add_trials(Structure net, Slots slots, Size slot, Size v, double mass,
 cdef void add_cap(Structure net, Numbers numbers, Size s, Slots slots, Size slot, Size high, double mass, Size into) noexcept nogil
 @cython.locals(u=Size, first=Size, last=Size, absent=double, present=double, i=Size, j=Size, spared=double, fired=double)
 cdef void add_leaks(Structure net, Numbers numbers, signed char[:, ::1] said, Size r, Block block, Plan plan, Work work, Size n_rows, Size v, Size into, Slots slots) noexcept nogil
-@cython.locals(source=Size, fires=double, i=Size, j=Size, d=Size, spared=double, fired=double)
+@cython.locals(source=Size, fires=double, spares=double, i=Size, j=Size, d=Size, spared=double, fired=double)
 cdef void add_parts(Structure net, Numbers numbers, signed char[:, ::1] said, Size r, Block block, Work work, Size e, const Size[::1] parts, Size first, Size last, Size into, Slots slots) noexcept nogil
+@cython.locals(e=Size)
+cdef Size link_from(Structure net, Size source, Size v) noexcept nogil
 @cython.locals(e=Size)
 cdef Size slot_of(Structure net, Block block, Size source, Size v) noexcept nogil
 @cython.locals(spares=double, i=Size, v=Size, at=Size)

@@ -134,7 +134,7 @@ def add_states(net, numbers, block, slot, v, fired, spared, into, slots):
 def link_fires(net, block, work, e):
     """Return dP / d(a link fires): its target becomes present, in units of its scale, or is present already."""
     newly = work.linked[e, 0]
-    if net.kind[net.target[e]] >= names.FINDING:
+    if names.FINDING <= net.kind[net.target[e]] <= names.GROUP:
         newly /= block.scale[net.target[e]]
     return newly + work.linked[e, 1]
 
@@ -353,21 +353,32 @@ def add_parts(net, numbers, said, r, block, work, e, parts, first, last, into, s
     """Share out what is said of a link that is the OR of those from its source to the open ones of some findings."""
     source = net.source[e]
     fires = link_fires(net, block, work, e)
+    spares = work.linked[e, 2]
+    if net.kind[net.target[e]] != names.EVENT:
+        spares += work.linked[e, 1]
     for i in range(first, last):
         j = parts[i]
-        d = reading.link_from(net, source, j)
+        d = link_from(net, source, j)
         if said[r, j] == names.UNKNOWN and d >= 0:
             slots.fires[into, block.slot[d]] += fires
             spared = without_part(net, numbers, said, r, block, parts, first, last, j, source)
             fired = by_another(net, numbers, said, r, block, parts, first, last, j, source)
-            slots.spares[into, block.slot[d]] += spared * (work.linked[e, 2] + work.linked[e, 1]) + fired * fires
+            slots.spares[into, block.slot[d]] += spared * spares + fired * fires
+
+
+def link_from(net, source, v):
+    """Return the number of the link from a source into a node, -1 if there is none."""
+    for e in range(net.in_at[v], net.in_at[v + 1]):
+        if net.source[e] == source:
+            return e
+    return -1
 
 
 def slot_of(net, block, source, v):
     """Return the slot of the link from a source into a finding, or of its leak where the source is -1; -1 for none."""
     if source < 0:
         return block.leak[v]
-    e = reading.link_from(net, source, v)
+    e = link_from(net, source, v)
     return block.slot[e] if e >= 0 else -1
 
 

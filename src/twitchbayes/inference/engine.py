@@ -7,7 +7,7 @@ beside each other, share a plan and run in blocks, in threads. See `twitchbayes.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
@@ -27,7 +27,7 @@ from twitchbayes.inference.limits import NUMBER_BYTES, reason_of
 from twitchbayes.inference.patterns import Sorted, sort_rows
 from twitchbayes.inference.rows import Desk, plan_cost
 from twitchbayes.inference.strata import spell_out
-from twitchbayes.network import Codes, Network, Parameters
+from twitchbayes.network import UNKNOWN, Codes, Network, Parameters
 
 __all__ = ["Answer", "Batch", "Counts", "Ends", "Engine", "structure_of"]
 
@@ -140,6 +140,7 @@ class Engine:
         self.max_bytes = max_bytes
         self.threads = threads or _threads()
         self._structure = structure_of(network)
+        self._link_contexts = network.link_contexts
         self._numbers = Numbers(network.parameters.yes, network.parameters.no)
         self._desks: list[Desk] = []
 
@@ -151,7 +152,7 @@ class Engine:
         """Make the arrays anew."""
         self.__init__(state["network"], max_bytes=state["max_bytes"], threads=state["threads"])  # type: ignore[misc]
 
-    def run(self, codes: Codes, parameters: Parameters | None = None) -> Answer:
+    def run(self, codes: Codes, parameters: Parameters | None = None, *, unions: bool = False) -> Answer:
         """Return the posteriors of a batch, or an error if a row is refused; see `answer`.
 
         Raises
@@ -162,7 +163,7 @@ class Engine:
             If a row would need more than `max_bytes`, or if P(evidence) of a row is positive and yet
             below the smallest number a double can hold on the way to it.
         """
-        batch = self.answer(codes, parameters)
+        batch = self.answer(codes, parameters, unions=unions)
         for row, reason in batch.refused.items():
             raise EngineLimitError(reason if len(batch.answer.none) == 1 else f"row {row}: {reason}")
         return batch.answer
@@ -181,7 +182,8 @@ class Engine:
         Parameters
         ----------
         codes : ndarray of int8, shape (n_rows, n_columns)
-            What is said of each of `network.columns`, as in `network.codes`; -1 where nothing is.
+            What is said of each of `network.columns`, as in `network.codes`; -1 where nothing is. There may be one
+            column more, that of "serious".
         parameters : Parameters, optional
             Those of the network otherwise.
         unions : bool, default False
@@ -205,7 +207,7 @@ class Engine:
         if out.shape != shape:
             message = f"into must have the shape {shape}, not {out.shape}"
             raise InvalidValueError(message)
-        spelled = spell_out(self.network, codes)
+        spelled = spell_out(self.network, self._link_contexts, codes)
         if spelled is None:
             refused = self._answer(codes, numbers, parameters, advance, out)
             return Batch(Answer.of(out, n_causes), refused)
@@ -247,7 +249,7 @@ class Engine:
             As by `run`.
         """
         codes = checked_rows(self.network, self._structure, codes)
-        spelled = spell_out(self.network, codes)
+        spelled = spell_out(self.network, self._link_contexts, codes)
         rows = codes if spelled is None else spelled.codes
         logs, refused = self._weigh(rows, parameters)
         refused = self._blank(logs[None, :], rows, parameters, refused)
@@ -293,7 +295,7 @@ class Engine:
             raise InvalidValueError(message)
         codes = checked_rows(self.network, self._structure, codes)
         counted = checked_weights(np.ones(len(codes)) if weights is None or each else weights, len(codes))
-        spelled = spell_out(self.network, codes)
+        spelled = spell_out(self.network, self._link_contexts, codes)
         if spelled is None:
             return self._count(codes, counted, numbers, parameters, each=each, advance=advance)
         logs, _ = self._weigh(spelled.codes, parameters)
@@ -370,21 +372,51 @@ class Engine:
             If the row would need more than `max_bytes`.
         """
         row = checked_rows(self.network, self._structure, np.asarray(codes)[None])
-        spelled = spell_out(self.network, row)
+        spelled = spell_out(self.network, self._link_contexts, row)
         parts = row if spelled is None else spelled.codes
         return together([self._ends(part[None]) for part in parts], self.network.numbers.shape[1])
 
     def _ends(self, row: Codes) -> Ends:
         """Return what a row makes of each number, in which every context is known that a link depends on."""
+        slots, log = self._differentiate(row, self._numbers)
+        fires, spares, trials = (np.asarray(getattr(slots, name))[0] for name in ("fires", "spares", "trials"))
+        for group in self._overshooting(row[0]):
+            # P(row) is linear in the numbers of a link together, so that any others tell the slopes of these.
+            yes, no = (np.array(array) for array in (self._numbers.yes, self._numbers.no))
+            yes[0, group], no[0, group] = (1 / (len(group) + 1),) * 2
+            others, scale = self._differentiate(row, Numbers(yes, no))
+            for own, other in ((fires, others.fires), (spares, others.spares)):
+                own[group] = np.asarray(other)[0, group] * np.exp(scale[0] - log[0])
+        return ends_of(self.network, fires, spares, trials, np.asarray(slots.untried), log)
+
+    def _differentiate(self, row: Codes, numbers: Numbers) -> tuple[Slots, tuple[float, float]]:
+        """Return the slots of a row, ln of their scale, and ln P(row)."""
         slots, desk = Slots(self._structure, 1), self._take_desk()
-        while (log_evidence := differentiate(self._structure, self._numbers, row, 0, desk, slots)) > 0.5:
+        while (log_evidence := differentiate(self._structure, numbers, row, 0, desk, slots)) > 0.5:
             if desk.is_refused:
                 raise EngineLimitError(reason_of(self.network, self._structure, desk, self.max_bytes))
             desk.make_room(self._structure)
         log = desk.logs[0], log_evidence if log_evidence > LOWEST else -np.inf
         self._desks.append(desk)
-        fires, spares, trials = (np.asarray(getattr(slots, name))[0] for name in ("fires", "spares", "trials"))
-        return ends_of(self.network, fires, spares, trials, np.asarray(slots.untried), log)
+        return slots, log
+
+    def _overshooting(self, row: NDArray[np.int8]) -> Iterator[NDArray[np.int64]]:
+        """Yield the slots of each leak or link that always raises its finding above a span that is said of it."""
+        network, slots = self.network, self.network.slots
+        first, meanings = len(network.contexts) + len(network.causes), network.codes
+        between = {}
+        for j, name in enumerate(network.findings):
+            low, high = meanings[first + j][row[first + j]] if row[first + j] != UNKNOWN else (0, 0)
+            if 0 < low and high < len(network.states[name]) - 1:
+                between[first + j] = high
+        places = [(slots.finding_leaks, v - first, high) for v, high in between.items()]
+        targets = enumerate(slots.targets.tolist())
+        places += [(slots.links, i, between[target]) for i, target in targets if target in between]
+        at, yes, no = np.arange(len(slots.rows)), network.parameters.yes[0], network.parameters.no[0]
+        for part, number, high in places:
+            for group in part(at, number).reshape(-1, part(at, number).shape[-1]):
+                if no[group[0]] + yes[group[:high]].sum() == 0:
+                    yield group
 
     def cost(self, codes: Codes) -> float:
         """Return what the posteriors of one row cost, by the plan that is made for them: numbers read and written.
@@ -396,7 +428,7 @@ class Engine:
         codes : ndarray of int8, shape (n_columns,)
         """
         row, desk = checked_rows(self.network, self._structure, np.asarray(codes)[None]), self._take_desk()
-        spelled = spell_out(self.network, row)
+        spelled = spell_out(self.network, self._link_contexts, row)
         parts = row if spelled is None else spelled.codes
         cost = sum(float(plan_cost(self._structure, self._numbers, part[None], desk)) for part in parts)
         self._desks.append(desk)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from twitchbayes.errors import InvalidValueError
 from twitchbayes.inference.rows import first_fault
-from twitchbayes.network import UNKNOWN, Codes, Network, Parameters
+from twitchbayes.network import SERIOUS, UNKNOWN, Codes, Network, Parameters
 
 if TYPE_CHECKING:
     from twitchbayes.inference.arrays import Structure
@@ -24,6 +24,7 @@ __all__ = ["checked_parameters", "checked_rows", "checked_weights"]
 Floats = NDArray[np.float64]
 
 MOST_NAMED = 10
+YES_NO = ("absent", "present")
 
 
 def checked_rows(network: Network, structure: Structure, codes: Any) -> Codes:
@@ -36,7 +37,7 @@ def checked_rows(network: Network, structure: Structure, codes: Any) -> Codes:
     """
     given = np.asarray(codes)
     width = len(network.columns)
-    if given.ndim != 2 or given.shape[1] != width:
+    if given.ndim != 2 or given.shape[1] not in {width, width + 1}:
         message = f"rows of evidence have the shape (n_rows, {width}), a column for each variable, not {given.shape}"
         raise InvalidValueError(message)
     rows = np.ascontiguousarray(given, dtype=np.int8)
@@ -86,11 +87,12 @@ def checked_weights(weights: Any, n_rows: int) -> Floats:
 
 
 def _wrong_codes(network: Network, given: NDArray[Any]) -> Iterator[str]:
-    most = np.array([len(codes) for codes in network.codes])
+    most = np.array([*(len(codes) for codes in network.codes), 2][: given.shape[1]])
     right = (given >= UNKNOWN) & (given < most) & (given == np.floor(given))
     for row, column in np.argwhere(~right).tolist():
-        name = network.columns[column]
-        states = ", ".join(f"{i} ({network.meaning(column, i)})" for i in range(len(network.codes[column])))
+        name = [*network.columns, SERIOUS][column]
+        meanings = [network.meaning(column, i) for i in range(most[column])] if column < len(network.columns) else YES_NO
+        states = ", ".join(f"{i} ({meaning})" for i, meaning in enumerate(meanings))
         yield f"row {row}: {name} has no state {given[row, column]}; give {states}, or -1 for unknown"
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from twitchbayes.evidence import Evidence
-from twitchbayes.inference.ends import Ends
+from twitchbayes.inference.ends import Ends, together
 from twitchbayes.inference.engine import Answer, Batch, Engine
 from twitchbayes.network import UNKNOWN, Codes, Parameters
 
@@ -23,14 +23,17 @@ __all__ = [
     "log_probability",
     "log_sum",
     "mixed",
+    "widened",
 ]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
 
 
-def answer(engine: Engine, evidence: Evidence, parameters: Parameters | None = None) -> Answer:
-    """Return the answer of one case under each parameter set, a row each.
+def answer(
+    engine: Engine, evidence: Evidence, parameters: Parameters | None = None, *, unions: bool = False
+) -> Answer:
+    """Return the answer of one case under each parameter set, a row each; with its unions of causes if asked for.
 
     Raises
     ------
@@ -38,7 +41,7 @@ def answer(engine: Engine, evidence: Evidence, parameters: Parameters | None = N
         If the case is refused, under any set.
     """
     codes, log_weights = evidence.rows()
-    found = engine.run(codes, parameters)
+    found = engine.run(codes, parameters, unions=unions)
     return mixed(found, log_weights) if evidence.uncertain else found
 
 
@@ -132,8 +135,8 @@ def log_probability(engine: Engine, evidence: Evidence, further: Codes) -> Float
 
     Parameters
     ----------
-    further : ndarray of int8, shape (n_rows, n_columns)
-        States that are to hold as well, -1 where nothing more is said.
+    further : ndarray of int8, shape (n_rows, n_columns), or with one column more
+        States that are to hold as well, -1 where nothing more is said; the one more is that of "serious".
 
     Returns
     -------
@@ -141,11 +144,16 @@ def log_probability(engine: Engine, evidence: Evidence, further: Codes) -> Float
         In nats; -inf where they cannot hold together.
     """
     codes, log_weights = evidence.rows()
-    said, more = codes[None, :, :], further[:, None, :]
-    both = np.where(more == UNKNOWN, said, more)
-    clash = ((said != UNKNOWN) & (more != UNKNOWN) & (said != more)).any(axis=-1)
+    said, more = widened(codes, further.shape[1])[None, :, :], further[:, None, :]
+    both, clash = engine.network.together(*np.broadcast_arrays(said, more))
     log_evidence = engine.log_evidence(both.reshape(-1, both.shape[-1])).reshape(clash.shape)
     return log_sum(np.where(clash, -np.inf, log_evidence + log_weights).T)
+
+
+def widened(codes: Codes, width: int) -> Codes:
+    """Return rows with as many columns, of which the further ones are unknown."""
+    more = np.full((len(codes), width - codes.shape[1]), UNKNOWN, dtype=np.int8)
+    return np.hstack([codes, more]) if more.size else codes
 
 
 def ends(engine: Engine, evidence: Evidence, further: tuple[int, int] | None = None) -> Ends:
@@ -158,6 +166,7 @@ def ends(engine: Engine, evidence: Evidence, further: tuple[int, int] | None = N
     """
     codes, log_weights = evidence.rows()
     parts = []
+    codes = widened(codes, codes.shape[1] + 1)
     for row, log_weight in zip(codes.copy(), log_weights.tolist(), strict=True):
         if further is not None:
             column, state = further
@@ -166,23 +175,7 @@ def ends(engine: Engine, evidence: Evidence, further: tuple[int, int] | None = N
             row[column] = state
         part = engine.ends(row)
         parts.append(replace(part, log_scale=part.log_scale + log_weight, log_evidence=part.log_evidence + log_weight))
-    return _together(parts, engine.network.numbers.shape[1])
-
-
-def _together(parts: list[Ends], n_numbers: int) -> Ends:
-    """Return the sum of what some rows make of each number."""
-    if len(parts) == 1:
-        return parts[0]
-    scales = np.array([part.log_scale for part in parts])
-    scale = float(scales.max(initial=-np.inf))
-    if scale == -np.inf:
-        zero = np.zeros(n_numbers)
-        return Ends(zero, zero, zero, 0.0, -np.inf)
-    shares = np.exp(scales - scale)
-    rest, fires, spares = (
-        shares @ np.stack([getattr(part, name) for part in parts]) for name in ("rest", "fires", "spares")
-    )
-    return Ends(rest, fires, spares, scale, float(np.logaddexp.reduce([part.log_evidence for part in parts])))
+    return together(parts, engine.network.numbers.shape[1])
 
 
 def log_sum(logs: Floats) -> Floats:

@@ -39,8 +39,8 @@ cdef void link_half(double[::1] states, Size at, Size size, Size target, double 
 cdef void half_sums(double[::1] store, Size place, double[::1] gradient, Size size, Size lanes, Size strata, Size run, double[:, :, ::1] out, Size v, Size half) noexcept nogil
 @cython.locals(lower=Size, upper=Size, on=Size, newly=double, again=double, outer=Size, a=Size, inner=Size, b=Size, half=Size, i=Size)
 cdef void link_sums(double[::1] store, Size place, double[::1] gradient, Size size, Size source, Size target, double[:, ::1] out, Size e) noexcept nogil
-@cython.locals(lower=Size, upper=Size, spared=double, outer=Size, a=Size, inner=Size, b=Size, half=Size, i=Size)
-cdef double spared_sum(double[::1] store, Size place, double[::1] gradient, Size size, Size source, Size target) noexcept nogil
+@cython.locals(lower=Size, upper=Size, on=Size, spared=double, outer=Size, a=Size, inner=Size, b=Size, half=Size, i=Size)
+cdef double spared_sum(double[::1] store, Size place, double[::1] gradient, Size size, Size source, Size target, bint again) noexcept nogil
 @cython.locals(low=Size, middle=Size, high=Size, outer=Size, between=Size, inner=Size, a=Size, i=Size)
 cdef void link_both(double[::1] state, Size size, Size source, Size target, Size event, double fires, double spares) noexcept nogil
 @cython.locals(low=Size, middle=Size, high=Size, outer=Size, between=Size, inner=Size, a=Size, i=Size, fired=double)

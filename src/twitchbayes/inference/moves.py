@@ -324,10 +324,14 @@ def link_sums(store, place, gradient, size, source, target, out, e):
     out[e, 1] = again
 
 
-def spared_sum(store, place, gradient, size, source, target):
-    """Return the sum of a kept half of the source times the gradient where the target is absent, before and after."""
+def spared_sum(store, place, gradient, size, source, target, again):
+    """Return the sum of a kept half of the source times the gradient where the target is absent, before and after.
+
+    And, if `again`, where it is present, before and after.
+    """
     lower = min(source, target)
     upper = max(source, target)
+    on = target if target < source else target // 2
     spared = 0.0
     for outer in range(size // (2 * upper)):
         a = 2 * upper * outer + source
@@ -336,6 +340,8 @@ def spared_sum(store, place, gradient, size, source, target):
             half = place + b // (2 * source) * source + b % source
             for i in range(lower):
                 spared += store[half + i] * gradient[b + i]
+                if again:
+                    spared += store[half + on + i] * gradient[b + target + i]
     return spared
 
 

@@ -102,7 +102,7 @@ def _patterns(network: Network, codes: Codes) -> NDArray[np.uint8]:
     first = n_contexts + n_causes
     graded = [first + j for j, name in enumerate(network.findings) if len(network.states[name]) > 2]
     telling = [first + j for j, of in enumerate(network.of) if of >= 0]
-    groups = range(len(network.columns) - len(network.groups), len(network.columns))
+    groups = range(len(network.columns) - len(network.groups), codes.shape[1])
     whole = [*network.link_contexts, *dict.fromkeys([*graded, *telling]), *groups]
     parts = []
     for start in range(0, len(codes), CHUNK_ROWS):

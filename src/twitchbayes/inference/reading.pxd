@@ -51,14 +51,13 @@ cdef void add_link(Block block, Size e) noexcept nogil
 cdef void open_finding(Structure net, Numbers numbers, Size s, signed char[:, ::1] codes, Size r, Size v, Block block) noexcept nogil
 @cython.locals(whole=double)
 cdef double share_of(Structure net, Numbers numbers, Size s, Size slot, Size v, Block block, bint fires) noexcept nogil
-@cython.locals(i=Size, d=Size)
-cdef void merge_links(Structure net, Numbers numbers, Size s, signed char[:, ::1] codes, Size r, const Size[::1] parts, Size first, Size last, Size e, Block block) noexcept nogil
-@cython.locals(e=Size)
-cdef Size link_from(Structure net, Size source, Size v) noexcept nogil
+@cython.locals(v=Size, e=Size, i=Size, d=Size)
+cdef void merge_links(Structure net, Numbers numbers, Size s, signed char[:, ::1] codes, Size r, Size u, Block block) noexcept nogil
+cdef void merge_link(Numbers numbers, Size s, Size d, Size e, Block block) noexcept nogil
 @cython.locals(d=Size, i=Size)
 cdef void merge_leaks(Structure net, Numbers numbers, Size s, signed char[:, ::1] codes, Size r, const Size[::1] parts, Size first, Size last, Size v, Block block) noexcept nogil
 @cython.locals(first=Size, last=Size, is_open=bint, v=Size, e=Size, sets=bint, i=Size)
-cdef void open_events(Structure net, Numbers numbers, Size s, signed char[:, ::1] codes, Size r, Size d, Block block) noexcept nogil
+cdef void open_events(Structure net, Numbers numbers, Size s, signed char[:, ::1] codes, Size r, Size d, Size want, Block block) noexcept nogil
 @cython.locals(i=Size, v=Size, e=Size)
 cdef void describe(Structure net, Numbers numbers, Size s, signed char[:, ::1] codes, Size r, Size d, Size want, Block block) noexcept nogil
 @cython.locals(scale=double, joint=bint, e=Size)

@@ -139,8 +139,7 @@ def read_pattern(net, numbers, s, codes, r, want, block):
         v = net.first_union + u
         if codes[r, v] == 1 and not has_part(net.member, net.member_at[u], net.member_at[u + 1], codes, r, 1):
             open_node(net, block, v)
-            for e in range(net.in_at[v], net.in_at[v + 1]):
-                merge_links(net, numbers, s, codes, r, net.member, net.member_at[u], net.member_at[u + 1], e, block)
+            merge_links(net, numbers, s, codes, r, u, block)
             merge_leaks(net, numbers, s, codes, r, net.member, net.member_at[u], net.member_at[u + 1], v, block)
             rescale(net, codes, r, block, v)
     for v in range(net.first_group, net.first_event):
@@ -152,7 +151,7 @@ def read_pattern(net, numbers, s, codes, r, want, block):
             rescale(net, codes, r, block, v)
     for d in range(net.n_described):
         if block.told[d] == names.PRODUCED:
-            open_events(net, numbers, s, codes, r, d, block)
+            open_events(net, numbers, s, codes, r, d, want, block)
             describe(net, numbers, s, codes, r, d, want, block)
     link_causes(net, numbers, s, want, block)
     list_nodes(net, block)
@@ -386,24 +385,25 @@ def share_of(net, numbers, s, slot, v, block, fires):
     return within(numbers, s, slot, 0, block.low[v] - 1) / whole
 
 
-def merge_links(net, numbers, s, codes, r, parts, first, last, e, block):
-    """Make the number of a link of those from its source to the open ones of some findings: 1 - prod(1 - q)."""
-    block.fires[e] = 0.0
-    block.spares[e] = 1.0
-    for i in range(first, last):
-        if codes[r, parts[i]] == names.UNKNOWN:
-            d = link_from(net, net.source[e], parts[i])
-            if d >= 0:
-                block.fires[e] += block.spares[e] * numbers.yes[s, block.slot[d]]
-                block.spares[e] *= numbers.no[s, block.slot[d]]
-
-
-def link_from(net, source, v):
-    """Return the number of the link from a source into a node, -1 if there is none."""
+def merge_links(net, numbers, s, codes, r, u, block):
+    """Make the numbers of the links into a union of those into its open members: 1 - prod(1 - q)."""
+    v = net.first_union + u
     for e in range(net.in_at[v], net.in_at[v + 1]):
-        if net.source[e] == source:
-            return e
-    return -1
+        block.fires[e] = 0.0
+        block.spares[e] = 1.0
+    for i in range(net.member_at[u], net.member_at[u + 1]):
+        e = net.in_at[v]
+        if codes[r, net.member[i]] == names.UNKNOWN:
+            for d in range(net.in_at[net.member[i]], net.in_at[net.member[i] + 1]):
+                while net.source[e] != net.source[d]:
+                    e += 1
+                merge_link(numbers, s, d, e, block)
+
+
+def merge_link(numbers, s, d, e, block):
+    """Let a link fire where another one does, too."""
+    block.fires[e] += block.spares[e] * numbers.yes[s, block.slot[d]]
+    block.spares[e] *= numbers.no[s, block.slot[d]]
 
 
 def merge_leaks(net, numbers, s, codes, r, parts, first, last, v, block):
@@ -417,7 +417,7 @@ def merge_leaks(net, numbers, s, codes, r, parts, first, last, v, block):
             block.start[v, 0, 0] *= numbers.no[s, block.leak[parts[i]]]
 
 
-def open_events(net, numbers, s, codes, r, d, block):
+def open_events(net, numbers, s, codes, r, d, want, block):
     """Make the events of a described finding nodes: of each of its causes that may be present, and of the background.
 
     A link that is the OR of those into its open parts sets an event, unless the whole is a node of its own.
@@ -426,12 +426,18 @@ def open_events(net, numbers, s, codes, r, d, block):
     last = net.part_at[d + 1]
     is_open = has_part(net.part, first, last, codes, r, names.UNKNOWN) and not block.active[net.whole[d]]
     for v in range(net.first_event + net.event_at[d], net.first_event + net.event_at[d + 1]):
+        block.fires[net.in_at[v]] = 0.0
+        block.spares[net.in_at[v]] = 1.0
+    for i in range(first, last):
+        if codes[r, net.part[i]] == names.UNKNOWN:
+            for e in range(net.in_at[net.part[i]], net.in_at[net.part[i] + 1]):
+                merge_link(numbers, s, e, net.in_at[net.event[e]], block)
+    for v in range(net.first_event + net.event_at[d], net.first_event + net.event_at[d + 1]):
         e = net.in_at[v]
         block.dropped[v] = block.dropped[net.source[e]]
         if block.dropped[v]:
             continue
-        merge_links(net, numbers, s, codes, r, net.part, first, last, e, block)
-        sets = is_open and block.fires[e] > 0.0
+        sets = is_open and (block.fires[e] > 0.0 or want == names.ENDS)
         for i in range(net.out_at[net.source[e]], net.out_at[net.source[e] + 1]):
             sets = sets or (block.live[net.out[i]] and block.joint[net.out[i]] == v)
         block.dropped[v] = not sets

@@ -53,7 +53,7 @@ def log_silent(engine: Engine, row: NDArray[np.int8], sites: Sequence[int], sour
     """
     of = engine.network.of[sites[0]] if len(sites) else -1
     silencer = _silencer(engine.network, of, engine.max_bytes, engine.threads)
-    spelled = spell_out(engine.network, row[None])
+    spelled = spell_out(engine.network, engine.network.link_contexts, row[None])
     parts = row[None] if spelled is None else spelled.codes
     logs = [
         silencer.engine.log_evidence(silencer.row(part)[None], silencer.sets(part, sites, sources[i : i + SETS_AT_ONCE]))

@@ -87,9 +87,8 @@ class Spelled:
         return tell
 
 
-def spell_out(network: Network, codes: Codes) -> Spelled | None:
-    """Return the rows spelt out; None where there is nothing to spell out."""
-    contexts = network.link_contexts
+def spell_out(network: Network, contexts: Sequence[int], codes: Codes) -> Spelled | None:
+    """Return the rows with these contexts spelt out; None where there is nothing to spell out."""
     if not contexts or not (codes[:, contexts] == UNKNOWN).any():
         return None
     owner = np.arange(len(codes))

@@ -20,5 +20,5 @@ cdef bint is_same(Structure net, Block block, Size v, Size lanes, Size rows) noe
 cdef void compress(Structure net, Block block, Plan plan, Size rows) noexcept nogil
 @cython.locals(strata=Size, lanes=Size, size=Size, r=Size, x=Size, t=Size, kind=Size, v=Size, run=Size, place=Size, i=Size, same=Size)
 cdef void backward(Structure net, Block block, Plan plan, Work work, Size rows) noexcept nogil
-@cython.locals(first=Size, last=Size, v=Size, run=Size, half=Size, i=Size, e=Size, target=Size, on=Size, event=Size, too=Size)
-cdef void links_back(Block block, Plan plan, Work work, Size t, Size size, Size lanes, Size strata, Size place) noexcept nogil
+@cython.locals(first=Size, last=Size, v=Size, run=Size, half=Size, i=Size, e=Size, target=Size, on=Size, event=Size, too=Size, again=bint, at=Size)
+cdef void links_back(Structure net, Block block, Plan plan, Work work, Size t, Size size, Size lanes, Size strata, Size place) noexcept nogil

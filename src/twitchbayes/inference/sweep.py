@@ -30,7 +30,8 @@ class Work:
     linked : (n_links, 3)
         Of each live link: sums over the subsets in which it fires while its target is still absent; the same while it
         is present already; and (ENDS) in which it does not fire and its target stays absent. Of a link that sets an
-        event: over all subsets in which it fires; 0; over all in which it does not.
+        event: over all subsets in which it fires; 0; over all in which it does not. Of a link into an event the last
+        is over all in which it does not fire.
     """
 
     def __init__(self, net, state=1 << 12, store=1 << 14, lanes=32):
@@ -167,7 +168,7 @@ def backward(net, block, plan, work, rows):
                     moves.start_sums(work.store, place, work.state, size, lanes, work.sums, v, 0)
             moves.open_back(work.state, size, lanes, block.start, v, is_same(net, block, v, lanes, rows))
         elif kind == names.LINKS:
-            links_back(block, plan, work, t, size, lanes, strata, place)
+            links_back(net, block, plan, work, t, size, lanes, strata, place)
         elif kind == names.STOP:
             for i in range(plan.steps[t, names.FIRST], plan.steps[t, names.LAST]):
                 moves.link_back(work.state, size, run, -(lanes << plan.bits[i]), 1.0, 0.0)
@@ -190,7 +191,7 @@ def backward(net, block, plan, work, rows):
         work.gradient[x] = work.state[x]
 
 
-def links_back(block, plan, work, t, size, lanes, strata, place):
+def links_back(net, block, plan, work, t, size, lanes, strata, place):
     """Take a gradient back over the links of a node, and read off what is wanted of them."""
     first = plan.steps[t, names.FIRST]
     last = plan.steps[t, names.LAST]
@@ -221,7 +222,9 @@ def links_back(block, plan, work, t, size, lanes, strata, place):
                     work.spare, half * (i - first), work.state, size, run, target, event, False
                 )
             else:
-                work.linked[e, 2] = moves.spared_sum(work.spare, half * (i - first), work.state, size, run, target)
+                again = net.kind[net.target[e]] == names.EVENT  # other links of this step lead there, too
+                at = half * (i - first)
+                work.linked[e, 2] = moves.spared_sum(work.spare, at, work.state, size, run, target, again)
         if event:
             moves.both_back(work.state, size, run, target, event, block.fires[e], block.spares[e])
         else:
