@@ -421,11 +421,13 @@ class Words:
             try:
                 if name not in self._states:
                     raise UnknownVariableError(name, self._states)
+                if is_unknown(value):
+                    continue
+                numbers = self._likelihoods(name, value)
                 if name in observed:
                     message = f"{name} is observed ({observed[name]}) and has virtual evidence {value!r}: give one"
                     raise InvalidValueError(message)
-                if not is_unknown(value):
-                    likelihoods[name] = self._likelihoods(name, value)
+                likelihoods[name] = numbers
             except TwitchbayesError as error:
                 faults.append(error)
         return likelihoods

@@ -30,9 +30,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
 
 
-def answer(
-    engine: Engine, evidence: Evidence, parameters: Parameters | None = None, *, unions: bool = False
-) -> Answer:
+def answer(engine: Engine, evidence: Evidence, parameters: Parameters | None = None, *, unions: bool = False) -> Answer:
     """Return the answer of one case under each parameter set, a row each; with its unions of causes if asked for.
 
     Raises
