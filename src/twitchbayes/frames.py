@@ -375,7 +375,7 @@ def _unanswered(model: Model, cases: Cases, rows: NDArray[np.int64], refused: Ma
     for i, (row, label) in enumerate(zip(first.tolist(), cases.labels(first), strict=True)):
         reason = refused.get(row, IMPOSSIBLE)
         if row not in refused and i < EXPLAINED_ROWS:
-            reason = str(impossible(model.engine, cases.case(row)))
+            reason = str(impossible(model, cases.case(row)))
         faults.append(Fault(label, None, None, reason))
     return InvalidFrameError(faults, n_faults=len(rows), n_rows=len(rows), of_rows=len(cases))
 
