@@ -115,9 +115,7 @@ def structures(draw: st.DrawFn) -> tuple[Structure, list[float], list[int]]:
     first = n_contexts + n_causes
     into = {j: [k for k in range(n_causes) if draw(st.booleans())] for j in range(n_findings)}
     producers = {k for j in described if j >= 0 for k in into.get(j, [])}
-    links += [
-        (n_contexts + k, first + j) for j in range(n_findings) for k in into[j] if of[j] < 0 or k in producers
-    ]
+    links += [(n_contexts + k, first + j) for j in range(n_findings) for k in into[j] if of[j] < 0 or k in producers]
     links.sort(key=lambda ends: (ends[1], ends[0]))
     excludes = [(a, b) for b in range(n_causes) for a in range(b) if draw(st.integers(0, 3)) == 0]
     groups = [[k for k in range(n_causes) if draw(st.booleans())] for _ in range(draw(st.integers(1, 3)))]
@@ -147,7 +145,7 @@ def structures(draw: st.DrawFn) -> tuple[Structure, list[float], list[int]]:
     known = [(2, 0.5), (2, 0.2), (2, 0.7), (2, 0.7), (2, 0.2)]
     codes = []
     for kind, count in enumerate((n_contexts, n_causes, n_findings, len(unions), len(groups))):
-        for i in range(count):
+        for _ in range(count):
             v = len(codes)
             said = draw(st.floats(0, 1)) < known[kind][1] or (kind == 0 and v in net.shift)
             codes.append(draw(st.integers(0, net.span_at[v + 1] - net.span_at[v] - 1)) if said else -1)

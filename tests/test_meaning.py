@@ -12,7 +12,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from oracle import relative_error
-from rich_models import rich_codes, rich_models
+from rich_models import random_codes, rich_codes, rich_models
 from twitchbayes import Model
 from twitchbayes.inference.engine import structure_of
 from twitchbayes.inference.reference import Reference, brute_force
@@ -54,10 +54,34 @@ def test_everything_together_equals_brute_force(data: st.DataObject) -> None:
         if truth is None:
             assert answer.log_evidence[0] == -np.inf
             continue
-        found = [*answer.causes[0], answer.none[0], *answer.unions[0], answer.serious[0], np.exp(answer.log_evidence[0])]
+        found = [
+            *answer.causes[0],
+            answer.none[0],
+            *answer.unions[0],
+            answer.serious[0],
+            np.exp(answer.log_evidence[0]),
+        ]
         expected = [*truth.causes, truth.none, *truth.groups, truth.evidence]
         for own, exact in zip(found, expected, strict=True):
             assert relative_error(own, exact) < EXACT
+
+
+@settings(max_examples=60, deadline=None)
+@given(model=rich_models(), seed=st.integers(0, 2**32 - 1))
+def test_rows_together_equal_rows_alone(model: Model, seed: int) -> None:
+    """A batch of many rows, in blocks of one pattern, with copies and under two parameter sets, is what each row gives."""
+    codes = random_codes(model.network, 40, seed=seed, known=0.4)
+    codes = np.concatenate([codes, codes[:7]])
+    drawn = model.network.with_net(model.beliefs.draw(2, 0))
+    together, counts = model.engine.answer(codes, drawn, unions=True).answer, model.engine.count(codes, each=True)
+    for i, row in enumerate(codes):
+        alone = model.engine.answer(row[None], drawn, unions=True).answer
+        for name in ("causes", "none", "serious", "unions", "log_evidence"):
+            found = getattr(together, name)[[i, len(codes) + i]]
+            np.testing.assert_allclose(found, getattr(alone, name), rtol=1e-12, atol=1e-300, err_msg=name)
+        one = model.engine.count(row[None])
+        np.testing.assert_allclose(counts.successes[i], one.successes[0], rtol=1e-11, atol=1e-300)
+        np.testing.assert_allclose(counts.trials[i], one.trials[0], rtol=1e-11, atol=1e-300)
 
 
 @settings(max_examples=150, deadline=None)
@@ -172,7 +196,9 @@ def test_what_causes_explain(data: st.DataObject) -> None:
 def positive(network: Network, codes: Codes) -> list[list[int]]:
     """Findings above their lowest state that describe nothing; open members of unions without a known one."""
     first = len(network.contexts) + len(network.causes)
-    low = [network.codes[first + j][codes[first + j]][0] if codes[first + j] >= 0 else 0 for j in range(len(network.of))]
+    low = [
+        network.codes[first + j][codes[first + j]][0] if codes[first + j] >= 0 else 0 for j in range(len(network.of))
+    ]
     single = [[j] for j, at in enumerate(low) if at and network.of[j] < 0]
     for u, members in enumerate(network.union_members):
         if codes[first + len(network.of) + u] == 1 and not any(low[j] for j in members):

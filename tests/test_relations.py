@@ -114,9 +114,7 @@ FAULTS = [
 
 
 @pytest.mark.parametrize(("file", "old", "new", "line", "said"), FAULTS)
-def test_a_fault_is_named_by_file_and_line(
-    tmp_path: Path, file: str, old: str, new: str, line: int, said: str
-) -> None:
+def test_a_fault_is_named_by_file_and_line(tmp_path: Path, file: str, old: str, new: str, line: int, said: str) -> None:
     with pytest.raises(ModelTableError) as raised:
         knowledge.read(write(tmp_path / "faulty", (file, old, new)))
     places = [(p.file, p.line) for p in raised.value.problems if said in str(p)]

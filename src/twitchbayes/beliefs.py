@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from twitchbayes.knowledge import Knowledge, Number
 from twitchbayes.network import Network
 
-__all__ = ["Beliefs", "beside", "fit", "quantiles"]
+__all__ = ["Beliefs", "above_the_lowest", "beside", "fit", "quantiles"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -48,11 +48,15 @@ class Beliefs:
     groups : tuple of ndarray
         Rows that are the states of one variable in one stratum: together they have a Dirichlet
         distribution, of one size.
+    levels : tuple of ndarray
+        Rows that are the states of a graded finding above the lowest, of one leak or link in one stratum: together
+        with what they leave for the lowest state they have a Dirichlet distribution, of one size.
     """
 
     means: Floats
     sizes: Floats
     groups: tuple[Ints, ...]
+    levels: tuple[Ints, ...]
 
     @classmethod
     def of(cls, knowledge: Knowledge, network: Network) -> Beliefs:
@@ -63,13 +67,13 @@ class Beliefs:
         numbers = [p.number for p in knowledge.priors] + [link.number for link in knowledge.links]
         values, lows, highs = (network.to_net(_column(numbers, name))[0] for name in ("probability", "low", "high"))
         means, sizes = fit(values, np.maximum(lows, 0.0), highs)
-        groups = beside(knowledge)
-        for rows in groups:
+        groups, levels = beside(knowledge), above_the_lowest(knowledge)
+        for rows in (*groups, *levels):
             sizes[rows] = sizes[rows].min()
             means[rows] = values[rows]
         for array in (means, sizes):
             array.flags.writeable = False
-        return cls(means, sizes, groups)
+        return cls(means, sizes, groups, levels)
 
     @property
     def fixed(self) -> NDArray[np.bool_]:
@@ -92,7 +96,7 @@ class Beliefs:
         """Return the sets `BLOCK * number` to `BLOCK * (number + 1) - 1` of every draw with a seed."""
         random = np.random.default_rng([seed, number])
         sets = np.repeat(self.means[None, :], BLOCK, axis=0)
-        grouped = np.concatenate([*self.groups, np.zeros(0, dtype=np.int64)])
+        grouped = np.concatenate([*self.groups, *self.levels, np.zeros(0, dtype=np.int64)])
         alone = np.setdiff1d(np.flatnonzero(~self.fixed), grouped)
         a, b = self.means[alone] * self.sizes[alone], (1 - self.means[alone]) * self.sizes[alone]
         sets[:, alone] = random.beta(a, b, size=(BLOCK, len(alone)))
@@ -100,6 +104,12 @@ class Beliefs:
             free = rows[self.means[rows] > 0]  # a state of probability 0 has no distribution
             if len(free) > 1 and np.isfinite(self.sizes[free[0]]):
                 sets[:, free] = random.dirichlet(self.means[free] * self.sizes[free], size=BLOCK)
+        for rows in self.levels:
+            free, size = rows[self.means[rows] > 0], self.sizes[rows[0]]
+            if len(free) and np.isfinite(size):
+                lowest = max(1 - self.means[free].sum(), 0.0)
+                shares = np.append(self.means[free], lowest) if lowest > 0 else self.means[free]
+                sets[:, free] = random.dirichlet(shares * size, size=BLOCK)[:, : len(free)]
         return sets
 
 
@@ -193,4 +203,12 @@ def beside(knowledge: Knowledge) -> tuple[Ints, ...]:
     for row, prior in enumerate(knowledge.priors):
         if knowledge.variables[prior.variable].role == "context":
             rows_of.setdefault((prior.variable, prior.given), []).append(row)
+    return tuple(np.array(rows, dtype=np.int64) for rows in rows_of.values() if len(rows) > 1)
+
+
+def above_the_lowest(knowledge: Knowledge) -> tuple[Ints, ...]:
+    """Return the rows of each leak or link into a graded finding, in each stratum: its states above the lowest."""
+    rows_of: dict[tuple[object, ...], list[int]] = {}
+    for row, link in enumerate(knowledge.links, start=len(knowledge.priors)):
+        rows_of.setdefault((link.parent, link.child, link.given), []).append(row)
     return tuple(np.array(rows, dtype=np.int64) for rows in rows_of.values() if len(rows) > 1)

@@ -360,9 +360,7 @@ def doubtful_variables(table: Table) -> set[str]:
 
 
 def _links(knowledge: Knowledge, doubtful: Collection[str]) -> Iterator[Problem]:
-    yield from _repeated(
-        (k.number.file, k.number.line, (k.parent, k.child, k.state, k.given)) for k in knowledge.links
-    )
+    yield from _repeated((k.number.file, k.number.line, (k.parent, k.child, k.state, k.given)) for k in knowledge.links)
     yield from links_together(knowledge.links, knowledge.variables, doubtful)
     for row in knowledge.tables["links.csv"].rows:
         if row["form"] not in {"compound", "net"} and not (row["parent"] == "leak" and not row["form"]):

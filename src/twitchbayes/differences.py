@@ -178,7 +178,7 @@ def _entries(model: Model) -> dict[_Place, _Entry]:
     role = {name: variable.role for name, variable in knowledge.variables.items()}
     priors = [((role[p.variable], "", p.variable, stratum(p), p.state), "", p.number) for p in knowledge.priors]
     links = [
-        (("leak" if k.parent == "leak" else "link", k.parent, k.child, "", "present"), k.form, k.number)
+        (("leak" if k.parent == "leak" else "link", k.parent, k.child, stratum(k), k.state), k.form, k.number)
         for k in knowledge.links
     ]
     named = zip(number_names(knowledge), [*priors, *links], net, strict=True)
@@ -254,6 +254,8 @@ def _texts(variable: Variable) -> dict[str, str]:
         "states": ";".join(variable.states),
         "aliases": ";".join(f"{alias}={state}" for alias, state in variable.aliases.items()),
         "serious": "yes" if variable.serious else "",
+        "parts": ";".join(variable.parts),
+        "excludes": ";".join(variable.excludes),
     }
     return {name: value for name, value in {**said, **texts}.items() if name not in {"name", "bands"}}
 

@@ -188,11 +188,12 @@ def sizes_after(information: Information, products: Floats, priors: Priors, net:
     before = sizes[free]
     p, groups = net[free], [np.flatnonzero(np.isin(free, rows)) for rows in priors.groups]
     spread = np.diag(p * (1 - p))
-    for rows in groups:
+    levels = [np.flatnonzero(np.isin(free, rows)) for rows in priors.levels]
+    for rows in (*groups, *levels):
         spread[np.ix_(rows, rows)] -= np.outer(p[rows], p[rows]) * (1 - np.eye(len(rows)))
     matrix = information.of(free).matrix(products[np.ix_(free, free)], spread, before)
     sizes[free] = np.maximum(1 / (_variances(matrix, p, groups) * np.diag(spread)), before)
-    for rows in priors.groups:
+    for rows in (*priors.groups, *priors.levels):
         if priors.free[rows].all():
             sizes[rows] = sizes[rows].min()
     return sizes

@@ -81,12 +81,16 @@ class Priors:
         Which numbers are learned; the others stay.
     groups : tuple of ndarray
         Rows that are the states of one variable.
+    levels : tuple of ndarray
+        Rows that are the states of a graded finding above the lowest, of one leak or link: with what they leave for
+        the lowest they have a Dirichlet distribution, in which each of them has its Beta(a, b).
     """
 
     a: Floats
     b: Floats
     free: Bools
     groups: tuple[Ints, ...]
+    levels: tuple[Ints, ...] = ()
 
     @property
     def in_group(self) -> Bools:
@@ -101,7 +105,12 @@ class Priors:
         from scipy.special import xlog1py, xlogy
 
         alone = self.free & ~self.in_group
+        for rows in self.levels:
+            alone[rows] = False
         total = xlogy(self.a[self.free], net[self.free]).sum()
+        for rows in self.levels:
+            lowest = self.a[rows[0]] + self.b[rows[0]] - self.a[rows].sum()
+            total += xlog1py(max(lowest, 0.0), -min(net[rows].sum(), 1.0))
         return float(total + xlog1py(self.b[alone], -net[alone]).sum())
 
     def maximum(self, net: Floats, sums: Sums) -> Floats:
@@ -248,8 +257,8 @@ def _extrapolated(priors: Priors, zero: Floats, one: Floats, two: Floats) -> Flo
     # At -1 it would be where EM itself goes; never shorter than that.
     reach = min(-float(np.linalg.norm(step) / length), -1.0)
     further = priors.from_scale(two, start - 2 * reach * step + reach**2 * bend)
-    inside = (further[priors.free] > 0) & (further[priors.free] < 1)
-    return further if inside.all() else None
+    inside = bool(((further[priors.free] > 0) & (further[priors.free] < 1)).all())
+    return further if inside and all(further[rows].sum() < 1 for rows in priors.levels) else None
 
 
 def _largest_change(priors: Priors, here: Pass) -> float:

@@ -157,8 +157,9 @@ class Model(Studies):
             rows.append({**head, "state": prior.state, "form": "", **_number_columns(prior.number)})
         for link in self.knowledge.links:
             kind = "leak" if link.parent == "leak" else "link"
-            head = {"kind": kind, "parent": link.parent, "child": link.child, "given": ""}
-            rows.append({**head, "state": "present", "form": link.form, **_number_columns(link.number)})
+            given = ";".join(f"{name}={state}" for name, state in link.given)
+            head = {"kind": kind, "parent": link.parent, "child": link.child, "given": given}
+            rows.append({**head, "state": link.state, "form": link.form, **_number_columns(link.number)})
         return pd.DataFrame(rows)
 
     def implied_facts(self) -> list[consistency.Implied]:

@@ -402,7 +402,9 @@ def _slots(
     rows_between: dict[tuple[str, str], list[tuple[int, Link]]] = {}
     for row, link in numbered:
         rows_between.setdefault((link.child, link.parent), []).append((row, link))
-    ends = sorted((node_of[child], node_of[parent], child, parent) for child, parent in rows_between if parent != "leak")
+    ends = sorted(
+        (node_of[child], node_of[parent], child, parent) for child, parent in rows_between if parent != "leak"
+    )
     of_leaks = [rows_between[v.name, "leak"] for v in findings]
     of_links = [rows_between[child, parent] for _, _, child, parent in ends]
     finding_leaks = [_link_rows(rows, knowledge.variables) for rows in of_leaks]
@@ -439,7 +441,9 @@ def _slots(
         compound=compound_rows,
         compound_leaks=compound_leaks,
     )
-    strata = [tuple(tuple(node_of[name] for name, _ in own[0][1].given) for own in kind) for kind in (of_leaks, of_links)]
+    strata = [
+        tuple(tuple(node_of[name] for name, _ in own[0][1].given) for own in kind) for kind in (of_leaks, of_links)
+    ]
     return slots, strata[0], strata[1]
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
 
 from twitchbayes import checks, tables
 from twitchbayes.errors import InvalidValueError, ModelNotFoundError, ModelTableError, Problem, did_you_mean
-from twitchbayes.knowledge import COLUMNS, Knowledge, Prior
+from twitchbayes.knowledge import COLUMNS, Knowledge, Link, Prior
 from twitchbayes.tables import Row, Table
 
 if TYPE_CHECKING:
@@ -115,8 +115,8 @@ def since(earlier: Iterable[Change], later: Iterable[Change]) -> tuple[Change, .
     return tuple(change for change in merged.values() if change.old != change.new)
 
 
-def stratum(prior: Prior) -> str:
-    """Return the contexts that a prior is given, as its table has them: `age=18-29;sex=male`."""
+def stratum(prior: Prior | Link) -> str:
+    """Return the contexts that a prior or link is given, as its table has them: `age=18-29;sex=male`."""
     return ";".join(f"{name}={state}" for name, state in prior.given)
 
 

@@ -126,7 +126,11 @@ def number_names(knowledge: Knowledge) -> list[str]:
     for prior in knowledge.priors:
         given = ", ".join(f"{name}={state}" for name, state in prior.given)
         names.append(f"P({prior.variable}={prior.state}{f' | {given}' if given else ''})")
-    return names + [f"P({link.child} | {link.parent})" for link in knowledge.links]
+    for link in knowledge.links:
+        graded = len(knowledge.variables[link.child].states) > 2
+        child = f"{link.child}={link.state}" if graded else link.child
+        names.append(f"P({child} | {', '.join([link.parent, *(f'{name}={state}' for name, state in link.given)])})")
+    return names
 
 
 def _influence(engine: Engine, evidence: Evidence, cause: str) -> Floats:

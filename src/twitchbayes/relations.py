@@ -25,7 +25,7 @@ NAMED_STRATA = 3  # of those that are missing
 
 
 def variables_together(table: Table) -> Iterator[Problem]:
-    """What each row of `variables.csv` says of others: `of`, `excludes`, and the causes of a union."""
+    """Check what each row of `variables.csv` says of others: `of`, `excludes`, and the causes of a union."""
     rows: dict[str, Row] = {}
     for row in table.rows:
         rows.setdefault(row["variable"], row)
@@ -150,7 +150,7 @@ def _loops(
 def links_together(
     links: Sequence[Link], variables: Mapping[str, Variable], doubtful: Collection[str]
 ) -> Iterator[Problem]:
-    """What the rows of each leak and link say together: the same strata, all of them, and all states of the child.
+    """Check what the rows of a leak or link say together: the same strata, all of them, and all states of the child.
 
     Nothing is said of links between variables that are not there, or whose own row is at fault.
     """
@@ -187,9 +187,7 @@ def _one_link(link: Link, variables: Mapping[str, Variable]) -> Iterator[Problem
             break
 
 
-def _strata(
-    parent: str, child: Variable, rows: Sequence[Link], variables: Mapping[str, Variable]
-) -> Iterator[Problem]:
+def _strata(parent: str, child: Variable, rows: Sequence[Link], variables: Mapping[str, Variable]) -> Iterator[Problem]:
     names = tuple(name for name, _ in rows[0].given)
     what = f"the leak of {child.name!r}" if parent == "leak" else f"{parent!r} to {child.name!r}"
     for row in rows:

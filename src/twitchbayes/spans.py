@@ -37,7 +37,7 @@ def span_words(states: Sequence[str], low: int, high: int) -> str:
 
 @cache
 def meet(n_states: int) -> NDArray[np.int8]:
-    """Return the code of what two codes say together: (n_codes, n_codes), `CONTRADICTION` where they cannot both hold."""
+    """Return the code of what two codes say together, (n_codes, n_codes); `CONTRADICTION` where they cannot both hold."""
     codes = spans(n_states)
     number = {span: code for code, span in enumerate(codes)}
     both = [[(max(a, c), min(b, d)) for c, d in codes] for a, b in codes]

@@ -55,6 +55,8 @@ def report_of(model: Model, priors: Priors, last: Pass, sizes: Floats) -> pd.Dat
     before = np.where(priors.free, priors.a + np.where(priors.in_group, _beside(priors), priors.b), beliefs.sizes)
     after = np.where(priors.free, sizes, beliefs.sizes)
     changed = priors.free & _is_news(beliefs.means, last.net, before, after)
+    for rows in (*priors.groups, *priors.levels):
+        changed[rows] = changed[rows].any()  # one distribution: its parts move together, or do not
     new = np.where(changed, last.net, old[0])
     low, high = quantiles(new, after, (TAIL, 1 - TAIL))
     with np.errstate(invalid="ignore"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import html
 import json
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from numbers import Real
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -406,19 +406,27 @@ def _priors(model: Model, options: Options) -> tuple[Priors, Floats]:
     """Return the distributions of the numbers before the cases, and where learning starts."""
     beliefs = model.beliefs
     free = np.isin(kinds_of(model), options.learn) & ~beliefs.fixed & (beliefs.means > 0) & (beliefs.means < 1)
-    groups = []
-    for rows in beliefs.groups:
-        own = rows[beliefs.means[rows] > 0]
-        free[own] = free[own].all()
-        if free[own].all():
-            groups.append(own)
+    groups, levels = (_free_together(free, beliefs.means, parts) for parts in (beliefs.groups, beliefs.levels))
     sizes = np.where(free, beliefs.sizes, 0.0) * options.strength
     a = np.where(free, beliefs.means, 0.0) * sizes
     b = np.where(free, 1 - beliefs.means, 0.0) * sizes
     net = model.network.to_net(model.network.numbers)[0]
     # A number that the table puts at 0 or 1 has no log odds to start from.
     start = np.where(free & ((net <= 0) | (net >= 1)), beliefs.means, net)
-    return Priors(a, b, free, tuple(groups)), start
+    return Priors(a, b, free, groups, levels), start
+
+
+def _free_together(
+    free: NDArray[np.bool_], means: Floats, parts: Sequence[NDArray[np.int64]]
+) -> tuple[NDArray[np.int64], ...]:
+    """Return the rows that are learned of each distribution of several; all of it is learned, or nothing is."""
+    found = []
+    for rows in parts:
+        own = rows[means[rows] > 0]
+        free[own] = free[own].all()
+        if len(own) and free[own].all():
+            found.append(own)
+    return tuple(found)
 
 
 def _counting(model: Model, data: Data, priors: Priors, selection: Selection | None) -> Callable[[Floats], Pass]:

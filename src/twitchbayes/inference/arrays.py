@@ -1,10 +1,11 @@
 """A network as flat arrays: nodes, links, tables; and the numbers of parameter sets.
 
-Nodes are numbered contexts, causes, findings, unions (the OR of some findings), groups (the OR of some causes), events,
-the background. Links are the arrows of all noisy-ORs and noisy-MAXs, those into a node next to each other: context ->
-cause, cause -> finding, cause -> union (their numbers follow from those of its members), cause -> group (certain), and
-cause -| cause for "excludes", which makes its target absent. Contexts on whose state a table of another variable depends
-are *strata*: where they are unknown, their joint states are the lanes of a row. Other contexts are nodes.
+Nodes are numbered contexts, causes, findings, unions (the OR of some findings), groups (the OR of some causes),
+events, the background. Links are the arrows of all noisy-ORs and noisy-MAXs, those into a node next to each other:
+context -> cause, cause -> finding, cause -> union (their numbers follow from those of its members), cause -> group
+(certain), and cause -| cause for "excludes", which makes its target absent. Contexts on whose state a table of another
+variable depends are *strata*: where they are unknown, their joint states are the lanes of a row. Other contexts are
+nodes.
 
 A finding is graded: of its states, in order, the evidence names a span, `low` to `high`. What is a bit of the sweep is
 whether some parent raised it to `low`; that none raised it above `high` is a factor of each parent.
@@ -150,7 +151,7 @@ class Structure:
         self._number(links, levels, leak_strata or [()] * n_findings, link_strata or [()] * len(links))
 
     def _describe(self, of, members, into):
-        """Number the described findings, and the events of each: one for each of its sources, and the background's."""
+        """Count the described findings, and the events of each: one for each of its sources, and the background's."""
         places = sorted({place for place in of if place >= 0})
         wholes = [self.first_finding + place for place in places]
         parts = [members[v - self.first_union] if v >= self.first_union else [v] for v in wholes]
@@ -210,7 +211,9 @@ class Structure:
         binary = [2]
         n_states = list(cards) + binary * self.n_causes + list(levels) + binary * (self.n_nodes - self.first_union)
         # Of a context a code is its state.
-        own = [spans(n) if self.kind[v] == names.FINDING else [(s, s) for s in range(n)] for v, n in enumerate(n_states)]
+        own = [
+            spans(n) if self.kind[v] == names.FINDING else [(s, s) for s in range(n)] for v, n in enumerate(n_states)
+        ]
         self.top = index_of([n - 1 for n in n_states])
         self.span_at, self.low = ragged([[low for low, _ in codes] for codes in own])
         _, self.high = ragged([[high for _, high in codes] for codes in own])

@@ -47,7 +47,7 @@ cdef void add_telling(Structure net, Numbers numbers, Block block, Plan plan, Wo
 @cython.locals(d=Size)
 cdef void add_trials(Structure net, Slots slots, Size slot, Size v, double mass, double untried, Size into) noexcept nogil
 @cython.locals(whole=double, d=Size)
-cdef void add_cap(Structure net, Numbers numbers, Size s, Slots slots, Size slot, Size high, double mass, Size into) noexcept nogil
+cdef void add_cap(Numbers numbers, Size s, Slots slots, Size slot, Size high, double mass, Size into) noexcept nogil
 @cython.locals(u=Size, first=Size, last=Size, absent=double, present=double, i=Size, j=Size, spared=double, fired=double)
 cdef void add_leaks(Structure net, Numbers numbers, signed char[:, ::1] said, Size r, Block block, Plan plan, Work work, Size n_rows, Size v, Size into, Slots slots) noexcept nogil
 @cython.locals(source=Size, fires=double, spares=double, i=Size, j=Size, d=Size, spared=double, fired=double)

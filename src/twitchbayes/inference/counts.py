@@ -297,13 +297,13 @@ def add_finding(net, numbers, block, v, mass, high, into, slots):
     add_trials(net, slots, block.leak[v], v, mass, 0.0, into)
     is_factor = high < net.top[v] and not block.active[v]
     if is_factor:
-        add_cap(net, numbers, s, slots, block.leak[v], high, mass, into)
+        add_cap(numbers, s, slots, block.leak[v], high, mass, into)
     for e in range(net.in_at[v], net.in_at[v + 1]):
         if net.kind[net.source[e]] == names.CAUSE:
             off = block.absent[net.source[e]]
             add_trials(net, slots, block.slot[e], v, block.present[net.source[e]], off, into)
             if is_factor:
-                add_cap(net, numbers, s, slots, block.slot[e], high, block.present[net.source[e]], into)
+                add_cap(numbers, s, slots, block.slot[e], high, block.present[net.source[e]], into)
 
 
 def add_telling(net, numbers, block, plan, work, v, i, into, slots):
@@ -314,7 +314,7 @@ def add_telling(net, numbers, block, plan, work, v, i, into, slots):
             add_trials(net, slots, block.slot[e], v, work.halves[net.source[e], 1, i], off, into)
             if not block.active[v] and block.high[v] < net.top[v]:
                 share = work.halves[net.source[e], 1, i]
-                add_cap(net, numbers, block.set, slots, block.slot[e], block.high[v], share, into)
+                add_cap(numbers, block.set, slots, block.slot[e], block.high[v], share, into)
 
 
 def add_trials(net, slots, slot, v, mass, untried, into):
@@ -324,7 +324,7 @@ def add_trials(net, slots, slot, v, mass, untried, into):
         slots.untried[slot + d] = untried
 
 
-def add_cap(net, numbers, s, slots, slot, high, mass, into):
+def add_cap(numbers, s, slots, slot, high, mass, into):
     """Add what is said of a leak or link that raised a finding no further than to a state."""
     whole = reading.within(numbers, s, slot, 0, high)
     if whole > 0.0:

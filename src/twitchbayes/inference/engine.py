@@ -6,6 +6,7 @@ beside each other, share a plan and run in blocks, in threads. See `twitchbayes.
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -407,15 +408,15 @@ class Engine:
         between = {}
         for j, name in enumerate(network.findings):
             low, high = meanings[first + j][row[first + j]] if row[first + j] != UNKNOWN else (0, 0)
-            if 0 < low and high < len(network.states[name]) - 1:
+            if low > 0 and high < len(network.states[name]) - 1:
                 between[first + j] = high
-        places = [(slots.finding_leaks, v - first, high) for v, high in between.items()]
+        places = [(slots.finding_leak_starts[v - first], slots.finding_leak_shapes[v - first], v) for v in between]
         targets = enumerate(slots.targets.tolist())
-        places += [(slots.links, i, between[target]) for i, target in targets if target in between]
-        at, yes, no = np.arange(len(slots.rows)), network.parameters.yes[0], network.parameters.no[0]
-        for part, number, high in places:
-            for group in part(at, number).reshape(-1, part(at, number).shape[-1]):
-                if no[group[0]] + yes[group[:high]].sum() == 0:
+        places += [(slots.link_starts[i], slots.link_shapes[i], v) for i, v in targets if v in between]
+        yes, no = network.parameters.yes[0], network.parameters.no[0]
+        for start, shape, v in places:
+            for group in np.arange(start, start + math.prod(shape)).reshape(-1, shape[-1]):
+                if no[group[0]] + yes[group[: between[v]]].sum() == 0:
                     yield group
 
     def cost(self, codes: Codes) -> float:

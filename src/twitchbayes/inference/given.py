@@ -91,7 +91,9 @@ def _wrong_codes(network: Network, given: NDArray[Any]) -> Iterator[str]:
     right = (given >= UNKNOWN) & (given < most) & (given == np.floor(given))
     for row, column in np.argwhere(~right).tolist():
         name = [*network.columns, SERIOUS][column]
-        meanings = [network.meaning(column, i) for i in range(most[column])] if column < len(network.columns) else YES_NO
+        meanings = (
+            [network.meaning(column, i) for i in range(most[column])] if column < len(network.columns) else YES_NO
+        )
         states = ", ".join(f"{i} ({meaning})" for i, meaning in enumerate(meanings))
         yield f"row {row}: {name} has no state {given[row, column]}; give {states}, or -1 for unknown"
 

@@ -27,7 +27,8 @@ def reason_of(network: Network, structure: Structure, desk: Desk, max_bytes: int
     block, plan = (desk.side, desk.side_plan) if on_side else (desk.block, desk.plan)
     needed = NUMBER_BYTES * (plan.size + plan.room + plan.spare + 64 * block.strata)
     nodes = _open_at_most(plan)
-    findings = sorted({v for v in _with_findings(structure, block, nodes) if v >= structure.first_finding})
+    held = _with_findings(structure, block, nodes)
+    findings = sorted(v for v in held if structure.first_finding <= v < structure.first_event)
     contexts = [v for v in nodes if v < structure.n_contexts]
     unknown = [c for c in range(structure.n_contexts) if desk.said[0, c] < 0]
     told, advice = [], []

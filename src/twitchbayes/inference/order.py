@@ -7,8 +7,8 @@ open bits is bounded by about the smaller of the numbers of causes and of positi
 
 A cause is opened once all contexts, and causes that exclude it, can act on it, and at once, so that its links to
 findings come after those into it. Its events are opened with it, together with all that they, and the links that set
-them, lead to: so they are closed at once. When no node is left whose start differs between the strata of a row, the strata
-are added up.
+them, lead to: so they are closed at once. When no node is left whose start differs between the strata of a row, the
+strata are added up.
 """
 
 import twitchbayes.inference.arrays as arrays

@@ -5,10 +5,10 @@
     end[v, 0:2, lane]     what the evidence says of it absent and present: 0 or 1 where it is stated; of a cause also
                           the product over the absent findings of P(its link does not fire)
 
-That no parent raised a finding above a level is a factor of each of its causes and no node: of a binary finding, that it
-is absent. That some parent raised it to a level is a node that must be present, with links that fire where they raise it
-so far; so is a union that is present though none of its members is known to be, with links that are the ORs of those of
-its open members. A cause without a live link stands *aside*: its sum is a factor of each lane. A cause that is known to
+That no parent raised a finding above a level is a factor of each of its causes and no node: of a binary finding, that
+it is absent. That some parent raised it to a level is a node that must be present, with links that fire where they
+raise it so far; so is a union that is present though none of its members is known to be, with links that are the ORs of
+those of its open members. A cause without a live link stands *aside*: its sum is a factor of each lane. A cause that is known to
 be absent has none.
 
 Where something is said of what describes a finding, each cause of that finding has an event as a node: the links into
@@ -458,7 +458,7 @@ def open_events(net, numbers, s, codes, r, d, want, block):
 
 
 def describe(net, numbers, s, codes, r, d, want, block):
-    """Let the events raise what describes a finding: to be raised so far is a node, to be raised no further a factor."""
+    """Let the events raise what describes a finding: to be raised so far is a node, no further is a factor."""
     for i in range(net.telling_at[d], net.telling_at[d + 1]):
         v = net.telling[i]
         if codes[r, v] == names.UNKNOWN:

@@ -150,10 +150,10 @@ class _Case:
 
     def at_most(self, v: int, d: int, contexts: Sequence[int], causes: Sequence[int]) -> Any:
         """Return P(finding at most d | causes): that neither its leak nor a present cause raises it above d."""
-        rows = [self.states_of(self.net.leak[v], self.net.top[v], v, contexts)]
-        for e in self.into(v):
-            if self.net.kind[self.net.source[e]] == CAUSE and causes[self.net.source[e] - self.net.n_contexts]:
-                rows.append(self.states_of(self.net.slot[e], self.net.top[v], self.net.n_nodes + e, contexts))
+        net = self.net
+        links = [e for e in self.into(v) if net.kind[net.source[e]] == CAUSE and causes[net.source[e] - net.n_contexts]]
+        rows = [self.states_of(net.leak[v], net.top[v], v, contexts)]
+        rows += [self.states_of(net.slot[e], net.top[v], net.n_nodes + e, contexts) for e in links]
         return math.prod(sum(row[: d + 1]) for row in rows)
 
     def states_of(self, slot: int, top: int, place: int, contexts: Sequence[int]) -> list[Any]:
@@ -191,7 +191,7 @@ class _Case:
                 reached = self.with_producer(reached, source, event, parts, telling, contexts)
         return sum(p for (fired, levels), p in reached.items() if self.is_seen(d, parts, telling, fired, levels))
 
-    def with_producer(  # noqa: PLR0913, PLR0917 (what a producer does depends on all of it)
+    def with_producer(
         self,
         reached: dict[tuple[frozenset[int], tuple[int, ...]], Any],
         source: int,
@@ -201,7 +201,8 @@ class _Case:
         contexts: Sequence[int],
     ) -> dict[tuple[frozenset[int], tuple[int, ...]], Any]:
         """Return the chances of what has been produced, and how far it was raised, once one more cause has acted."""
-        net, after = self.net, {}
+        net = self.net
+        after: dict[tuple[frozenset[int], tuple[int, ...]], Any] = {}
         chance = {net.target[e]: self.states_of(net.slot[e], 1, net.n_nodes + e, contexts)[1] for e in self.out(source)}
         raises = [{net.target[e]: e for e in self.out(event)}.get(t) for t in telling]
         rows = [

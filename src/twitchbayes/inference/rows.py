@@ -345,7 +345,9 @@ def answer_rare(net, numbers, g, rows, first, n_rows, stride, first_group, desk,
                 at = s * stride + rows[first + i]
                 if out[net.n_causes + 1 + g - first_group, at] < RARE and out[last, at] > IMPOSSIBLE:
                     log_share = desk.logs[i] - out[last, at]
-                    out[net.n_causes + 1 + g - first_group, at] = math.exp(log_share) if desk.logs[i] > IMPOSSIBLE else 0.0
+                    out[net.n_causes + 1 + g - first_group, at] = (
+                        math.exp(log_share) if desk.logs[i] > IMPOSSIBLE else 0.0
+                    )
     for i in range(n_rows):
         desk.said[i, net.first_group + g] = names.UNKNOWN
     return found

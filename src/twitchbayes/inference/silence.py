@@ -56,7 +56,9 @@ def log_silent(engine: Engine, row: NDArray[np.int8], sites: Sequence[int], sour
     spelled = spell_out(engine.network, engine.network.link_contexts, row[None])
     parts = row[None] if spelled is None else spelled.codes
     logs = [
-        silencer.engine.log_evidence(silencer.row(part)[None], silencer.sets(part, sites, sources[i : i + SETS_AT_ONCE]))
+        silencer.engine.log_evidence(
+            silencer.row(part)[None], silencer.sets(part, sites, sources[i : i + SETS_AT_ONCE])
+        )
         for part in parts
         for i in range(0, len(sources), SETS_AT_ONCE)
     ]
@@ -142,8 +144,12 @@ def _silencer(network: Network, of: int, max_bytes: int, threads: int) -> _Silen
     parameters = Parameters(
         *(
             np.concatenate(
-                [array[:, : slots.first_link], np.full((1, 1), fill), array[:, slots.first_link :]]
-                + [np.full((1, len(causes)), fill)],
+                [
+                    array[:, : slots.first_link],
+                    np.full((1, 1), fill),
+                    array[:, slots.first_link :],
+                    np.full((1, len(causes)), fill),
+                ],
                 axis=1,
             )
             for array, fill in ((network.parameters.yes, 0.0), (network.parameters.no, 1.0))

@@ -63,7 +63,7 @@ class Spelled:
 
         A part that is too improbable (`ignored`) is left out of a row that is possible by another.
         """
-        n_sets, n_rows = logs.shape
+        n_rows = logs.shape[1]
         found: dict[int, str] = {}
         for part, reason in parts.items():
             s, row = part // len(self.codes), int(self.owner[part % len(self.codes)])
