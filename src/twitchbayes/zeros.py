@@ -85,7 +85,8 @@ class _Opening:
                 for array in (yes, no):
                     array[number, slots] = np.where(array[number, slots] == 0, 0.5, array[number, slots])
             logs = self._engine.log_evidence(self._rows, Parameters(yes, no))
-            found.append(np.isfinite(logs).reshape(len(some), len(self._rows)).any(axis=1))
+            each: NDArray[np.bool_] = np.isfinite(logs).reshape(len(some), len(self._rows))
+            found.append(np.logical_or.reduce(each, axis=1))
         return np.concatenate(found)
 
     def needed(self) -> list[int]:
