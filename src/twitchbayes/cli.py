@@ -23,6 +23,7 @@ from twitchbayes.commands import (
     answered,
     chosen_model,
     cohorts,
+    columns_of_ratios,
     explore,
     interviews,
     names,
@@ -166,6 +167,13 @@ def _add_score(score: argparse.ArgumentParser) -> None:
         default="raise",
         help="what a bad row does: no output and a list of them (raise), or no answer and a column `reason` (null)",
     )
+    score.add_argument(
+        "--virtual",
+        action="append",
+        default=[],
+        metavar="name=COLUMN",
+        help="uncertain evidence: the column of likelihood ratios present : absent, or one number for all rows",
+    )
     score.add_argument("--chunk-rows", type=int, metavar="N", help="rows in memory at a time")
     score.add_argument("--resume", action="store_true", help="keep what is done if interrupted, and go on from there")
     score.add_argument("--force", action="store_true", help="replace the output if it is there already")
@@ -198,6 +206,7 @@ def _score(options: argparse.Namespace) -> int:
                 keep=options.keep_all or options.keep,
                 ignore=options.ignore,
                 on_error=options.on_error,
+                virtual_evidence=columns_of_ratios(options.virtual),
                 chunk_rows=score.CHUNK_ROWS if options.chunk_rows is None else options.chunk_rows,
                 resume=options.resume,
                 force=options.force,

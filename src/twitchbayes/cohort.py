@@ -214,7 +214,10 @@ def count_states(network: Network, codes: Codes) -> NDArray[np.int64]:
     """Return how many cases have each state of each column, said or implied: (n_columns, n_states); parts add up."""
     codes = _with_unions(network, codes.copy())
     most = max(len(states) for states in network.states.values())
-    return np.stack([(codes == state).sum(axis=0) for state in range(most)], axis=1).astype(np.int64)
+    counts = np.stack([(codes == state).sum(axis=0) for state in range(most)], axis=1).astype(np.int64)
+    for column, name in enumerate(network.columns):
+        counts[column, len(network.states[name]) :] = 0  # codes of several states: none of them is known
+    return counts
 
 
 def content_of(codes: Codes) -> int:
@@ -411,11 +414,17 @@ class _Reading:
 
 
 def _with_unions(network: Network, codes: Codes) -> Codes:
-    """Write what the members of each union imply of it: whoever twitches somewhere twitches."""
-    first = len(network.contexts) + len(network.causes)
-    for union, members in enumerate(network.union_members, start=first + len(network.findings)):
-        states = codes[:, [first + member for member in members]]
-        implied = np.where((states == PRESENT).any(axis=1), PRESENT, ABSENT)
-        told = (codes[:, union] == UNKNOWN) & ((implied == PRESENT) | (states == ABSENT).all(axis=1))
+    """Write what its parts imply of each union, of findings or of causes: whoever twitches somewhere twitches."""
+    first_cause = len(network.contexts)
+    first = first_cause + len(network.causes)
+    unions = [[first + member for member in members] for members in network.union_members]
+    groups = [[first_cause + member for member in members] for members in network.group_members]
+    for union, members in enumerate([*unions, *groups], start=first + len(network.findings)):
+        present = np.zeros(len(codes), dtype=bool)
+        for member in members:
+            above = [code for code, (low, _) in enumerate(network.codes[member]) if low > 0]
+            present |= np.isin(codes[:, member], above)
+        implied = np.where(present, PRESENT, ABSENT)
+        told = (codes[:, union] == UNKNOWN) & (present | (codes[:, members] == ABSENT).all(axis=1))
         codes[told, union] = implied[told]
     return codes

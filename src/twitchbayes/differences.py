@@ -309,7 +309,7 @@ def _answers(model: Model, cases: Sequence[Row], causes: Sequence[str]) -> tuple
     batch = answer_cases(model.engine, list(read.values()))
     for place, (i, evidence) in enumerate(read.items()):
         if not batch.answer.possible[place]:
-            reasons[i] = batch.refused.get(place) or str(impossible(model.engine, evidence))
+            reasons[i] = batch.refused.get(place) or str(impossible(model, evidence))
     posteriors = np.zeros((len(cases), len(causes)))
     posteriors[list(read)] = batch.answer.causes[:, [model.causes.index(cause) for cause in causes]]
     return posteriors, reasons

@@ -164,7 +164,7 @@ class Simulation:
         items = ", ".join(f"{name}={state}" for name, state in self.given.observed.items())
         if not math.isfinite(log_evidence):
             if self.parameters is self.model.network.parameters:
-                raise impossible(self.model.engine, self.given)
+                raise impossible(self.model, self.given)
             message = f"given {items} has probability 0 under the parameters drawn with seed={self.seed}; give less"
             raise InvalidValueError(message)
         decades = (math.log(n) - log_evidence) / math.log(10)
