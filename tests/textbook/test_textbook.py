@@ -254,7 +254,7 @@ def test_strata(book: Load, evidence: dict[str, Any], disease: Any) -> None:
 #   B = B1                              0       0.2
 # P(C at most d) is the product of the leak's and of those of the parents that are not in their lowest state.
 NOISY_MAX_TABLE = [
-    # a, b, P(c0), P(c1) and P(c2)
+    # The state of A, that of B, and what they make of c0, c1 and c2.
     (0, 0, 0.989, 0.01, 0.001),  # * *: the leak alone, 0.999 - 0.989 = 0.01
     (1, 0, 0.0, 0.2997, 0.7003),  # * c1: 0.999 x 0.3 = 0.2997
     (2, 0, 0.0, 0.0999, 0.9001),  # * c1: 0.999 x 0.1 = 0.0999
