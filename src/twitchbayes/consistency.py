@@ -53,8 +53,8 @@ def compare(knowledge: Knowledge, words: Words, engine: Engine) -> list[Implied]
 
     A row says `measure` (probability, risk_ratio or odds_ratio), `variable`, `given` and, for a ratio,
     `against`: `name=value` words. `variable` is a name, of which the state present is meant, or a name and what it is,
-    as `emg=at least denervation`. Nothing is assumed; a cause, or a union of causes, may stand everywhere. Every quantity is a
-    ratio of probabilities of evidence, and all of them are one batch.
+    as `emg=at least denervation`. Nothing is assumed; a cause, or a union of causes, may stand everywhere. Every
+    quantity is a ratio of probabilities of evidence, and all of them are one batch.
 
     Raises
     ------

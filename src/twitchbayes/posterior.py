@@ -208,7 +208,7 @@ class Posterior(Mapping[str, float]):
 
     @property
     def prior(self) -> Mapping[str, float]:
-        """P(cause) of every cause before any evidence, in the model's population."""
+        """P(cause) of every cause before any evidence, in the model's population; of a union by its name."""
         return self.model.prior
 
     def joint(self, causes: Sequence[str]) -> pd.DataFrame:
@@ -306,7 +306,9 @@ class Posterior(Mapping[str, float]):
 
         What is observed, assumed or has virtual evidence is not asked. A group whose members are all unknown
         (`twitch_location`) is one question, whose answers are the joint states of its members; the OR of a
-        group (`twitching`) is not asked. Each question is weighed as if it were the last.
+        group (`twitching`) is not asked, nor is a union of causes. What describes a finding, as how long it has
+        lasted, is asked once that finding is known to be present, or seen uncertainly. Each question is weighed as
+        if it were the last.
 
         Parameters
         ----------

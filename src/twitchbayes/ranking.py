@@ -21,9 +21,9 @@ from numpy.typing import NDArray
 from twitchbayes.asking import Ask, Effects, effects, open_asks, target_of, uncertainty, with_answers
 from twitchbayes.display import given
 from twitchbayes.errors import InvalidEvidenceError, InvalidValueError, TwitchbayesError, UnknownVariableError
-from twitchbayes.network import UNKNOWN
+from twitchbayes.network import PRESENT, UNKNOWN
 from twitchbayes.questions import COMPLETE, NONE, Question, Questions, Reply
-from twitchbayes.values import as_number, shortest_words, site_words, state_names
+from twitchbayes.values import as_number, shortest_words, site_words, states_spoken
 
 if TYPE_CHECKING:
     from twitchbayes.evidence import Evidence
@@ -223,10 +223,12 @@ def _check_count(n: object) -> None:
 
 
 def _open(every: Sequence[Ask], evidence: Evidence) -> list[Ask]:
-    """Return the questions about which nothing was said."""
-    unknown = evidence.codes == UNKNOWN
-    unknown[[evidence.columns.index(name) for name in evidence.uncertain]] = False
-    return [ask for ask, is_open in zip(every, open_asks(every, unknown[None, :])[0], strict=True) if is_open]
+    """Return the questions about which nothing was said, and whose turn it is."""
+    unknown, present = evidence.codes == UNKNOWN, evidence.codes == PRESENT
+    uncertain = [evidence.columns.index(name) for name in evidence.uncertain]
+    unknown[uncertain], present[uncertain] = False, True
+    is_open = open_asks(every, unknown[None, :], present[None, :])[0]
+    return list(itertools.compress(every, is_open))
 
 
 def _asked(variable: Variable) -> str:
@@ -239,6 +241,6 @@ def _texts(knowledge: Knowledge, ask: Ask, names: Sequence[str]) -> list[str]:
     """Return each answer to a question as people write it."""
     variable = knowledge.variables[ask.variable]
     if variable.role != "group":
-        return state_names(variable)
+        return states_spoken(variable)
     sites = shortest_words(site_words(list(names)))
     return [";".join(itertools.compress(sites, said)) or NONE for said in ask.states.tolist()]

@@ -12,7 +12,7 @@ from twitchbayes.explorer.case import Case
 from twitchbayes.explorer.export import as_json
 from twitchbayes.explorer.numbers import adjustable, bearing, label, span
 from twitchbayes.knowledge import BINARY, Knowledge, Prior, Variable
-from twitchbayes.values import shortest_words, site_words, state_names
+from twitchbayes.values import shortest_words, site_words, states_spoken
 
 __all__ = ["failure", "shown", "structure"]
 
@@ -48,7 +48,7 @@ def _entries(knowledge: Knowledge, role: str) -> list[dict[str, Any]]:
 
 
 def _entry(variable: Variable) -> dict[str, Any]:
-    states = list(zip(variable.states, state_names(variable), strict=True))
+    states = list(zip(variable.states, states_spoken(variable), strict=True))
     if variable.states == BINARY:
         states.reverse()  # yes stands first
     return {
@@ -137,7 +137,7 @@ def _outcome(probability: float, prior: float | None) -> dict[str, Any]:
 
 def _labels(case: Case, met_by: Mapping[str, str]) -> list[str]:
     variables = case.model.knowledge.variables
-    words = {name: dict(zip(variables[name].states, state_names(variables[name]), strict=True)) for name in met_by}
+    words = {name: dict(zip(variables[name].states, states_spoken(variables[name]), strict=True)) for name in met_by}
     return [f"{variables[name].label}: {words[name].get(state, state)}" for name, state in met_by.items()]
 
 
