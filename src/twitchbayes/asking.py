@@ -83,8 +83,8 @@ def asks_of(knowledge: Knowledge, network: Network) -> tuple[Ask, ...]:
             asks.append(Ask(name, whole[name], _joint(network, whole[name])))
         elif variable.role in {"context", "finding"} and not variable.any_of:
             own, described = (column[name],), knowledge.variables.get(variable.of)
-            parts = [variable.of, *(v.name for v in knowledge.members(described.any_of))] if described else []
-            after = tuple(column[part] for part in parts)
+            parts = knowledge.members(described.any_of) if described and described.any_of else ()
+            after = tuple(column[v.name] for v in (described, *parts) if v is not None)
             asks.append(Ask(name, own, _joint(network, own), whole.get(variable.group, ()), after))
     return tuple(asks)
 
