@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 
 import twitchbayes
-from twitchbayes import Model, Posterior
+from twitchbayes import InvalidFrameError, InvalidValueError, Model, Posterior
+from twitchbayes.cohort import read_cohort
 from twitchbayes.scenarios import run
 
 FOLDER = Path(__file__).parent / "surfaces"
@@ -172,3 +173,94 @@ def test_the_uncertainty_of_a_union_is_due_to_numbers(model: Model) -> None:
     assert shares["share"].sum() == pytest.approx(1)
     assert "P(radiculopathy=present)" in shares["number"].tolist()
     assert found.by_source("nerve_damage")["source"].iloc[-1] == "remainder"
+
+
+# Diagnoses
+
+
+def labelled(answers: dict[str, Posterior], diagnoses: list[Any]) -> pd.DataFrame:
+    """Cases with levels and a column of diagnoses."""
+    rows = [CASES["a level"], CASES["at least"], CASES["described"], {"emg": "normal"}]
+    assert all(name in answers for name in ("a level", "at least", "described"))
+    return pd.DataFrame([flat(row) for row in rows]).assign(diagnosis=diagnoses)
+
+
+def test_a_union_is_a_diagnosis(model: Model, answers: dict[str, Posterior]) -> None:
+    """Some cause of it is present and nobody says which; every cause that it does not hold is absent."""
+    cases = labelled(answers, ["nerve damage", "als;nerve_damage", "polyneuropathy", "none"])
+    cohort = read_cohort(model, cases, labels="diagnosis")
+    said = pd.DataFrame(cohort.codes, columns=model.network.columns)
+    assert cohort.labels == (*model.causes, "nerve_damage")
+    assert said["nerve_damage"].tolist() == [1, 1, -1, -1]
+    assert said["radiculopathy"].tolist() == [-1, -1, 0, 0]
+    assert said["polyneuropathy"].tolist() == [-1, -1, 1, 0]
+    assert said["als"].tolist() == [0, 1, 0, 0]
+    assert said["stress"].tolist() == [0, 0, 0, 0]
+    found = model.evaluate(cases, labels="diagnosis", bootstrap=0)
+    assert found.predictions.question("nerve_damage").truth.tolist() == [True, True, True, False]
+    asked = [model.infer(row)["nerve_damage"] for row in (CASES["a level"], CASES["at least"], CASES["described"])]
+    assert found.predictions.question("nerve_damage").predicted[:3].tolist() == pytest.approx(asked)
+    assert found.table.set_index("cause").loc["nerve_damage", "label"] == "nerve damage"
+    assert found.measured["radiculopathy"].unknown == 2
+    assert "nerve damage" in repr(found)
+
+
+def test_columns_of_unions_are_diagnoses(model: Model, answers: dict[str, Posterior]) -> None:
+    """They are no evidence of an evaluation, and can be the only ones that are judged."""
+    cases = labelled(answers, [None] * 4).drop(columns="diagnosis")
+    cases["neuromuscular"] = ["yes", "no", None, "no"]
+    found = model.evaluate(cases, bootstrap=0)
+    assert list(found.measured) == ["neuromuscular"]
+    assert found.used == 3
+    question = found.predictions.question("neuromuscular")
+    assert question.truth.tolist() == [True, False, False]
+    assert question.predicted[0] == pytest.approx(answers["a level"]["neuromuscular"])
+    assert read_cohort(model, cases, labels=["neuromuscular"]).labels == ("neuromuscular",)
+    with pytest.raises(InvalidValueError, match="als"):
+        read_cohort(model, cases, labels=["als"])
+
+
+@pytest.mark.parametrize(
+    ("diagnosis", "said"),
+    [
+        ("nerve_damage;benign_fasciculation", "contradicts"),
+        ("neuromuscular;none", "says that no cause is present, and names one"),
+        ("nerve_demage", "Did you mean 'nerve_damage'"),
+    ],
+)
+def test_a_contradictory_diagnosis_is_a_fault(
+    model: Model, answers: dict[str, Posterior], diagnosis: str, said: str
+) -> None:
+    cases = labelled(answers, ["nerve damage", diagnosis, None, None])
+    with pytest.raises(InvalidFrameError, match=said) as raised:
+        read_cohort(model, cases, labels="diagnosis")
+    assert [fault.row for fault in raised.value.faults] == [1]
+    assert read_cohort(model, cases, labels="diagnosis", on_error="exclude").rows.tolist() == [0, 2, 3]
+
+
+def test_columns_that_contradict_each_other_are_a_fault(model: Model, answers: dict[str, Posterior]) -> None:
+    cases = labelled(answers, [None] * 4).drop(columns="diagnosis")
+    cases["nerve_damage"], cases["polyneuropathy"] = ["no", "yes", None, "yes"], ["yes", "yes", None, "no"]
+    with pytest.raises(InvalidFrameError, match="contradicts") as raised:
+        read_cohort(model, cases)
+    assert [fault.row for fault in raised.value.faults] == [0]
+
+
+def test_a_classifier_of_a_union(model: Model) -> None:
+    """What y says is that some cause of it is present; the probabilities are those of the tuned model."""
+    random = np.random.default_rng(1)
+    frame = pd.DataFrame(
+        {
+            "emg": random.choice(["normal", "fasciculations_only", "denervation", None], 60),
+            "age": random.integers(20, 80, 60),
+            "weakness": random.choice(["yes", "no"], 60),
+        }
+    )
+    y = np.where((frame["emg"] == "denervation") | (random.random(60) < 0.1), "yes", "no")
+    classifier = twitchbayes.TwitchClassifier(model, cause="nerve_damage", selected_by=()).fit(frame, y)
+    probabilities = classifier.predict_proba(frame)
+    assert probabilities.sum(axis=1) == pytest.approx(1)
+    expected = [classifier.model_.infer(row.dropna().to_dict())["nerve_damage"] for _, row in frame.iterrows()]
+    assert probabilities[:, list(classifier.classes_).index("yes")] == pytest.approx(expected)
+    with pytest.raises(InvalidValueError, match="columns of what is asked for: nerve_damage"):
+        classifier.fit(frame.assign(nerve_damage=y), y)
