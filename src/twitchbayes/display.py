@@ -272,6 +272,9 @@ def interview_as_html(interview: Interview) -> str:
             [(variables[cause].label, percent(p)) for cause, p in interview.leaders.items()],
         ),
     ]
+    if unions := interview.posterior.unions:
+        rows = [(_union(interview.model, union), percent(p)) for union, p in unions.items()]
+        listings.append(Listing("Any cause of a union now", ("union of causes", "posterior"), rows))
     then = "Finished: no question is worth asking." if question is None else f"Next: {question.text}"
     return (
         f"<div class='twitchbayes-interview'><p>Interview of {html.escape(interview.model.describe())}"

@@ -175,6 +175,7 @@ class Ranking:
             serious=self.posterior.serious,
             about=self.posterior.model.describe(),
             given=given(self.posterior),
+            label="all causes" if self.wanted.target == "causes" else self.posterior.model.label(self.wanted.target),
         )
 
     def _question(self, place: int) -> Question:
@@ -201,12 +202,14 @@ class Ranking:
                 continue
             after = found.causes[i].tolist()
             order = sorted(range(len(after)), key=lambda k: (-after[k], k))
+            of_unions = found.targets[i, len(after) : -1].tolist() if self.wanted.target in network.groups else ()
             yield Reply(
                 text=text,
                 states={name: network.states[name][state] for name, state in zip(names, said, strict=True)},
                 probability=float(found.probability[i]),
                 serious=float(found.serious[i]),
                 posterior={network.causes[k]: after[k] for k in order},
+                unions=dict(zip(network.groups, of_unions, strict=False)),
             )
 
 
