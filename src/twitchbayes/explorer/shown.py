@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from twitchbayes.display import DISCLAIMER, percent
@@ -150,17 +150,23 @@ def _labels(case: Case, met_by: Mapping[str, str]) -> list[str]:
 def _follows(knowledge: Knowledge, known: Mapping[str, str]) -> dict[str, str]:
     """Return each OR, of a group or of causes, where its members decide it and nobody spoke of it."""
     found = {}
-    for variable in knowledge.variables.values():
+    variables = knowledge.variables.values()
+    for variable in variables:
         parts = [member.name for member in knowledge.members(variable.any_of)] if variable.any_of else []
         parts += knowledge.causes_of(variable.name) if variable.role == "union" else ()
         if not parts or variable.name in known:
             continue
         members = [known.get(part) for part in parts]
-        if "present" in members:
+        inside = [other.name for other in variables if other.role == "union" and _is_within(knowledge, other, parts)]
+        if "present" in [*members, *map(known.get, inside)]:
             found[variable.name] = "present"
         elif all(state == "absent" for state in members):
             found[variable.name] = "absent"
     return found
+
+
+def _is_within(knowledge: Knowledge, union: Variable, parts: Collection[str]) -> bool:
+    return set(knowledge.causes_of(union.name)).issubset(parts)
 
 
 def failure(case: Case, error: TwitchbayesError, about: Iterable[Any] = ()) -> dict[str, Any]:

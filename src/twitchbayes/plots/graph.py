@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from twitchbayes.display import given, percent
 from twitchbayes.errors import InvalidValueError
+from twitchbayes.links import strengths
 from twitchbayes.plots.layers import ordered
 from twitchbayes.plots.text import LINE, PLAIN, wrapped
 from twitchbayes.plots.theme import (
@@ -198,7 +199,7 @@ def _lines(knowledge: Knowledge) -> Iterator[_Line]:
     Links, with the most that one does in any stratum; priors on the contexts they are given; the OR of a group on its
     members; what describes a finding on that finding; a cause on those in whose presence it is absent.
     """
-    linked = _probabilities(knowledge)
+    linked = strengths(knowledge)
     for (parent, child), probability in linked.items():
         yield _Line(parent, child, "link", probability)
     given_by = [(name, prior.variable) for prior in knowledge.priors for name, _ in prior.given]
@@ -213,16 +214,6 @@ def _lines(knowledge: Knowledge) -> Iterator[_Line]:
             yield _Line(variable.of, variable.name, "of")
         for other in dict.fromkeys(cause for part in variable.excludes for cause in knowledge.causes_of(part)):
             yield _Line(other, variable.name, "excludes")
-
-
-def _probabilities(knowledge: Knowledge) -> dict[tuple[str, str], float]:
-    """Return for each link the probability that it raises its child above the lowest state: the most in any stratum."""
-    raised: dict[tuple[str, str], dict[Any, float]] = {}
-    for link in knowledge.links:
-        if link.parent != "leak":
-            strata = raised.setdefault((link.parent, link.child), {})
-            strata[link.given] = strata.get(link.given, 0.0) + link.number.probability
-    return {ends: max(strata.values()) for ends, strata in raised.items()}
 
 
 def _layers(knowledge: Knowledge, lines: Sequence[_Line]) -> list[list[str]]:
