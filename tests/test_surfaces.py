@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,16 @@ import pandas as pd
 import pytest
 
 import twitchbayes
-from twitchbayes import InvalidFrameError, InvalidValueError, Model, Posterior
+from twitchbayes import (
+    ImpossibleEvidenceError,
+    InvalidFrameError,
+    InvalidValueError,
+    Model,
+    Posterior,
+    UnknownVariableError,
+)
 from twitchbayes.cohort import read_cohort
+from twitchbayes.display import percent
 from twitchbayes.scenarios import run
 
 FOLDER = Path(__file__).parent / "surfaces"
@@ -264,3 +273,264 @@ def test_a_classifier_of_a_union(model: Model) -> None:
     assert probabilities[:, list(classifier.classes_).index("yes")] == pytest.approx(expected)
     with pytest.raises(InvalidValueError, match="columns of what is asked for: nerve_damage"):
         classifier.fit(frame.assign(nerve_damage=y), y)
+
+
+# One answer
+
+
+def test_an_answer_shows_the_unions(model: Model) -> None:
+    """As text, as HTML and in plain types: after the causes, with their priors and intervals."""
+    p = model.infer(emg="at least fasciculations only", low_calcium="no", interval=0.9)
+    lines = repr(p).splitlines()
+    place = next(i for i, line in enumerate(lines) if "no listed cause" in line)
+    assert lines[place + 1].split() == [*"neuromuscular disease (any of 3)".split(), *shown(p, "neuromuscular")]
+    assert lines[place + 2].split() == [*"nerve damage (any of 2)".split(), *shown(p, "nerve_damage")]
+    assert "given emg=at least fasciculations_only, low_calcium=no" in repr(p)
+    assert "nerve damage (any of 2)</th>" in p._repr_html_()
+    assert p.to_dict()["unions"] == dict(p.unions)
+    assert set(p.unions) == set(UNIONS)
+
+
+def shown(p: Posterior, union: str) -> list[str]:
+    assert p.intervals is not None
+    row = p.intervals[union]
+    return f"{percent(p.prior[union])} {percent(p[union])} {percent(row.low)} to {percent(row.high)}".split()
+
+
+WORDS = {
+    "emg": ("at least fasciculations_only", "EMG (at least fasciculations only)"),
+    "twitch_duration": ("several_weeks", "Duration of twitching (several weeks)"),
+    "low_calcium": ("no", "Absence of low calcium"),
+    "getting_worse": (False, "Absence of weakness that gets worse"),
+    "weakness": (True, "Weakness"),
+    "nerve_damage": (True, "Nerve damage"),
+    "neuromuscular": ("yes", "Neuromuscular disease"),
+    "age": ("60-99", "Age 60-99 years"),
+}
+
+
+def test_items_are_told_in_words(model: Model) -> None:
+    p = model.infer({name: value for name, (value, _) in WORDS.items()})
+    told = {reason.item.name: reason.words for reason in p.explain("als").reasons}
+    assert told == {name: words for name, (_, words) in WORDS.items()} | {"twitching": "Twitching, which is assumed"}
+    (normal,) = model.infer({"emg": "normal", "twitching": None}).explain("als").sentences
+    assert normal.startswith("EMG (normal) divided the odds of ALS by ")
+    (several,) = model.infer({"low_calcium": ["no", "clear"], "twitching": None}).explain("low_potassium").sentences
+    assert several.startswith("Low calcium (no or clear) ")
+    likely = {"emg": {"normal": 1, "fasciculations_only": 2, "denervation": 0}}
+    assert "fasciculations only 2" in repr(model.infer(virtual_evidence=likely).explain("als"))
+
+
+@pytest.mark.parametrize("written", ["fasciculations only", "Fasciculations_Only", " fasciculations only "])
+def test_states_are_read_as_they_are_spoken(model: Model, written: str) -> None:
+    assert model.infer(emg=written).evidence == {"emg": "fasciculations_only"}
+    assert model.infer(emg=f"at least {written}").evidence == {"emg": "at least fasciculations_only"}
+
+
+@pytest.mark.parametrize("emg", ["normal", "denervation", "at least fasciculations_only", "not fasciculations_only"])
+def test_numbers_between_are_those_that_bear_on_it(model: Model, emg: str) -> None:
+    """The levels of a link make room for each other: each of them moves the answer."""
+    p = model.infer(emg=emg, twitching=None)
+    listed = {row.number for row in p.explain("als").numbers}
+    assert listed == {"P(emg=fasciculations_only | als)", "P(emg=denervation | als)"}
+    assert listed <= set(p.provenance("als").rows["number"])
+
+
+def test_numbers_between_a_union_are_those_of_its_causes(model: Model) -> None:
+    """Each in the stratum of the case."""
+    p = model.infer(cramps=True, age=63, twitching=None)
+    assert {(row.item, row.number) for row in p.explain("neuromuscular").numbers} == {
+        ("age", "P(polyneuropathy=present | age=60-99)"),
+        ("cramps", "P(cramps | polyneuropathy, age=60-99)"),
+        ("cramps", "P(cramps | als)"),
+    }
+    assert {row.number for row in p.explain("serious").numbers} == {
+        "P(cramps | als)",
+        "P(cramps | low_potassium)",
+    }
+
+
+@pytest.mark.parametrize("target", [*UNIONS, "serious"])
+def test_reasons_and_numbers_of_a_union(model: Model, answer: Posterior, target: str) -> None:
+    """The explanation ends at the posterior, and the sensitivity functions go through it."""
+    explanation, sensitivity = answer.explain(target), answer.sensitivity(target)
+    assert explanation.probability == answer[target]
+    if explanation.method == "exact":
+        total = sum(reason.shapley_nats or 0.0 for reason in explanation.reasons)
+        assert total == pytest.approx(explanation.change_nats, abs=1e-9)
+    for function in list(sensitivity)[:5]:
+        assert function.at(function.number.probability) == pytest.approx(answer[target], rel=1e-9)
+    shares = answer.provenance(target).by_basis
+    assert sum(shares.values()) == pytest.approx(1 if 0 < answer[target] < 1 - 1e-12 else 0)
+    assert model.label(target) in repr(explanation)
+
+
+def test_the_joint_of_a_union_and_its_causes(model: Model) -> None:
+    p = model.infer(emg="denervation")
+    joint = p.joint(["nerve_damage", "radiculopathy"]).set_index(["nerve_damage", "radiculopathy"])["probability"]
+    assert joint[False, True] == 0
+    assert joint[True, True] == pytest.approx(p["radiculopathy"])
+    assert joint[True].sum() == pytest.approx(p["nerve_damage"])
+    with pytest.raises(UnknownVariableError, match="serious"):
+        p.joint(["serious"])
+
+
+# Two answers, two models
+
+
+def test_two_answers_have_the_unions(model: Model) -> None:
+    first, second = model.infer(emg="normal"), model.infer(emg="at least fasciculations_only")
+    comparison = first.compare(second)
+    moves = {row.cause: row for row in comparison.unions}
+    assert set(moves) == set(UNIONS)
+    assert moves["nerve_damage"].move == pytest.approx(second["nerve_damage"] - first["nerve_damage"])
+    assert comparison.evidence[0] == ("emg", "normal", "at least fasciculations_only")
+    assert "nerve damage" in repr(comparison)
+    assert {row["cause"] for row in comparison.to_dict()["unions"]} == set(UNIONS)
+    assert first.what_if(emg="at least fasciculations_only").other["nerve_damage"] == second["nerve_damage"]
+
+
+@pytest.fixture(scope="module")
+def unsplit(tmp_path_factory: pytest.TempPathFactory) -> Model:
+    """The model in which nerve damage is still one cause, that was split since."""
+    folder = tmp_path_factory.mktemp("models") / "unsplit"
+    shutil.copytree(FOLDER, folder)
+    for file in ("priors.csv", "links.csv", "variables.csv", "checks.csv", "populations/clinic.csv"):
+        text = (folder / file).read_text().replace("radiculopathy", "nerve_damage")
+        lines = text.splitlines()
+        kept = [line for line in lines if "polyneuropathy" not in line and not line.startswith("nerve_damage,union")]
+        changed = [line.replace("any_of nerve_damage", "") for line in kept]
+        (folder / file).write_text("\n".join(changed) + "\n")
+    return twitchbayes.load_model(folder)
+
+
+def test_a_cause_that_was_split_is_compared_by_its_name(model: Model, unsplit: Model) -> None:
+    """What is a union here and a cause there is one row, in both directions."""
+    assert "nerve_damage" in unsplit.causes
+    first, second = unsplit.infer(emg="denervation"), model.infer(emg="denervation")
+    for one, other in ((first, second), (second, first)):
+        row = next(row for row in one.compare(other).causes if row.cause == "nerve_damage")
+        assert (row.first, row.second) == (one["nerve_damage"], other["nerve_damage"])
+        assert "nerve_damage" not in {row.cause for row in one.compare(other).unions}
+    scenarios = unsplit.diff(model).scenarios.set_index(["case", "cause"])
+    evidence = {"weakness": True, "emg": "at least fasciculations_only"}
+    assert scenarios.loc[("abnormal", "nerve_damage"), "first"] == pytest.approx(
+        unsplit.infer(evidence)["nerve_damage"]
+    )
+    assert scenarios.loc[("abnormal", "nerve_damage"), "second"] == pytest.approx(model.infer(evidence)["nerve_damage"])
+
+
+def test_differences_of_levels_and_unions(model: Model) -> None:
+    """A setting moves the unions in the scenarios."""
+    difference = model.diff(model.at_population("clinic"))
+    moved = difference.scenarios.set_index(["case", "cause"])
+    clinic = model.at_population("clinic").infer(weakness=True, emg="at least fasciculations_only")
+    assert moved.loc[("abnormal", "neuromuscular"), "second"] == pytest.approx(clinic["neuromuscular"])
+    assert difference.numbers["number"].tolist() == ["P(radiculopathy=present)"]
+
+
+# Conflict
+
+
+def test_a_level_above_the_lowest_is_a_positive_finding(model: Model) -> None:
+    for emg, positive in (("normal", False), ("at most fasciculations_only", False), ("denervation", True)):
+        assert model.infer(emg=emg, twitching=None).conflict().positive is positive
+    assert model.infer(emg="at least fasciculations_only", twitching=None).conflict().positive
+
+
+def test_a_union_and_its_cause_are_one_item_of_a_conflict(model: Model) -> None:
+    """What is said twice is no agreement: it is the conflict of the cause alone."""
+    once = model.infer(radiculopathy=True, emg="normal", weakness=False)
+    twice = model.infer(radiculopathy=True, nerve_damage=True, neuromuscular=True, emg="normal", weakness=False)
+    assert twice.conflict().bits == pytest.approx(once.conflict().bits)
+    item = next(item for item in twice.conflict().items if item.name == "neuromuscular")
+    assert set(item.variables) == {"radiculopathy", "nerve_damage", "neuromuscular"}
+    assert item.probability == pytest.approx(model.infer({"twitching": None})["radiculopathy"])
+    assert "neuromuscular disease" in twice.conflict().summary
+
+
+def test_a_union_that_is_denied_rules_its_causes_out(model: Model) -> None:
+    rows = {row.cause: row for row in model.infer(nerve_damage=False, emg="denervation").conflict().causes}
+    assert rows["radiculopathy"].with_it is None
+    assert rows["als"].with_it is not None
+
+
+@pytest.mark.parametrize(
+    ("evidence", "conflict"),
+    [
+        ({"getting_worse": True, "weakness": False, "emg": "normal"}, {"getting_worse", "weakness"}),
+        ({"twitch_duration": "at least several_weeks", "twitching": False}, {"twitch_duration", "twitching"}),
+    ],
+)
+def test_what_describes_nothing_is_impossible(model: Model, evidence: dict[str, Any], conflict: set[str]) -> None:
+    with pytest.raises(ImpossibleEvidenceError) as raised:
+        model.infer(evidence)
+    assert set(raised.value.conflict) == conflict
+
+
+# Questions, interview
+
+
+@pytest.mark.parametrize("target", ["causes", "serious", *UNIONS, "als"])
+def test_replies_are_exhaustive_and_expect_what_is_known(model: Model, answer: Posterior, target: str) -> None:
+    """The probabilities of the replies sum to 1, and what they would make of every target is on average the answer."""
+    questions = answer.next_questions(None, target=target)
+    assert {question.variable for question in questions} <= {ask.variable for ask in model.asks}
+    assert not {question.variable for question in questions} & {*model.causes, *UNIONS, "twitching"}
+    for question in questions:
+        shares = [reply.probability for reply in question.replies]
+        assert sum(shares) == pytest.approx(1)
+        assert question.gain_bits >= 0
+        expected = sum(share * reply.posterior["als"] for share, reply in zip(shares, question.replies, strict=True))
+        assert expected == pytest.approx(answer["als"], rel=1e-9)
+        if target in UNIONS:
+            of_union = [reply.unions[target] for reply in question.replies]
+            assert float(np.dot(shares, of_union)) == pytest.approx(answer[target], rel=1e-9)
+        else:
+            assert all(reply.unions == {} for reply in question.replies)
+
+
+def test_the_answers_to_a_graded_question_are_its_states(model: Model) -> None:
+    questions = {q.variable: q for q in model.infer(age=40).next_questions(None)}
+    assert [reply.text for reply in questions["emg"].replies] == ["normal", "fasciculations only", "denervation"]
+    for reply in questions["emg"].replies:
+        assert model.infer(emg=reply.text).evidence == reply.states
+        assert model.infer(age=40, emg=reply.text)["als"] == pytest.approx(reply.posterior["als"])
+
+
+@pytest.mark.parametrize(
+    ("evidence", "virtual", "asked"),
+    [
+        ({}, {}, {"twitch_duration"}),
+        ({"weakness": True}, {}, {"twitch_duration", "getting_worse"}),
+        ({"weakness": False}, {}, {"twitch_duration"}),
+        ({}, {"weakness": 3}, {"twitch_duration", "getting_worse"}),
+        ({"twitching": None}, {}, set()),
+        ({"twitching": False}, {}, set()),
+        ({"twitching": None, "twitch_face": True}, {}, {"twitch_duration"}),
+        ({"twitch_location": "none"}, {}, set()),
+        ({"weakness": True, "getting_worse": False, "twitch_duration": "at least several_weeks"}, {}, set()),
+    ],
+)
+def test_what_describes_is_asked_after_it(
+    model: Model, evidence: dict[str, Any], virtual: dict[str, Any], asked: set[str]
+) -> None:
+    questions = model.infer(evidence, virtual_evidence=virtual).next_questions(None)
+    assert {q.variable for q in questions} & {"twitch_duration", "getting_worse"} == asked
+
+
+def test_an_interview_takes_levels(model: Model) -> None:
+    """A state as it is spoken, a bound, and back from its transcript."""
+    interview = twitchbayes.Interview(model, target="neuromuscular", known={"nerve_damage": "unknown", "age": 63})
+    question = interview.ask()
+    assert question is not None
+    assert question.variable == "emg"
+    interview.answer("at least fasciculations only")
+    assert interview.posterior.evidence == {"age": "60-99", "emg": "at least fasciculations_only"}
+    assert "neuromuscular disease (any of 3)" in interview._repr_html_()
+    again = twitchbayes.Interview.from_json(interview.to_json(), model=model)
+    assert again.posterior["neuromuscular"] == interview.posterior["neuromuscular"]
+    assert again.to_dict()["unions"]["neuromuscular"] == interview.posterior["neuromuscular"]
+    while (question := interview.ask()) is not None:
+        interview.answer(question.replies[-1].text)
+    assert interview.finished

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -32,16 +32,13 @@ class Item(NamedTuple):
     states : mapping of str to str
         Variable to state, or to several in words ("50 to 70"); empty for virtual evidence.
     likelihoods : tuple of float
-        Of virtual evidence, and of several states that no code says: the likelihood of each state; else empty.
-    left : mapping of str to tuple of str
-        Variable to the states that it is left, where they are several.
+        Of virtual evidence, and of several states: the likelihood of each state; else empty.
     """
 
     name: str
     kind: Literal["observed", "assumed", "virtual"]
     states: Mapping[str, str]
     likelihoods: tuple[float, ...] = ()
-    left: Mapping[str, tuple[str, ...]] = {}
 
     @property
     def variables(self) -> tuple[str, ...]:
@@ -59,17 +56,10 @@ def items_of(evidence: Evidence) -> tuple[Item, ...]:
         # What is not certain of a member is an item of its own: it has likelihoods, and they have none.
         name = variable if variable in evidence.several else evidence.given_as.get(variable, variable)
         together.setdefault(name, {})[variable] = state
-    observed = [
-        Item(name, "observed", states, evidence.several.get(name, ()), _left(evidence, states))
-        for name, states in together.items()
-    ]
+    observed = [Item(name, "observed", states, evidence.several.get(name, ())) for name, states in together.items()]
     assumed = [Item(name, "assumed", {name: state}) for name, state in evidence.assumed.items()]
     virtual = [Item(name, "virtual", {}, likelihoods) for name, likelihoods in evidence.virtual.items()]
     return (*observed, *assumed, *virtual)
-
-
-def _left(evidence: Evidence, variables: Iterable[str]) -> dict[str, tuple[str, ...]]:
-    return {name: evidence.left[name] for name in variables if name in evidence.left}
 
 
 class LogOdds:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from twitchbayes.items import Item
-from twitchbayes.knowledge import Knowledge, Number, Variable
+from twitchbayes.knowledge import Knowledge, Number
 from twitchbayes.network import SERIOUS
 from twitchbayes.provenance import number_names, numbers_of
 
@@ -34,9 +34,9 @@ def between(knowledge: Knowledge, items: Sequence[Item], cause: str) -> tuple[Be
     """Return the links from the cause to each finding of an item, from each context to the cause, and its strata.
 
     Those of a union of causes, or of all serious ones, are those of its causes. Each number is there once, by the
-    items that it ties. Numbers that hold for others, a stratum of another age, a link from a context that is absent or
-    a level that the case leaves no part in, have no influence and are left out. An item without any acts through others
-    alone: it explains them away, or speaks of a context behind a context.
+    items that it ties. Numbers that hold for others, a stratum of another age or a link from a context that is absent,
+    have no influence and are left out. An item without any acts through others alone: it explains them away, or speaks
+    of a context behind a context.
     """
     called, causes = number_names(knowledge), _causes(knowledge, cause)
     known = {variable: states for item in items for variable, states in _left(knowledge, item).items()}
@@ -61,8 +61,8 @@ def strengths(knowledge: Knowledge) -> dict[tuple[str, str], float]:
 
 def _left(knowledge: Knowledge, item: Item) -> dict[str, tuple[str, ...]]:
     """Return the states that an item leaves to each of its variables."""
-    if item.states:
-        return {variable: item.left.get(variable, (state,)) for variable, state in item.states.items()}
+    if not item.likelihoods:
+        return {variable: (state,) for variable, state in item.states.items()}
     states = zip(knowledge.variables[item.name].states, item.likelihoods, strict=True)
     return {item.name: tuple(state for state, likelihood in states if likelihood)}
 
@@ -86,9 +86,7 @@ def _tying(
             yield i
     for i, link in enumerate(knowledge.links, start=len(knowledge.priors)):
         into = link.child in causes and link.parent in ends and known.get(link.parent) != ("absent",)
-        out = (
-            link.parent in causes and link.child in ends and _counts(knowledge.variables[link.child], link.state, known)
-        )
+        out = link.parent in causes and link.child in ends
         if (into or out) and _holds(link.given, known):
             yield i
 
@@ -96,19 +94,6 @@ def _tying(
 def _holds(given: Iterable[tuple[str, str]], known: Mapping[str, tuple[str, ...]]) -> bool:
     """Whether a stratum may be that of the case."""
     return all(state in known.get(context, (state,)) for context, state in given)
-
-
-def _counts(variable: Variable, state: str, known: Mapping[str, tuple[str, ...]]) -> bool:
-    """Whether the number of a level bears on what is known of a finding.
-
-    That it is at most some level depends on the numbers of the levels above; that it is at least one above the lowest,
-    on those from there on.
-    """
-    left = sorted(variable.states.index(one) for one in known.get(variable.name, ()))
-    level = variable.states.index(state)
-    if not left or left[-1] - left[0] + 1 > len(left):
-        return True
-    return level >= left[0] if left[0] else level > left[-1]
 
 
 def _ends(knowledge: Knowledge, variable: str) -> tuple[str, ...]:

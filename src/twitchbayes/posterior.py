@@ -212,12 +212,12 @@ class Posterior(Mapping[str, float]):
         return self.model.prior
 
     def joint(self, causes: Sequence[str]) -> pd.DataFrame:
-        """Return the joint posterior of some causes.
+        """Return the joint posterior of some causes, or unions of causes.
 
         Parameters
         ----------
         causes : sequence of str
-            At most 12.
+            At most 12 causes and unions.
 
         Returns
         -------
@@ -227,15 +227,17 @@ class Posterior(Mapping[str, float]):
         Raises
         ------
         UnknownVariableError
-            If one of the names is no cause.
+            If one of the names is neither.
         ValueError
             If a cause is named twice, none is named, or more than 12.
         """
         import pandas as pd
 
         causes = [causes] if isinstance(causes, str) else list(causes)
+        known = (*self, *self.model.unions)
         for cause in causes:
-            self[cause]
+            if cause not in known:
+                raise UnknownVariableError(cause, known, what="cause")
         if not 1 <= len(causes) <= 12 or len(set(causes)) != len(causes):
             message = f"joint needs 1 to 12 different causes, not {causes}"
             raise ValueError(message)
