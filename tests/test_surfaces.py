@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -19,8 +21,14 @@ from twitchbayes import (
     Posterior,
     UnknownVariableError,
 )
+from twitchbayes.cli import main
 from twitchbayes.cohort import read_cohort
 from twitchbayes.display import percent
+from twitchbayes.explorer.case import Case
+from twitchbayes.explorer.export import Origin
+from twitchbayes.explorer.shown import shown as page
+from twitchbayes.explorer.shown import structure
+from twitchbayes.links import strengths
 from twitchbayes.scenarios import run
 
 FOLDER = Path(__file__).parent / "surfaces"
@@ -283,8 +291,10 @@ def test_an_answer_shows_the_unions(model: Model) -> None:
     p = model.infer(emg="at least fasciculations only", low_calcium="no", interval=0.9)
     lines = repr(p).splitlines()
     place = next(i for i, line in enumerate(lines) if "no listed cause" in line)
-    assert lines[place + 1].split() == [*"neuromuscular disease (any of 3)".split(), *shown(p, "neuromuscular")]
-    assert lines[place + 2].split() == [*"nerve damage (any of 2)".split(), *shown(p, "nerve_damage")]
+    for line, union in zip(lines[place + 1 :], ("neuromuscular", "nerve_damage"), strict=False):
+        label, numbers = line.split(")", 1)
+        assert label == f"  {model.label(union)} (any of {len(model.knowledge.causes_of(union))}"
+        assert numbers.split() == shown(p, union)
     assert "given emg=at least fasciculations_only, low_calcium=no" in repr(p)
     assert "nerve damage (any of 2)</th>" in p._repr_html_()
     assert p.to_dict()["unions"] == dict(p.unions)
@@ -534,3 +544,137 @@ def test_an_interview_takes_levels(model: Model) -> None:
     while (question := interview.ask()) is not None:
         interview.answer(question.replies[-1].text)
     assert interview.finished
+
+
+# Pictures, card, explorer
+
+
+def test_plots_draw_unions_and_levels(model: Model) -> None:
+    """Each union has its mark in the plot of an answer; the network has what describes and what excludes."""
+    matplotlib = pytest.importorskip("matplotlib", reason="needs the extra plot")
+    matplotlib.use("Agg")
+    p = model.infer(emg="at least fasciculations_only", low_calcium="no", twitch_duration="several_weeks")
+    drawn = ids(p.plot(intervals=False))
+    assert {*UNIONS, "nerve_damage.prior"} <= drawn
+    axes = model.plot(p)
+    assert {"twitching to twitch_duration", "weakness to getting_worse", "als to benign_fasciculation"} <= ids(axes)
+    assert "age to cramps" in ids(axes)
+    texts = {text.get_text() for text in axes.texts}
+    assert any("duration of twitching: several weeks" in text.replace("\n", " ") for text in texts)
+    marks = {line.get_gid(): line for line in axes.lines}
+    assert marks["low_calcium"].get_markerfacecolor() == "none"
+    assert marks["emg"].get_markerfacecolor() != "none"
+    assert p.explain("neuromuscular").plot().get_title(loc="left") != ""
+    assert "serious" in ids(p.sensitivity("serious").plot())
+    assert ids(p.next_questions(target="nerve_damage").plot())
+    matplotlib.pyplot.close("all")
+
+
+def ids(axes: Any) -> set[str]:
+    return {artist.get_gid() for artist in axes.findobj() if artist.get_gid()}
+
+
+def test_a_link_into_levels_is_as_strong_as_all_of_them(model: Model) -> None:
+    found = strengths(model.knowledge)
+    assert found["als", "emg"] == pytest.approx(0.99)
+    assert found["polyneuropathy", "cramps"] == 0.3
+    assert found["als", "weakness"] == 0.9
+
+
+def test_the_card_tells_what_variables_are(model: Model, tmp_path: Path) -> None:
+    text = model.card(tmp_path / "card.md").read_text()
+    assert "| `emg` | finding | EMG | levels normal, fasciculations_only, denervation |" in text
+    assert "levels days, several_weeks, months; describes twitching" in text
+    assert "| absent beside neuromuscular |" in text
+    assert "| any of radiculopathy, polyneuropathy |" in text
+    assert r"`P(emg=denervation \| als)` net" in text
+    assert r"`P(cramps \| polyneuropathy, age=60-99)` net" in text
+    assert f"{percent(model.prior['benign_fasciculation'])} of `benign_fasciculation`" in text
+    picture = (tmp_path / "card.svg").read_text()
+    assert picture.count("<path") == 2 + 3
+    assert "neuromuscular: any of radiculopathy, polyneuropathy, als" in picture
+
+
+def test_the_explorer_shows_unions_and_several_states(model: Model) -> None:
+    case = Case(Origin.of(model), {"emg": "at least fasciculations only", "low_calcium": "clear", "age": (30, 70)})
+    told = structure(case)
+    assert told["unions"]["neuromuscular"]["causes"] == ["radiculopathy", "polyneuropathy", "als"]
+    entries = {entry["name"]: entry for section in told["sections"] for entry in section["entries"]}
+    assert ["fasciculations_only", "fasciculations only"] in entries["emg"]["states"]
+    assert set(UNIONS) <= set(entries)
+    now = page(case)
+    assert now["states"]["emg"] == "at least fasciculations_only"
+    assert {row["name"]: row["probability"] for row in now["unions"]} == dict(case.answer.unions)
+    assert json.loads(now["document"])["unions"] == dict(case.answer.unions)
+    case.act({"kind": "say", "variable": "nerve_damage", "value": "present"})
+    case.act({"kind": "select", "cause": "neuromuscular"})
+    now = page(case)
+    assert now["follows"] == {"neuromuscular": "present"}
+    assert list(now["numbers"])[:3] == ["radiculopathy", "polyneuropathy", "als"]
+    pieces = {piece["part"]: piece for piece in iter(lambda: case.more(case.serial, len(case._told)), None)}
+    assert pieces["explanation"]["head"].startswith("neuromuscular disease: ")
+    assert set(UNIONS) <= set(pieces["intervals"]["rows"])
+    found: dict[str, Any] = {"model": model}
+    exec(case.to_python(), found)
+    assert dict(found["posterior"]) == dict(case.answer)
+    with pytest.raises(UnknownVariableError, match="nerve_damage"):
+        case.act({"kind": "select", "cause": "nerve_demage"})
+
+
+def test_red_flags_are_told_in_words(model: Model) -> None:
+    case = Case(Origin.of(model), {"emg": "at least fasciculations only", "weakness": True})
+    (flag,) = page(case)["red_flags"]
+    assert flag["met_by"] == ["EMG: at least fasciculations only", "weakness: yes"]
+
+
+# The command
+
+
+@pytest.mark.parametrize(
+    ("arguments", "facts"),
+    [
+        ("infer|emg=at least fasciculations only|weakness=yes", ["nerve damage (any of 2)", "Abnormal EMG"]),
+        ("infer|neuromuscular=no|--json", ['"neuromuscular": 0.0']),
+        ("explain|emg=denervation|--cause|neuromuscular", ["EMG (denervation) multiplied the odds of neuromuscular"]),
+        ("sensitivity|emg=denervation|--cause|nerve_damage", ["P(emg=denervation | leak)"]),
+        ("questions|emg=denervation|--target|nerve_damage", ["the entropy of nerve damage", "weakness"]),
+        ("template|cases", ["twitch_duration,weakness,getting_worse,cramps,emg,low_calcium"]),
+    ],
+)
+def test_commands_about_levels_and_unions(capsys: pytest.CaptureFixture[str], arguments: str, facts: list[str]) -> None:
+    assert main([*arguments.split("|"), "--model", str(FOLDER)]) == 0
+    out = capsys.readouterr().out
+    for fact in facts:
+        assert fact in out
+
+
+def test_check_finds_all_as_the_tables_say(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", str(FOLDER)]) == 0
+    assert "6 facts compared: 5 inside their interval, 1 outside\nall as the tables say" in capsys.readouterr().out
+
+
+def test_score_and_evaluate_have_the_unions(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], answers: dict[str, Posterior]
+) -> None:
+    cases, scored = tmp_path / "cases.csv", tmp_path / "scored.csv"
+    labelled(answers, ["nerve_damage", "none", "polyneuropathy", None]).to_csv(cases, index=False)
+    options = ["--model", str(FOLDER), "--ignore", "diagnosis", "--interval", "0.9", "--draws", "100"]
+    assert main(["score", str(cases), "-o", str(scored), *options]) == 0
+    found = pd.read_csv(scored)
+    assert found["nerve_damage"][1] == pytest.approx(answers["at least"]["nerve_damage"])
+    assert (found["nerve_damage_low"] <= found["nerve_damage_high"]).all()
+    capsys.readouterr()
+    judged = ["evaluate", str(cases), "--labels", "diagnosis", "--bootstrap", "0", "--model", str(FOLDER)]
+    assert main(judged) == 0
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if "nerve damage " in line]
+    assert line.split()[2:4] == ["3", "2"]
+
+
+def test_an_interview_in_the_terminal(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("why\nat least fasciculations only\nquit\n"))
+    assert main(["ask", "--model", str(FOLDER), "--target", "neuromuscular"]) == 0
+    out = capsys.readouterr().out
+    assert "normal or fasciculations only or denervation" in out
+    assert "  denervation (probability " in out
+    assert "given emg=at least fasciculations_only" in out
+    assert "neuromuscular disease (any of 3)" in out
