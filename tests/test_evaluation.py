@@ -277,7 +277,9 @@ def test_rounding_is_not_ranked(tiny: Model) -> None:
 def test_first_does_not_rank_rounding() -> None:
     """A present cause that is ahead by a last bit is tied, which is no hit."""
     states, predicted = np.array([[1, 0]], dtype=np.int8), np.array([[np.nextafter(0.3, 1), 0.3]])
-    p = Predictions(("a", "b"), np.arange(1), states, predicted, np.zeros(1, dtype=np.int8), np.zeros(1), "")
+    unions = states[:, :0], predicted[:, :0]
+    serious = np.zeros(1, dtype=np.int8), np.zeros(1), ""
+    p = Predictions(("a", "b"), (), np.arange(1), states, predicted, *unions, *serious)
     assert (p.first(1).tolist(), p.first(2).tolist()) == ([0], [1])
 
 
@@ -351,7 +353,8 @@ def test_first() -> None:
     states = np.array([[1, 0, 0], [0, 1, 1], [1, 0, 0], [1, 0, -1], [0, 0, 0]], dtype=np.int8)
     predicted = np.array([[0.5, 0.6, 0.1], [0.3, 0.1, 0.4], [0.4, 0.4, 0.4], [0.9, 0.1, 0.2], [0.1, 0.2, 0.3]])
     nothing = np.zeros(5, dtype=np.int8)
-    p = Predictions(("a", "b", "c"), np.arange(5), states, predicted, nothing, np.zeros(5), "")
+    unions = states[:, :0], predicted[:, :0]
+    p = Predictions(("a", "b", "c"), (), np.arange(5), states, predicted, *unions, nothing, np.zeros(5), "")
     np.testing.assert_array_equal(p.first(1), [0, 1, 0, np.nan, np.nan])
     np.testing.assert_array_equal(p.first(2), [1, 1, 0, np.nan, np.nan])
     np.testing.assert_array_equal(p.first(3), [1, 1, 1, np.nan, np.nan])

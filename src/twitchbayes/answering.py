@@ -13,6 +13,7 @@ from twitchbayes import red_flags
 from twitchbayes.asking import Ask, asks_of
 from twitchbayes.beliefs import Beliefs
 from twitchbayes.conflict import impossible
+from twitchbayes.display import OF_ALL
 from twitchbayes.draws import Asked, usual_draws
 from twitchbayes.errors import InvalidValueError
 from twitchbayes.evidence import Words
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
     from twitchbayes.priors import Change
 
 __all__ = ["Answering", "door"]
-
-OF_ALL = {"serious": "at least one serious cause", "none": "no listed cause"}
 
 
 class Answering:
@@ -135,7 +134,7 @@ class Answering:
 
     @property
     def prior(self) -> Mapping[str, float]:
-        """P(cause) of every cause in the population, before anything is known or assumed."""
+        """P(cause) of every cause in the population, before anything is known or assumed; of a union by its name."""
         return self._prior
 
     @property
@@ -216,7 +215,7 @@ class Answering:
         draws: int | None = None,
         seed: int = 0,
     ) -> Any:
-        """Return the posterior of every cause for each row of a table.
+        """Return the posterior of every cause, and of every union of causes, for each row of a table.
 
         A row is what `infer` makes of its cells: column to cell. A variable with a column of its own is
         given in every row, so that nothing is assumed of it where its cell is null.
@@ -257,10 +256,11 @@ class Answering:
         -------
         frame
             Of the kind, and with the rows and the index, of `frame`: the kept columns; one column of
-            float64 a cause, fractions, in the order of `causes`; `none`, `serious` (fractions) and
-            `log_evidence` (nats), as in `Posterior`; with `interval`, `<name>_low` and `<name>_high` of each
-            cause, `none` and `serious`, and `draws_lost`, the number of draws in which the row is
-            impossible, which are left out; with `on_error="null"`, `reason` (text, null in answered rows).
+            float64 a cause, fractions, in the order of `causes`; one a union of causes, likewise, in the order of
+            `unions`; `none`, `serious` (fractions) and `log_evidence` (nats), as in `Posterior`; with `interval`,
+            `<name>_low` and `<name>_high` of each cause and union, `none` and `serious`, and `draws_lost`, the number
+            of draws in which the row is impossible, which are left out; with `on_error="null"`, `reason` (text, null
+            in answered rows).
             Those of Dask and Spark are lazy.
 
         Raises

@@ -2,7 +2,8 @@
 
 Every answer is a row of evidence with one thing more, and all rows are one batch. A group whose members are all
 unknown is one question, whose answers are the joint states of its members; the OR of a group is not asked, because its
-members say it.
+members say it. What describes a finding is asked once that finding is known to be present, or seen uncertainly: before,
+the question has no meaning for who has to answer it.
 """
 
 from __future__ import annotations
@@ -56,12 +57,16 @@ class Ask:
     group : tuple of int
         Of a member of a group that can be asked as one: the columns of all members. It is asked by
         itself only where one of them is known.
+    after : tuple of int
+        Of what describes a finding: the column of that finding, or of an OR and its members, of which one has to be
+        present before it is asked.
     """
 
     variable: str
     columns: tuple[int, ...]
     states: Codes
     group: tuple[int, ...] = ()
+    after: tuple[int, ...] = ()
 
 
 def asks_of(knowledge: Knowledge, network: Network) -> tuple[Ask, ...]:
@@ -77,8 +82,10 @@ def asks_of(knowledge: Knowledge, network: Network) -> tuple[Ask, ...]:
         if name in whole:
             asks.append(Ask(name, whole[name], _joint(network, whole[name])))
         elif variable.role in {"context", "finding"} and not variable.any_of:
-            own = (column[name],)
-            asks.append(Ask(name, own, _joint(network, own), whole.get(variable.group, ())))
+            own, described = (column[name],), knowledge.variables.get(variable.of)
+            parts = knowledge.members(described.any_of) if described and described.any_of else ()
+            after = tuple(column[v.name] for v in (described, *parts) if v is not None)
+            asks.append(Ask(name, own, _joint(network, own), whole.get(variable.group, ()), after))
     return tuple(asks)
 
 
@@ -87,19 +94,24 @@ def _joint(network: Network, columns: Sequence[int]) -> Codes:
     return np.array(list(itertools.product(*counts)), dtype=np.int8)
 
 
-def open_asks(asks: Sequence[Ask], unknown: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Say which questions are open in cases of which these columns are unknown: (n_cases, n_asks).
+def open_asks(asks: Sequence[Ask], unknown: NDArray[np.bool_], present: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Say which questions are open in cases: (n_cases, n_asks).
 
     Parameters
     ----------
     asks : sequence of Ask
     unknown : ndarray of bool, shape (n_cases, n_columns)
+        Columns of which nothing is known.
+    present : ndarray of bool, shape (n_cases, n_columns)
+        Columns that are known to be present, or seen uncertainly.
     """
     found = np.empty((len(unknown), len(asks)), dtype=bool)
     for i, ask in enumerate(asks):
         found[:, i] = unknown[:, list(ask.columns)].all(axis=1)
         if ask.group:
             found[:, i] &= ~unknown[:, list(ask.group)].all(axis=1)
+        if ask.after:
+            found[:, i] &= present[:, list(ask.after)].any(axis=1)
     return found
 
 

@@ -8,9 +8,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from twitchbayes import consistency
-from twitchbayes.display import DISCLAIMER
+from twitchbayes.display import DISCLAIMER, percent
 from twitchbayes.knowledge import Knowledge, Number, Variable
+from twitchbayes.links import strengths
+from twitchbayes.provenance import number_names
 from twitchbayes.tables import words
+from twitchbayes.values import is_graded
 
 if TYPE_CHECKING:
     from twitchbayes.model import Model
@@ -20,6 +23,7 @@ __all__ = ["markdown", "picture"]
 # The picture: three columns of boxes, in units of one pixel.
 BOX_WIDTH, BOX_HEIGHT, ROW_HEIGHT, COLUMN_WIDTH, MARGIN = 210, 22, 30, 370, 20
 COLOURS = {"context": "#56b4e9", "cause": "#e69f00", "finding": "#009e73"}  # Okabe and Ito, safe for colour blindness
+EXCLUDES = "#cc79a7"
 
 
 def markdown(model: Model, facts: Sequence[consistency.Implied], *, picture_file: str) -> str:
@@ -42,14 +46,18 @@ def markdown(model: Model, facts: Sequence[consistency.Implied], *, picture_file
         _red_flags(knowledge),
         _settings(knowledge),
         _variables(knowledge),
-        _numbers(knowledge),
+        _numbers(model),
         _sources(knowledge),
     ]
     return "\n\n".join(section for section in sections if section) + "\n"
 
 
 def picture(knowledge: Knowledge) -> str:
-    """Return the network in three layers as SVG: contexts, causes, findings; a thicker line is a stronger link."""
+    """Return the network in three layers as SVG: contexts, causes, findings; a thicker line is a stronger link.
+
+    An arc joins what describes a finding to it, and a cause, in another colour, to those beside which it is absent.
+    Unions of causes are listed below.
+    """
     layers = [knowledge.of_role("context"), knowledge.of_role("cause"), knowledge.of_role("finding")]
     tallest = max(map(len, layers))
     place: dict[str, tuple[float, float]] = {}
@@ -58,7 +66,10 @@ def picture(knowledge: Knowledge) -> str:
         for row, variable in enumerate(layer):
             place[variable.name] = (MARGIN + column * COLUMN_WIDTH, MARGIN + offset + row * ROW_HEIGHT)
     lines = [*_edges(knowledge, place), *(_box(v, *place[v.name]) for layer in layers for v in layer)]
-    width, height = 2 * MARGIN + 2 * COLUMN_WIDTH + BOX_WIDTH, 2 * MARGIN + tallest * ROW_HEIGHT
+    bottom = 2 * MARGIN + tallest * ROW_HEIGHT
+    listed = [_listed(knowledge, union, bottom + i * BOX_HEIGHT) for i, union in enumerate(knowledge.of_role("union"))]
+    lines += listed
+    width, height = 2 * MARGIN + 2 * COLUMN_WIDTH + BOX_WIDTH, bottom + len(listed) * BOX_HEIGHT
     title = f"<title>Network of the model {html.escape(knowledge.name)}</title>"
     size = f"viewBox='0 0 {width} {height}' width='{width}' height='{height}'"
     font = "font-family='sans-serif' font-size='12'"
@@ -68,10 +79,7 @@ def picture(knowledge: Knowledge) -> str:
 
 
 def _edges(knowledge: Knowledge, place: Mapping[str, tuple[float, float]]) -> Iterable[str]:
-    seen: dict[tuple[str, str], float] = {}
-    for link in knowledge.links:
-        if link.parent != "leak":
-            seen[(link.parent, link.child)] = link.number.probability
+    seen = strengths(knowledge)
     for prior in knowledge.priors:
         if knowledge.variables[prior.variable].role == "cause":
             seen |= {(name, prior.variable): 0.0 for name, _ in prior.given if (name, prior.variable) not in seen}
@@ -80,6 +88,24 @@ def _edges(knowledge: Knowledge, place: Mapping[str, tuple[float, float]]) -> It
         start, end = x + BOX_WIDTH, y + BOX_HEIGHT / 2
         line = f"x1='{start:g}' y1='{end:g}' x2='{to_x:g}' y2='{to_y + BOX_HEIGHT / 2:g}'"
         yield f"<line {line} stroke='#777777' stroke-opacity='0.55' stroke-width='{0.4 + 3 * p:.2f}'/>"
+    for variable in knowledge.variables.values():
+        if variable.of:
+            yield _arc(place[variable.of], place[variable.name], COLOURS["finding"])
+        for other in dict.fromkeys(cause for part in variable.excludes for cause in knowledge.causes_of(part)):
+            yield _arc(place[other], place[variable.name], EXCLUDES)
+
+
+def _arc(start: tuple[float, float], end: tuple[float, float], colour: str) -> str:
+    """Return a dashed arc on the left of two boxes of one column."""
+    x, y, to_y = start[0], start[1] + BOX_HEIGHT / 2, end[1] + BOX_HEIGHT / 2
+    bow = x - 20 - abs(to_y - y) / 4
+    path = f"M {x:g} {y:g} C {bow:g} {y:g}, {bow:g} {to_y:g}, {x:g} {to_y:g}"
+    return f"<path d='{path}' fill='none' stroke='{colour}' stroke-width='1.5' stroke-dasharray='5 3'/>"
+
+
+def _listed(knowledge: Knowledge, union: Variable, y: float) -> str:
+    text = f"{union.name}: any of {', '.join(knowledge.causes_of(union.name))}"
+    return f"<text x='{MARGIN}' y='{y:g}'>{html.escape(text)}</text>"
 
 
 def _box(variable: Variable, x: float, y: float) -> str:
@@ -189,21 +215,47 @@ def _variables(knowledge: Knowledge) -> str:
     for row in knowledge.table("codes.csv").rows:
         codes.setdefault(row["variable"], []).append(f"{row['system']} {row['code']}")
     rows = [
-        (f"`{v.name}`", v.role, v.label, "serious" if v.serious else "", v.definition, ", ".join(codes.get(v.name, ())))
+        (f"`{v.name}`", v.role, v.label, _meaning(v), v.definition, ", ".join(codes.get(v.name, ())))
         for v in knowledge.variables.values()
     ]
     return "## Variables\n\n" + _table(("variable", "role", "label", "", "definition", "codes"), rows)
 
 
-def _numbers(knowledge: Knowledge) -> str:
+def _meaning(variable: Variable) -> str:
+    """Return what a variable is beside its role: its levels, and what it is to others."""
+    parts = ["serious"] if variable.serious else []
+    if is_graded(variable):
+        parts.append(f"levels {', '.join(variable.states)}")
+    whole = variable.parts or (variable.any_of,)
+    related = {"describes": (variable.of,), "any of": whole, "absent beside": variable.excludes}
+    parts += [f"{what} {', '.join(names)}" for what, names in related.items() if any(names)]
+    return "; ".join(parts)
+
+
+def _numbers(model: Model) -> str:
+    knowledge = model.knowledge
     head = ("number", "probability", "interval", "basis", "source", "note")
-    priors = []
-    for p in knowledge.priors:
-        given = ", ".join(f"{name}={state}" for name, state in p.given)
-        priors.append((f"`P({p.variable}={p.state}{f' | {given}' if given else ''})`", *_cells(p.number)))
-    links = [(f"`P({k.child} | {k.parent})` {k.form}", *_cells(k.number)) for k in knowledge.links]
+    names = number_names(knowledge)
+    priors = [(f"`{name}`", *_cells(p.number)) for name, p in zip(names, knowledge.priors, strict=False)]
+    of_links = zip(names[len(priors) :], knowledge.links, strict=True)
+    links = [(f"`{name}` {k.form}", *_cells(k.number)) for name, k in of_links]
     text = "The prior of a cause that contexts act on is its probability with none of them active."
+    if any(cause.excludes for cause in knowledge.of_role("cause")):
+        text += f" {_exclusions(model)}"
     return f"## Every number\n\n### Priors\n\n{text}\n\n{_table(head, priors)}\n\n### Links\n\n{_table(head, links)}"
+
+
+def _exclusions(model: Model) -> str:
+    """Return what the priors of causes that are defined by the absence of others come to."""
+    found = [
+        f"{percent(model.prior[cause.name])} of `{cause.name}`"
+        for cause in model.knowledge.of_role("cause")
+        if cause.excludes
+    ]
+    return (
+        "That of a cause that is absent beside others by its definition is its probability among those who have none "
+        f"of them; in the whole population that comes to {', '.join(found)}."
+    )
 
 
 def _cells(number: Number) -> tuple[str, str, str, str, str]:

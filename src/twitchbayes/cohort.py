@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import os
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -35,6 +36,7 @@ __all__ = [
     "check_usable",
     "content_of",
     "count_states",
+    "implied",
     "kind_of",
     "read_cohort",
     "read_part",
@@ -81,11 +83,11 @@ class Cohort:
     ----------
     codes : ndarray of int8, shape (n_used, n_columns)
         State of each of `Network.columns`, by number, -1 where unknown. Known diagnoses stand in the
-        columns of the causes.
+        columns of the causes, and of their unions: that some cause of it is present, or none.
     rows : ndarray of int64, shape (n_used,)
         Number of each case in the table, from 0.
     labels : tuple of str
-        Causes that the table says something of.
+        Causes, and then unions of causes, that the table says something of.
     size : int
         Cases in the table.
     excluded : mapping of str to int
@@ -156,9 +158,9 @@ def read_cohort(
         with `.gz`), `.parquet`, `.arrow` or `.feather`. A cell is anything that `infer` takes.
     labels : str or sequence of str, optional
         Where the diagnoses stand. A column's name: its cells name the causes that are present, joined by
-        ";", all others being absent; "none" says that no listed cause is, an empty cell nothing. Names
-        of causes: their columns only, those of other causes are passed over. None: the columns of all
-        causes that the table has.
+        ";", all others being absent; a union of causes says that some cause of it is, and not which. "none" says
+        that no listed cause is, an empty cell nothing. Names of causes or unions: their columns only, those of
+        others are passed over. None: the columns of all causes and unions that the table has.
     columns, ignore
         As for `Model.infer_frame`.
     on_error : {"raise", "exclude", "unknown"}, default "raise"
@@ -251,11 +253,12 @@ class _Reading:
         if labels is not None and (not isinstance(labels, Iterable) or isinstance(labels, bytes | Mapping)):
             message = f"labels={labels!r} is no name of a column and no list of causes"
             raise InvalidValueError(message)
-        is_column = isinstance(labels, str) and labels not in model.causes
+        self._diagnoses = (*model.causes, *model.unions)
+        is_column = isinstance(labels, str) and labels not in self._diagnoses
         self._label_column = labels if isinstance(labels, str) and is_column else None
         self._wanted = None if is_column else (labels,) if isinstance(labels, str) else labels
         self._excluded: Counter[str] = Counter()
-        self._labels: tuple[str, ...] = ()
+        self._labels: set[str] = set()
         self._codes: list[Codes] = []
         self._rows: list[NDArray[np.int64]] = []
         self._lines: list[NDArray[np.int64]] = []
@@ -295,10 +298,10 @@ class _Reading:
         codes = np.concatenate([none, *self._codes])
         rows = np.concatenate([np.empty(0, dtype=np.int64), *self._rows])
         lines = np.concatenate(self._lines) if self._lines else None
-        return Cohort(codes, rows, self._labels, self._size, dict(self._excluded), source, sha256, lines)
+        labels = tuple(name for name in self._diagnoses if name in self._labels)
+        return Cohort(codes, rows, labels, self._size, dict(self._excluded), source, sha256, lines)
 
     def _add(self, frame: Any) -> None:
-        causes = self._model.causes
         passed_over = [*self._ignore, *self._unwanted(frame), *([self._label_column] if self._label_column else [])]
         cases = read_cases(
             self._model.words,
@@ -307,7 +310,7 @@ class _Reading:
             ignore=passed_over,
             unreadable_is_unknown=self._on_error == "unknown",
         )
-        named, faults = self._named_causes(cases)
+        faults = self._named_causes(cases)
         if self._on_error == "raise" and (cases.faulty.any() or faults):
             first = [fault for _, fault in cases.faults(np.flatnonzero(cases.faulty)[:SHOWN_FAULTS])]
             bad = np.concatenate([np.flatnonzero(cases.faulty), [row for row, _ in faults]])
@@ -320,17 +323,16 @@ class _Reading:
                 advice=ADVICE,
             )
         self._keep(cases, {row for row, _ in faults})
-        said = {name for name in cases.names if name in causes}
-        self._labels = tuple(causes) if named else tuple(name for name in causes if name in said)
+        self._labels.update(name for name in cases.names if name in self._diagnoses)
 
     def _unwanted(self, frame: Any) -> list[Any]:
-        """Return the columns of causes that are not among the labels that were named."""
+        """Return the columns of causes and unions that are not among the labels that were named."""
         renamed = dict(self._columns) if isinstance(self._columns, Mapping) else {}
         said = {column: renamed.get(column, column) for column in column_names(frame)}
-        diagnoses = {column: name for column, name in said.items() if name in self._model.causes}
+        diagnoses = {column: name for column, name in said.items() if name in self._diagnoses}
         if self._label_column is not None:
             if self._label_column not in said:
-                hint = did_you_mean(self._label_column, [*map(str, said), *self._model.causes])
+                hint = did_you_mean(self._label_column, [*map(str, said), *self._diagnoses])
                 message = f"labels={self._label_column!r} is no column of the table and no cause.{hint}"
                 raise InvalidValueError(message)
             doubled = [str(column) for column in diagnoses if column not in self._ignore]
@@ -348,12 +350,12 @@ class _Reading:
             raise InvalidValueError(message)
         return [column for column, name in diagnoses.items() if name not in self._wanted]
 
-    def _named_causes(self, cases: Cases) -> tuple[bool, list[tuple[int, Fault]]]:
-        """Write what the label column says into the codes; returns whether there is one, and its faults."""
+    def _named_causes(self, cases: Cases) -> list[tuple[int, Fault]]:
+        """Write what the label column, if there is one, says into the codes; returns its faults."""
         if self._label_column is None:
-            return False, []
+            return []
         ids, values = distinct(cases.table.get_column(self._label_column))
-        columns = [cases.columns.index(cause) for cause in self._model.causes]
+        columns = [cases.columns.index(name) for name in self._diagnoses]
         states = np.full((len(values) + 1, len(columns)), UNKNOWN, dtype=np.int8)
         wrong: dict[int, str] = {}
         for i, value in enumerate(values):
@@ -362,38 +364,43 @@ class _Reading:
             except TwitchbayesError as error:
                 wrong[i] = str(error)
         cases.codes[:, columns] = states[ids]
+        self._labels.update(self._model.causes)
+        self._labels.update(itertools.compress(self._diagnoses, (states == PRESENT).any(axis=0)))
         rows = np.flatnonzero(np.isin(ids, list(wrong)))
         if self._on_error == "unknown":
             self._excluded["labels that name no cause, taken as unknown"] += len(rows)
-            return True, []
-        return True, [
+            return []
+        return [
             (row, Fault(label, self._label_column, values[ids[row]], wrong[int(ids[row])]))
             for row, label in zip(rows.tolist(), cases.labels(rows), strict=True)
         ]
 
     def _states_named(self, value: Any) -> list[int]:
-        """Return the state of each cause that a cell of the label column means."""
-        if is_unknown(value):
-            return [UNKNOWN] * len(self._model.causes)
-        parts = [part.strip() for part in str(value).translate(SEPARATORS).split(";") if part.strip()]
-        if not parts:  # as an export writes several that are empty
-            return [UNKNOWN] * len(self._model.causes)
-        variables = self._model.knowledge.variables
-        words = {cause: cause for cause in self._model.causes}
-        words |= {variables[cause].label.casefold(): cause for cause in self._model.causes}
-        if [part.casefold() for part in parts] == [NO_CAUSE]:
-            return [ABSENT] * len(self._model.causes)
-        if NO_CAUSE in [part.casefold() for part in parts]:
+        """Return the state of each cause and union that a cell of the label column means."""
+        causes, knowledge = self._model.causes, self._model.knowledge
+        parts = [] if is_unknown(value) else [part.strip() for part in str(value).translate(SEPARATORS).split(";")]
+        folded = [part.casefold() for part in parts if part]
+        if not folded:  # as an export writes several that are empty
+            return [UNKNOWN] * len(self._diagnoses)
+        if NO_CAUSE in folded and set(folded) != {NO_CAUSE}:
             message = f"{self._label_column}={value!r} says that no cause is present, and names one"
             raise InvalidValueError(message)
-        named = set()
-        for part in parts:
-            if part.casefold() not in words:
-                hint = did_you_mean(part, [*self._model.causes, NO_CAUSE])
-                message = f"{self._label_column}={value!r}: {part!r} is no cause.{hint}"
-                raise InvalidValueError(message)
-            named.add(words[part.casefold()])
-        return [PRESENT if cause in named else ABSENT for cause in self._model.causes]
+        named = {self._named(value, part) for part in folded if part != NO_CAUSE}
+        # Of a union that is named nobody said which of its causes is present.
+        open_ = {cause for name in named for cause in knowledge.causes_of(name)}
+        said = dict.fromkeys((cause for cause in causes if cause not in open_), ABSENT) | dict.fromkeys(named, PRESENT)
+        self._model.words.read({name: bool(state) for name, state in said.items()})  # that causes exclude each other
+        return [said.get(name, UNKNOWN) for name in self._diagnoses]
+
+    def _named(self, value: Any, part: str) -> str:
+        """Return the cause or union that a folded word of a cell means: its name, or its label."""
+        words = {self._model.label(name).casefold(): name for name in reversed(self._diagnoses)}
+        words |= {name.casefold(): name for name in self._diagnoses}
+        if part not in words:
+            hint = did_you_mean(part, [*self._diagnoses, NO_CAUSE])
+            message = f"{self._label_column}={value!r}: {part!r} is no cause.{hint}"
+            raise InvalidValueError(message)
+        return words[part]
 
     def _keep(self, cases: Cases, unnamed: set[int]) -> None:
         """Keep the cases that can be used, and count the others."""
@@ -414,17 +421,17 @@ class _Reading:
 
 
 def _with_unions(network: Network, codes: Codes) -> Codes:
-    """Write what its parts imply of each union, of findings or of causes: whoever twitches somewhere twitches."""
-    first_cause = len(network.contexts)
-    first = first_cause + len(network.causes)
-    unions = [[first + member for member in members] for members in network.union_members]
-    groups = [[first_cause + member for member in members] for members in network.group_members]
-    for union, members in enumerate([*unions, *groups], start=first + len(network.findings)):
-        present = np.zeros(len(codes), dtype=bool)
-        for member in members:
-            above = [code for code, (low, _) in enumerate(network.codes[member]) if low > 0]
-            present |= np.isin(codes[:, member], above)
-        implied = np.where(present, PRESENT, ABSENT)
-        told = (codes[:, union] == UNKNOWN) & (present | (codes[:, members] == ABSENT).all(axis=1))
-        codes[told, union] = implied[told]
+    """Write what the members of each union imply of it: whoever twitches somewhere twitches."""
+    first = len(network.contexts) + len(network.causes)
+    unions = [*network.union_members, *network.group_members]
+    starts = [first] * len(network.union_members) + [len(network.contexts)] * len(network.group_members)
+    for union, (start, members) in enumerate(zip(starts, unions, strict=True), start=first + len(network.findings)):
+        codes[:, union] = implied(codes[:, union], codes[:, [start + member for member in members]])
     return codes
+
+
+def implied(said: Codes, members: Codes) -> Codes:
+    """Return what cases say of an OR, (n_cases,), or its members, (n_cases, n_members), imply of it."""
+    follows = np.where((members == PRESENT).any(axis=1), PRESENT, np.where((members == ABSENT).all(axis=1), ABSENT, -1))
+    found: Codes = np.where(said == UNKNOWN, follows, said).astype(np.int8)
+    return found

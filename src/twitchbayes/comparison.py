@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -25,9 +25,9 @@ __all__ = ["CauseMove", "Comparison", "EvidenceChange", "as_given", "compare", "
 
 
 class CauseMove(NamedTuple):
-    """A cause in two answers.
+    """A cause, or a union of causes, in two answers.
 
-    `first` and `second` are the posteriors, None where a model has no such cause; `move` is the second less the
+    `first` and `second` are the posteriors, None where a model has neither of that name; `move` is the second less the
     first, `move_nats` that of the log odds: infinite from or to 0 or 1.
     """
 
@@ -56,7 +56,10 @@ class Comparison:
     of, other : Posterior
         The first answer and the second.
     causes : tuple of CauseMove
-        Those of both models, the largest move of log odds first.
+        Those of both models, the largest move of log odds first. What is a cause of one model may be a union of
+        causes in the other.
+    unions : tuple of CauseMove
+        Likewise, of the names that are a union of causes wherever they are.
     evidence : tuple of EvidenceChange
         What was observed, assumed or seen uncertainly in one and not so in the other.
     """
@@ -64,6 +67,7 @@ class Comparison:
     of: Posterior
     other: Posterior
     causes: tuple[CauseMove, ...]
+    unions: tuple[CauseMove, ...]
     evidence: tuple[EvidenceChange, ...]
 
     @property
@@ -85,7 +89,10 @@ class Comparison:
             "second": _side(self.other),
             "same_model": self.same_model,
             "evidence": [change._asdict() for change in self.evidence],
-            "causes": [{key: _finite(value) for key, value in row._asdict().items()} for row in self.causes],
+            **{
+                kind: [{key: _finite(value) for key, value in row._asdict().items()} for row in getattr(self, kind)]
+                for kind in ("causes", "unions")
+            },
             "disclaimer": display.DISCLAIMER,
         }
 
@@ -123,12 +130,13 @@ def compare(first: Posterior, second: Posterior) -> Comparison:
         if not hasattr(answer, "virtual_evidence"):
             message = f"{answer!r} is no answer; give what infer returns"
             raise InvalidValueError(message)
-    causes = [_move(first, second, cause) for cause in dict.fromkeys([*first, *second])]
-    causes.sort(key=lambda row: 1.0 if row.move_nats is None else -round(abs(row.move_nats), 9))
+    causes = dict.fromkeys([*first, *second])
+    unions = [name for name in dict.fromkeys([*first.unions, *second.unions]) if name not in causes]
     said = [_said(answer) for answer in (first, second)]
     names = dict.fromkeys([*said[0], *said[1]])
     pairs = [EvidenceChange(name, *(words.get(name, "") for words in said)) for name in names]
-    return Comparison(first, second, tuple(causes), tuple(pair for pair in pairs if pair.first != pair.second))
+    moved = [pair for pair in pairs if pair.first != pair.second]
+    return Comparison(first, second, _moves(first, second, causes), _moves(first, second, unions), tuple(moved))
 
 
 def revised(
@@ -208,12 +216,19 @@ def _variables_of(words: Words, name: str) -> list[str]:
     return [words.columns[i] for i in words.columns_of(name)] if name in words.names else [name]
 
 
-def _move(first: Posterior, second: Posterior, cause: str) -> CauseMove:
-    label = (first if cause in first else second).model.knowledge.variables[cause].label
-    p, q = (answer.get(cause) for answer in (first, second))
+def _moves(first: Posterior, second: Posterior, names: Iterable[str]) -> tuple[CauseMove, ...]:
+    """Return some causes, or unions, in two answers, the largest move of log odds first."""
+    moves = [_move(first, second, name) for name in names]
+    return tuple(sorted(moves, key=lambda row: 1.0 if row.move_nats is None else -round(abs(row.move_nats), 9)))
+
+
+def _move(first: Posterior, second: Posterior, name: str) -> CauseMove:
+    having = [answer for answer in (first, second) if name in answer or name in answer.unions]
+    label = having[0].model.label(name)
+    p, q = (answer[name] if answer in having else None for answer in (first, second))
     if p is None or q is None:
-        return CauseMove(cause, label, p, q, None, None)
-    return CauseMove(cause, label, p, q, q - p, _moved_nats(p, q))
+        return CauseMove(name, label, p, q, None, None)
+    return CauseMove(name, label, p, q, q - p, _moved_nats(p, q))
 
 
 def _moved_nats(p: float, q: float) -> float:
@@ -271,6 +286,9 @@ def _listings(comparison: Comparison) -> Iterator[Listing]:
     head = ("cause", "first", "second", "points", "nats")
     title = "Posteriors, the largest move of log odds first"
     yield Listing.of(title, head, [_cells(row) for row in comparison.causes], right=head[1:])
+    if comparison.unions:
+        union = ("union of causes", *head[1:])
+        yield Listing.of("Any cause of a union", union, [_cells(row) for row in comparison.unions], right=head[1:])
     of, other = comparison.of, comparison.other
     none, serious = (of.none, other.none), (of.serious, other.serious)
     for what, (p, q) in (("no listed cause", none), ("at least one serious cause", serious)):

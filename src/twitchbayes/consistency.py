@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
+
 from twitchbayes.errors import InvalidValueError, ModelTableError, Problem, TwitchbayesError, UnknownVariableError
-from twitchbayes.evidence import Evidence, Words, read_items
+from twitchbayes.evidence import Evidence, Words, read_items, split_items
 from twitchbayes.inference import Engine
 from twitchbayes.inference.mixture import log_evidences
 from twitchbayes.knowledge import BINARY, Knowledge, Number
@@ -50,8 +52,9 @@ def compare(knowledge: Knowledge, words: Words, engine: Engine) -> list[Implied]
     """Return each fact of `checks.csv` beside what the model implies.
 
     A row says `measure` (probability, risk_ratio or odds_ratio), `variable`, `given` and, for a ratio,
-    `against`: `name=value` words. Nothing is assumed; a cause may be given too. Every quantity is a
-    ratio of probabilities of evidence, and all of them are one batch.
+    `against`: `name=value` words. `variable` is a name, of which the state present is meant, or a name and what it is,
+    as `emg=at least denervation`. Nothing is assumed; a cause, or a union of causes, may stand everywhere. Every
+    quantity is a ratio of probabilities of evidence, and all of them are one batch.
 
     Raises
     ------
@@ -81,23 +84,40 @@ def _cases(row: Row, words: Words, network: Network) -> list[Evidence]:
     if row["status"] not in STATUSES:
         message = f"status {row['status']!r} is none of {', '.join(STATUSES)}"
         raise InvalidValueError(message)
-    if name not in network.columns or network.states[name] != BINARY:
-        binary = [column for column in network.columns if network.states[column] == BINARY]
-        raise UnknownVariableError(name, binary, what="binary variable")
+    column, code = _asked(name, words, network)
     if (measure == "probability") == bool(row["against"]):
         message = f"measure {measure!r} {'takes no' if row['against'] else 'needs'} `against`"
         raise InvalidValueError(message)
-    column = network.columns.index(name)
+    asked = np.full(len(network.columns), UNKNOWN, dtype=np.int8)
+    asked[column] = code
     both = []
     for side in ("given", "against"):
-        given = words.read(words.nothing_assumed | read_items(row[side].split()))
-        if given.codes[column] != UNKNOWN:
-            message = f"{side} {row[side]!r} says already what {name!r} is"
+        given = words.read(words.nothing_assumed | read_items(split_items(row[side])))
+        codes, clash = network.together(given.codes, asked)
+        # That an abnormal result is the worst one may be asked: what is given leaves both open.
+        if clash or codes[column] == given.codes[column] or network.columns[column] in given.uncertain:
+            message = f"{side} {row[side]!r} says already what {network.columns[column]!r} is"
             raise InvalidValueError(message)
-        codes = given.codes.copy()
-        codes[column] = PRESENT
         both += [replace(given, codes=codes), given]
     return both
+
+
+def _asked(text: str, words: Words, network: Network) -> tuple[int, int]:
+    """Return the column and the code that the cell `variable` asks for: a name, or a name and what it is."""
+    if "=" in text:
+        (name, value), *more = read_items(split_items(text)).items()
+        said = words.said(name, value)
+        if more or said is None or said.code < 0:
+            message = f"variable {text!r} is not one state of one variable, or levels beside each other"
+            raise InvalidValueError(message)
+        return network.columns.index(name), said.code
+    binary = [column for column in network.columns if network.states[column] == BINARY]
+    if text in network.columns and text not in binary:
+        message = f"variable {text!r} has other states than yes and no: name one, as {text}={network.states[text][-1]}"
+        raise InvalidValueError(message)
+    if text not in binary:
+        raise UnknownVariableError(text, binary, what="binary variable")
+    return network.columns.index(text), PRESENT
 
 
 def _implied(row: Row, number: Number, logs: Sequence[float]) -> Implied:

@@ -18,7 +18,8 @@ from twitchbayes import scenarios
 from twitchbayes.conflict import impossible
 from twitchbayes.display import DISCLAIMER, Listing, percent, shortened
 from twitchbayes.errors import TwitchbayesError
-from twitchbayes.inference.mixture import answer_cases
+from twitchbayes.inference import Batch
+from twitchbayes.inference.mixture import gathered
 from twitchbayes.knowledge import Knowledge, Number, Variable
 from twitchbayes.priors import paired, stratum
 from twitchbayes.provenance import number_names
@@ -72,9 +73,9 @@ class Difference:
     metadata : pandas.DataFrame
         Keys of `model.toml`, the setting among them: `key`, `first`, `second`.
     scenarios : pandas.DataFrame
-        One row for each case of the first model's `scenarios.csv` and each cause of both models: `case`,
-        `cause`, `first` and `second` (the posteriors), `move` (the second less the first) and `move_nats`,
-        the largest first.
+        One row for each case of the first model's `scenarios.csv` and each cause, or union of causes, of both
+        models, by name: `case`, `cause`, `first` and `second` (the posteriors), `move` (the second less the first)
+        and `move_nats`, the largest first.
     unanswered : pandas.DataFrame
         Cases that one of the models cannot answer: `case`, `model` (first or second), `reason`.
     files : tuple of str
@@ -280,7 +281,8 @@ def _content(table: Table) -> object:
 def _scenarios(first: Model, second: Model) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return how far the posteriors of the first model's scenarios move, and what cannot be answered."""
     cases = first.knowledge.table("scenarios.csv").rows
-    shared = [cause for cause in first.causes if cause in second.causes]
+    # A cause that was split is a union of the same name.
+    shared = [name for name in (*first.causes, *first.unions) if name in (*second.causes, *second.unions)]
     (a, not_first), (b, not_second) = (_answers(model, cases, shared) for model in (first, second))
     answered = [i for i in range(len(cases)) if i not in {*not_first, *not_second}]
     a, b = a[answered], b[answered]
@@ -297,8 +299,8 @@ def _scenarios(first: Model, second: Model) -> tuple[pd.DataFrame, pd.DataFrame]
     )
 
 
-def _answers(model: Model, cases: Sequence[Row], causes: Sequence[str]) -> tuple[Floats, dict[int, str]]:
-    """Return the posteriors (n_cases, n_causes) in one model, and by number of the case why one has none."""
+def _answers(model: Model, cases: Sequence[Row], names: Sequence[str]) -> tuple[Floats, dict[int, str]]:
+    """Return the posteriors (n_cases, n_names) in one model, and by number of the case why one has none."""
     read: dict[int, Evidence] = {}
     reasons: dict[int, str] = {}
     for i, row in enumerate(cases):
@@ -306,13 +308,24 @@ def _answers(model: Model, cases: Sequence[Row], causes: Sequence[str]) -> tuple
             read[i] = model.words.read(scenarios.evidence(row))
         except TwitchbayesError as error:
             reasons[i] = "; ".join(map(str, getattr(error, "errors", [error])))
-    batch = answer_cases(model.engine, list(read.values()))
+    batch = _batch(model, list(read.values()))
     for place, (i, evidence) in enumerate(read.items()):
         if not batch.answer.possible[place]:
             reasons[i] = batch.refused.get(place) or str(impossible(model, evidence))
-    posteriors = np.zeros((len(cases), len(causes)))
-    posteriors[list(read)] = batch.answer.causes[:, [model.causes.index(cause) for cause in causes]]
+    every, found = (*model.causes, *model.unions), np.hstack([batch.answer.causes, batch.answer.unions])
+    posteriors = np.zeros((len(cases), len(names)))
+    posteriors[list(read)] = found[:, [every.index(name) for name in names]]
     return posteriors, reasons
+
+
+def _batch(model: Model, cases: Sequence[Evidence]) -> Batch:
+    """Return the answers of some cases with those of the unions of causes, a row each."""
+    parts = [case.rows() for case in cases]
+    none = np.empty((0, len(model.network.columns)), dtype=np.int8)
+    codes = np.concatenate([none, *(rows for rows, _ in parts)])
+    log_weights = np.concatenate([np.empty(0), *(weights for _, weights in parts)])
+    of_case = np.repeat(np.arange(len(parts)), [len(rows) for rows, _ in parts])
+    return gathered(model.engine.answer(codes, unions=True), log_weights, of_case)
 
 
 # How it is shown

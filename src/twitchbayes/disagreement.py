@@ -20,7 +20,7 @@ from twitchbayes.evidence import Evidence
 from twitchbayes.inference import Engine
 from twitchbayes.inference.mixture import log_evidences
 from twitchbayes.items import Item as Told
-from twitchbayes.knowledge import Knowledge
+from twitchbayes.knowledge import Knowledge, Variable
 from twitchbayes.network import ABSENT, PRESENT, UNKNOWN
 from twitchbayes.values import NOWHERE_ELSE
 
@@ -38,7 +38,7 @@ NONE = "none"  # the row of no listed cause among those of the causes
 
 
 class Item(NamedTuple):
-    """What counts as one item of evidence: a variable, or the members of a group with their OR.
+    """What counts as one item of evidence: a variable, a group's members with their OR, or causes with their union.
 
     `text` says it in words, `variables` are those that it speaks of, `assumed` whether it is what nobody said,
     `probability` that of the item by itself (None of virtual evidence, which has none), `bits` its conflict with
@@ -182,6 +182,7 @@ def measure(of: Posterior, evidence: Evidence) -> Conflict:
 
     Items are what was observed, assumed or seen uncertainly. The members of a group that are known hard are one item,
     with the OR of the group if that is known too: they are given together, and what is said twice is no agreement.
+    So are causes with a union of them.
     Everything is one batch of the engine: each item, each pair, all but each, and each of the items and all of
     them with each cause.
 
@@ -208,8 +209,13 @@ def measure(of: Posterior, evidence: Evidence) -> Conflict:
         tuple(sorted(items, key=lambda item: -item.bits)),
         tuple(sorted(pairs, key=lambda pair: -pair.bits)),
         tuple(sorted(causes, key=lambda cause: -cause.posterior)),
-        any(state == "present" and knowledge.variables[n].role == "finding" for n, state in evidence.items.items()),
+        any(_is_positive(knowledge.variables[name], evidence.states_left(name)) for name in evidence.items),
     )
+
+
+def _is_positive(variable: Variable, left: Sequence[str]) -> bool:
+    """Whether a finding is known to be present: above its lowest state."""
+    return variable.role == "finding" and variable.states[0] not in left
 
 
 class _Logs(NamedTuple):
@@ -269,9 +275,22 @@ def _items_of(knowledge: Knowledge, evidence: Evidence) -> dict[str, tuple[str, 
     together: dict[str, list[str]] = {}
     for name in evidence.items:
         group = variables[name].group or variables[name].any_of
-        together.setdefault(group or name, []).append(name)
+        together.setdefault(group or _widest(knowledge, evidence, name), []).append(name)
     items = {group if len(members) > 1 else members[0]: tuple(members) for group, members in together.items()}
     return {**items, **{name: (name,) for name in evidence.virtual}}
+
+
+def _widest(knowledge: Knowledge, evidence: Evidence, name: str) -> str:
+    """Return the widest union of causes that is known too and holds a cause, or a union; else the name itself."""
+    if knowledge.variables[name].role not in {"cause", "union"}:
+        return name
+    inside = set(knowledge.causes_of(name))
+    sizes = {
+        union.name: len(knowledge.causes_of(union.name))
+        for union in knowledge.of_role("union")
+        if union.name in evidence.items and inside.issubset(knowledge.causes_of(union.name))
+    }
+    return max(sizes, key=sizes.__getitem__, default=name)
 
 
 def _text(knowledge: Knowledge, evidence: Evidence, name: str, variables: Sequence[str]) -> str:
@@ -279,7 +298,7 @@ def _text(knowledge: Knowledge, evidence: Evidence, name: str, variables: Sequen
         return f"{name} seen with likelihoods {evidence.virtual[name]}"
     states = evidence.items
     if knowledge.variables[name].role != "group":
-        return f"{name}={states[name]}"
+        return ", ".join(f"{variable}={states[variable]}" for variable in variables)
     members = [v for v in variables if not knowledge.variables[v].any_of]
     present = [v for v in members if states[v] == "present"]
     absent = ", ".join(v for v in members if states[v] != "present")

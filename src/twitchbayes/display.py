@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DISCLAIMER",
+    "OF_ALL",
     "Listing",
     "as_html",
     "as_text",
@@ -37,6 +38,8 @@ __all__ = [
 DISCLAIMER = "For research and teaching. Not a medical device, not medical advice."
 SHOWN = 8  # rows of a list in text and HTML; frames and JSON have all
 WIDEST = 60  # characters of a cell
+
+OF_ALL = {"none": "no listed cause", "serious": "at least one serious cause"}
 
 Cells = tuple[str, ...]
 
@@ -81,7 +84,7 @@ def as_html(posterior: Posterior) -> str:
         f"<tr><th scope='row' style='text-align:left'>{escape(cells[0])}"
         f"{' <strong>(serious)</strong>' if serious else ''}</th>"
         f"{tds(cells[1:3])}<td style='text-align:left;min-width:100px'>{_bar(probability)}</td>{tds(cells[3:])}</tr>"
-        for (cells, serious), probability in zip(rows, (*posterior.values(), posterior.none), strict=True)
+        for (cells, serious), probability in zip(rows, _probabilities(posterior), strict=True)
     )
     assumed = f"<br>assumed {escape(_items(posterior.assumed))}" if posterior.assumed else ""
     heads = [_column_head(name, left=name == head[0]) for name in head]
@@ -114,36 +117,41 @@ def _produced(posterior: Posterior) -> tuple[Attribution | None, tuple[str, ...]
     return produced, (f"P({what}) = {percent(produced.background)}; several can have produced it at once",)
 
 
+def _probabilities(posterior: Posterior) -> tuple[float, ...]:
+    """Return what stands in the rows: of each cause, of none of them, of each union."""
+    return *posterior.values(), posterior.none, *posterior.unions.values()
+
+
 def _rows(posterior: Posterior, produced: Attribution | None) -> tuple[Cells, list[tuple[Cells, bool]]]:
-    """Return the head, and the cells of each cause and of none of them with whether it is serious."""
-    variables = posterior.model.knowledge.variables
+    """Return the head, and the cells of each cause, of none of them and of each union, with whether it is serious."""
+    model = posterior.model
+    names = (*posterior, "none", *posterior.unions)
+    called = labels(posterior)
     head: Cells = ("cause", "prior", "posterior")
-    rows: list[tuple[Cells, bool]] = [
-        ((variables[cause].label, percent(posterior.prior[cause]), percent(probability)), variables[cause].serious)
-        for cause, probability in posterior.items()
-    ]
+    now = zip(names, _probabilities(posterior), strict=True)
+    rows: list[Cells] = [(called[name], percent(posterior.prior[name]), percent(p)) for name, p in now]
     if posterior.intervals:
         head = (*head, f"{_level(posterior.intervals)} interval")
-        rows = [((*cells, span), serious) for (cells, serious), span in zip(rows, _spans(posterior), strict=False)]
+        rows = [(*cells, _span(posterior, name)) for cells, name in zip(rows, names, strict=True)]
     if produced is not None:
         head = (*head, f"produced the {produced.finding}")
-        rows = [
-            ((*cells, percent(produced[cause])), serious)
-            for (cells, serious), cause in zip(rows, posterior, strict=True)
-        ]
-    spans = _spans(posterior)[-2:-1]
-    none = "no listed cause", percent(posterior.model.prior_none), percent(posterior.none), *spans
-    return head, [*rows, ((*none, *[""] * (len(head) - len(none))), False)]
+        shares = (percent(produced[name]) if name in produced else "" for name in names)
+        rows = [(*cells, share) for cells, share in zip(rows, shares, strict=True)]
+    serious = (name in posterior and model.knowledge.variables[name].serious for name in names)
+    return head, list(zip(rows, serious, strict=True))
 
 
-def _spans(posterior: Posterior) -> list[str]:
-    """Return the interval of each cause, of none of them and of a serious one; nothing where none was asked for."""
-    rows = posterior.intervals.rows.values() if posterior.intervals else ()
-    return [f"{percent(row.low)} to {percent(row.high)}" for row in rows]
+def _span(posterior: Posterior, name: str) -> str:
+    """Return the interval of a cause, a union, none of them or a serious one; nothing where none was asked for."""
+    if not posterior.intervals:
+        return ""
+    row = posterior.intervals.rows[name]
+    return f"{percent(row.low)} to {percent(row.high)}"
 
 
 def _span_of_serious(posterior: Posterior) -> str:
-    return "".join(f" ({span})" for span in _spans(posterior)[-1:])
+    span = _span(posterior, "serious")
+    return f" ({span})" if span else ""
 
 
 def intervals_as_text(intervals: CredibleIntervals) -> str:
@@ -185,10 +193,14 @@ _INTERVAL_COLUMNS = ("posterior", "mean", "low", "high", "first")
 
 
 def labels(posterior: Posterior) -> dict[str, str]:
-    """Return the label of each cause, of none of them and of a serious one."""
-    variables = posterior.model.knowledge.variables
-    causes = {cause: variables[cause].label for cause in posterior}
-    return {**causes, "none": "no listed cause", "serious": "at least one serious cause"}
+    """Return the label of each cause, of each union of causes, of none of them and of a serious one."""
+    model = posterior.model
+    unions = {union: _union(model, union) for union in posterior.unions}
+    return {**{cause: model.label(cause) for cause in posterior}, **unions, **OF_ALL}
+
+
+def _union(model: Model, union: str) -> str:
+    return f"{model.label(union)} (any of {len(model.knowledge.causes_of(union))})"
 
 
 def _title(intervals: CredibleIntervals) -> str:
@@ -219,6 +231,7 @@ def model_as_html(model: Model) -> str:
     """Return what a model is as a table in HTML, every text of it escaped, nothing from outside."""
     knowledge = model.knowledge
     layers = [(f"{role}s", knowledge.of_role(role)) for role in ("context", "cause", "finding")]
+    layers += [("unions of causes", unions)] if (unions := knowledge.of_role("union")) else []
     numbers = [*(prior.number for prior in knowledge.priors), *(link.number for link in knowledge.links)]
     by_basis = ", ".join(f"{count:,} {basis}" for basis, count in Counter(n.basis for n in numbers).most_common())
     rows = [
@@ -259,6 +272,9 @@ def interview_as_html(interview: Interview) -> str:
             [(variables[cause].label, percent(p)) for cause, p in interview.leaders.items()],
         ),
     ]
+    if unions := interview.posterior.unions:
+        rows = [(_union(interview.model, union), percent(p)) for union, p in unions.items()]
+        listings.append(Listing("Any cause of a union now", ("union of causes", "posterior"), rows))
     then = "Finished: no question is worth asking." if question is None else f"Next: {question.text}"
     return (
         f"<div class='twitchbayes-interview'><p>Interview of {html.escape(interview.model.describe())}"

@@ -133,7 +133,7 @@ def _tell_cost(engine: Engine, codes: Codes, asked: Asked) -> None:
     """Say what the intervals of some rows will take, where that is long."""
     sample = codes[:: -(-len(codes) // SAMPLED_ROWS) or 1]
     each = sum(map(engine.cost, sample)) / max(len(sample), 1) / COST_PER_S
-    seconds = len(codes) * asked.draws * (each + BOUND_S * (len(engine.network.causes) + 2))
+    seconds = len(codes) * asked.draws * (each + BOUND_S * _width(engine.network))
     if seconds > LONG_S:
         log.warning(
             "intervals of %s different rows over %s draws take about %s s of processor time; fewer draws take less",
@@ -143,12 +143,17 @@ def _tell_cost(engine: Engine, codes: Codes, asked: Asked) -> None:
         )
 
 
+def _width(network: Network) -> int:
+    """Return how many probabilities have an interval: those of causes and their unions, `none` and `serious`."""
+    return len(network.causes) + len(network.groups) + 2
+
+
 class RowIntervals(NamedTuple):
     """Bounds of the intervals of every row of a table.
 
-    `low` and `high` (n_causes + 2, n_rows) are of the causes, `none` and `serious`, NaN where no draw has an
-    answer; `lost` (n_rows,) counts draws in which the row is impossible; `refused` has the reason for each
-    row that the engine refuses in some draw.
+    `low` and `high` (n_causes + n_unions + 2, n_rows) are of the causes, their unions, `none` and `serious`, NaN where
+    no draw has an answer; `lost` (n_rows,) counts draws in which the row is impossible; `refused` has the reason for
+    each row that the engine refuses in some draw.
     """
 
     low: Floats
@@ -184,7 +189,7 @@ def intervals_of_rows(
     distinct, of_row, copies = np.unique(codes[plain], axis=0, return_inverse=True, return_counts=True)
     _tell_cost(engine, distinct, asked)
     under = _Under(engine, beliefs, asked)
-    width = len(engine.network.causes) + 2
+    width = _width(engine.network)
     found = RowIntervals.none(width, len(distinct))
     step = max(1, ANSWER_BYTES // (asked.draws * width * 8))
     for start in range(0, len(distinct), step):
@@ -216,23 +221,23 @@ class _Under(NamedTuple):
     asked: Asked
 
     def answers(self, rows: Rows, n_rows: int) -> tuple[Floats, NDArray[np.bool_], dict[int, list[str]]]:
-        """Return causes, none and serious (draws, n_rows, n_causes + 2), where they exist, and what is refused.
+        """Return causes, unions, none and serious (draws, n_rows, n), where they exist, and what is refused.
 
         That is the reason for each draw in which a row is refused, by row.
         """
         draws, first = self.asked.draws, 0
         is_mixed = len(rows.codes) > n_rows
-        values = np.empty((draws, n_rows, len(self.engine.network.causes) + 2))
+        values = np.empty((draws, n_rows, _width(self.engine.network)))
         possible = np.empty((draws, n_rows), dtype=bool)
         refused: dict[int, list[str]] = {}
         for drawn in blocks(self.engine, self.beliefs, self.asked):
-            batch = self.engine.answer(rows.codes, drawn.parameters)
+            batch = self.engine.answer(rows.codes, drawn.parameters, unions=bool(self.engine.network.groups))
             if is_mixed:
                 each = np.arange(len(drawn.net))
                 of_row = (each[:, None] * n_rows + rows.of_row).ravel()
                 batch = gathered(batch, np.tile(rows.log_weights, len(each)), of_row)
             part, these = batch.answer, slice(first, first + len(drawn.net))
-            columns = np.column_stack([part.causes, part.none, part.serious])
+            columns = np.column_stack([part.causes, part.unions, part.none, part.serious])
             values[these] = columns.reshape(-1, n_rows, columns.shape[1])
             possible[these] = part.possible.reshape(-1, n_rows)
             for place, reason in batch.refused.items():

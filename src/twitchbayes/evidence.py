@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -39,11 +40,12 @@ if TYPE_CHECKING:
     from twitchbayes.knowledge import Knowledge, Variable
     from twitchbayes.network import Network
 
-__all__ = ["MAX_MIXED_ROWS", "Evidence", "Words", "read_items", "too_many_rows"]
+__all__ = ["MAX_MIXED_ROWS", "Evidence", "Words", "read_items", "split_items", "too_many_rows"]
 
 PLAIN = frozenset({bool, int, str})  # types of which equal values are the same words
 REMEMBERED = 4096
 MAX_MIXED_ROWS = 1 << 12
+BETWEEN_ITEMS = re.compile(r"\s+(?=\w+[<>=])")  # a space before a name: those within a value stay
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +132,11 @@ def read_items(items: Iterable[str]) -> dict[str, str]:
             raise InvalidValueError(message)
         evidence[name] = value
     return evidence
+
+
+def split_items(text: str) -> list[str]:
+    """Return the `name=value` words of a cell; a value may have spaces, as in `emg=at least denervation`."""
+    return BETWEEN_ITEMS.split(text.strip()) if text.strip() else []
 
 
 class Words:

@@ -7,6 +7,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
@@ -95,7 +96,7 @@ def infer_frame(  # noqa: PLR0913 (the arguments of `Model.infer_frame`)
         if interval is not None:
             numbers, more = _with_intervals(model, cases, mixtures, numbers, interval, advance)
             refused = more | refused
-    lost = np.flatnonzero(np.isneginf(numbers[len(model.causes) + 2]))
+    lost = np.flatnonzero(np.isneginf(numbers[layout.numbers.index(SUMMARY[-1])]))
     if lost.size and not layout.with_reason:
         raise _unanswered(model, cases, lost, refused)
     reasons = {row: refused.get(row, IMPOSSIBLE) for row in lost.tolist()} | _reasons(cases)
@@ -196,8 +197,9 @@ def _layout(  # noqa: PLR0913 (likewise)
     faults = _repeated(names)
     kept = list(names) if keep is True else _listed(keep or (), names, "keep", faults)
     ignored = _listed(ignore, names, "ignore", faults)
-    bounds = [f"{name}_{bound}" for name in (*model.causes, *SUMMARY[:2]) for bound in ("low", "high")]
-    numbers = [*model.causes, *SUMMARY, *([*bounds, DRAWS_LOST] if with_intervals else [])]
+    probabilities = (*model.causes, *model.unions, *SUMMARY[:2])
+    bounds = [f"{name}_{bound}" for name in probabilities for bound in ("low", "high")]
+    numbers = [*model.causes, *model.unions, *SUMMARY, *([*bounds, DRAWS_LOST] if with_intervals else [])]
     twice = [name for name, count in Counter(numbers).items() if count > 1]
     faults += [
         InvalidValueError(f"with intervals, two columns of the result would be named {name!r}") for name in twice
@@ -325,20 +327,26 @@ def _answered(
 ) -> tuple[Floats, dict[int, str]]:
     """Return the columns of results (n_results, n_rows) and the rows that the engine refuses, with the reason."""
     # A column of a frame lies in one piece.
-    numbers = np.empty((len(model.causes) + len(SUMMARY), len(cases)))
+    n_causes, n_unions = len(model.causes), len(model.unions)
+    numbers = np.empty((n_causes + n_unions + len(SUMMARY), len(cases)))
+    answer = partial(model.engine.answer, unions=n_unions > 0)
     if len(mixtures.plain) == len(cases):
-        return numbers, dict(model.engine.answer(cases.codes, advance=advance, into=numbers).refused)
+        refused = dict(answer(cases.codes, advance=advance, into=numbers).refused)
+        moved = numbers[n_causes : n_causes + n_unions + 1]
+        moved[:] = np.roll(moved, -1, axis=0)  # the engine has `none` before the unions
+        return numbers, refused
     numbers[:] = -np.inf  # of rows that are refused
     refused = dict(mixtures.refused)
-    batches = [(mixtures.plain, model.engine.answer(cases.codes[mixtures.plain], advance=advance))]
+    batches = [(mixtures.plain, answer(cases.codes[mixtures.plain], advance=advance))]
     for rows in mixtures.chunks():
         codes, log_weights, of_row = mixtures.expanded(rows)
-        batches.append((rows, gathered(model.engine.answer(codes), log_weights, of_row)))
+        batches.append((rows, gathered(answer(codes), log_weights, of_row)))
         if advance is not None:
             advance(len(rows))
     for rows, batch in batches:
         found = batch.answer
-        numbers[:, rows] = np.vstack([found.causes.T, found.none, found.serious, found.log_evidence])
+        summary = found.none, found.serious, found.log_evidence
+        numbers[:, rows] = np.vstack([found.causes.T, found.unions.T, *summary])
         refused |= {int(rows[place]): reason for place, reason in batch.refused.items()}
     return numbers, refused
 

@@ -270,6 +270,7 @@ class Interview:
             "steps": [asdict(step) for step in self.history],
             "finished": self.finished,
             "posterior": dict(self.posterior),
+            "unions": dict(self.posterior.unions),
             "none": self.posterior.none,
             "serious": self.posterior.serious,
             "red_flags": [flag.rule for flag in self.red_flags],

@@ -51,7 +51,7 @@ class TwitchClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     model : str, path or Model, default "twitch"
         What `load_model` takes.
     cause : str, optional
-        The cause that y speaks of.
+        The cause, or union of causes, that y speaks of.
     classes : sequence of str, optional
         Without a cause: the diagnoses to tell apart, causes or "none". Where it is left out, those that
         y has; what y lacks then has no probability.
@@ -177,9 +177,13 @@ class TwitchClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         cohort = self._read(self.model_, X)
         if self.cause is None:
             return self._of_one_cause_each(X, cohort)
-        batch = self.model_.engine.answer(cohort.codes)
+        is_union = self.cause in self.model_.unions
+        batch = self.model_.engine.answer(cohort.codes, unions=is_union)
         _refuse(X, cohort, batch.answer.possible, "this case has no answer in the model")
-        present = batch.answer.causes[:, self.model_.causes.index(self.cause)]
+        names, answers = (
+            (self.model_.unions, batch.answer.unions) if is_union else (self.model_.causes, batch.answer.causes)
+        )
+        present = answers[:, names.index(self.cause)]
         is_present = [self._state(self.model_, value) == PRESENT for value in self.classes_.tolist()]
         return np.where(is_present, present[:, None], 1 - present[:, None])
 
@@ -229,10 +233,10 @@ class TwitchClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """Return the classes that were asked for, once all names are found to be causes."""
         given = [] if self.cause is None else [self.cause]
         named = list(self.classes or ())
-        wrong = [name for name in given if name not in model.causes]
+        wrong = [name for name in given if name not in (*model.causes, *model.unions)]
         wrong += [name for name in named if name not in (*model.causes, NO_CAUSE)]
         if wrong:
-            hint = did_you_mean(wrong[0], [*model.causes, *([] if given else [NO_CAUSE])])
+            hint = did_you_mean(wrong[0], [*model.causes, *(model.unions if given else [NO_CAUSE])])
             message = f"{', '.join(map(repr, wrong))}: the model has no such cause.{hint}"
             raise InvalidValueError(message)
         if given and named:
@@ -267,7 +271,7 @@ class TwitchClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         if not hasattr(table, "columns") and not hasattr(table, "column_names"):
             table, columns = _named(table, columns)
         cohort = read_cohort(model, table, columns=columns, ignore=self.ignore)
-        asked = model.causes if self.cause is None else (self.cause,)
+        asked = (*model.causes, *model.unions) if self.cause is None else (self.cause,)
         told = [name for name in cohort.labels if name in asked]
         if told:
             message = f"X has columns of what is asked for: {', '.join(told)}; take them out, or put them in ignore"
@@ -342,14 +346,14 @@ def _places(model: Model) -> list[int]:
 
 
 def _with_diagnoses(cohort: Cohort, model: Model, cause: str | None, meant: list[Any]) -> Cohort:
-    """Return the cases with their diagnoses in the columns of the causes."""
-    columns = _places(model)
+    """Return the cases with their diagnoses in the columns of the causes, or in that of the one that is asked for."""
+    columns = _places(model) if cause is None else [model.network.columns.index(cause)]
     states = cohort.codes[:, columns]
     for row, what in enumerate(meant):
         if isinstance(what, str):
-            states[row] = [PRESENT if cause == what else ABSENT for cause in model.causes]
+            states[row] = [PRESENT if name == what else ABSENT for name in model.causes]
         elif what is not None:
-            states[row, model.causes.index(str(cause))] = what
+            states[row] = what
     return cohort.with_states(columns, states)
 
 

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 from twitchbayes.display import Listing, percent
 from twitchbayes.items import Item
 from twitchbayes.knowledge import Knowledge
+from twitchbayes.values import ABSENT_WORDS, is_graded, spoken
 
 if TYPE_CHECKING:
     from twitchbayes.explanation import Explanation, Reason, Weighed
 
 __all__ = ["DECIBANS", "head", "listings", "notes", "said", "sentence", "words"]
 
+NOTHING = {*ABSENT_WORDS, "none"}  # words of a lowest state that say that there is no finding
 DECIBANS = 10 / math.log(10)  # in a nat
 HEAD = ("weight", "Shapley", "given all the other evidence")
 NUMBERS = ("number", "value", "95% interval", "basis", "source", "where")
@@ -28,26 +30,33 @@ def words(knowledge: Knowledge, item: Item) -> str:
 def said(knowledge: Knowledge, item: Item) -> str:
     """Return an item in the words of the model.
 
-    Of a finding, cause or binary context its label, or that it is absent; of other contexts the state too; of
-    members that were given together which of them are present, and that no other is if that was said.
+    Of a yes/no finding, a cause, a union of causes or a binary context its label, or that it is absent; of a finding
+    with levels, and of other contexts, the state too, or "at least" which, as people write them; of members that were
+    given together which of them are present, and that no other is if that was said.
     """
     variable = knowledge.variables[item.name]
     label = variable.label
     if item.kind == "virtual":
         pairs = zip(variable.states, item.likelihoods, strict=True)
-        seen = ", ".join(f"{state} {likelihood:g}" for state, likelihood in pairs)
+        seen = ", ".join(f"{spoken(state)} {likelihood:g}" for state, likelihood in pairs)
         return f"{label}, seen with likelihoods ({seen})"
     assumed = ", which is assumed" if item.kind == "assumed" else ""
     if variable.role == "group" and len(item.states) > 1:
         return f"{label} ({_members(knowledge, item)})"
+    if variable.role == "union" and len(item.states) > 1:
+        each = (item._replace(name=name, states={name: state}) for name, state in item.states.items())
+        return " and ".join(said(knowledge, one) for one in each)
     # A member that was given alone is what was said, by whatever name.
     (name, state), *_ = item.states.items()
     variable = knowledge.variables[name]
     label = variable.label
     if variable.states == ("absent", "present"):
         return f"{label}{assumed}" if state == "present" else f"absence of {label}{assumed}"
+    if is_graded(variable):
+        is_none = state == variable.states[0] and state.casefold() in NOTHING
+        return f"absence of {label}" if is_none else f"{label} ({spoken(state)})"
     unit = f" {variable.unit}" if variable.unit else ""
-    return f"{label} {state}{unit}{assumed}"
+    return f"{label} {spoken(state)}{unit}{assumed}"
 
 
 def _members(knowledge: Knowledge, item: Item) -> str:

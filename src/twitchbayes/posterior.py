@@ -208,16 +208,16 @@ class Posterior(Mapping[str, float]):
 
     @property
     def prior(self) -> Mapping[str, float]:
-        """P(cause) of every cause before any evidence, in the model's population."""
+        """P(cause) of every cause before any evidence, in the model's population; of a union by its name."""
         return self.model.prior
 
     def joint(self, causes: Sequence[str]) -> pd.DataFrame:
-        """Return the joint posterior of some causes.
+        """Return the joint posterior of some causes, or unions of causes.
 
         Parameters
         ----------
         causes : sequence of str
-            At most 12.
+            At most 12 causes and unions.
 
         Returns
         -------
@@ -227,15 +227,17 @@ class Posterior(Mapping[str, float]):
         Raises
         ------
         UnknownVariableError
-            If one of the names is no cause.
+            If one of the names is neither.
         ValueError
             If a cause is named twice, none is named, or more than 12.
         """
         import pandas as pd
 
         causes = [causes] if isinstance(causes, str) else list(causes)
+        known = (*self, *self.model.unions)
         for cause in causes:
-            self[cause]
+            if cause not in known:
+                raise UnknownVariableError(cause, known, what="cause")
         if not 1 <= len(causes) <= 12 or len(set(causes)) != len(causes):
             message = f"joint needs 1 to 12 different causes, not {causes}"
             raise ValueError(message)
@@ -306,7 +308,9 @@ class Posterior(Mapping[str, float]):
 
         What is observed, assumed or has virtual evidence is not asked. A group whose members are all unknown
         (`twitch_location`) is one question, whose answers are the joint states of its members; the OR of a
-        group (`twitching`) is not asked. Each question is weighed as if it were the last.
+        group (`twitching`) is not asked, nor is a union of causes. What describes a finding, as how long it has
+        lasted, is asked once that finding is known to be present, or seen uncertainly. Each question is weighed as
+        if it were the last.
 
         Parameters
         ----------

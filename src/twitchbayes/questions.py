@@ -39,6 +39,8 @@ class Reply:
         P(at least one serious cause | evidence, answer).
     posterior : dict of str to float
         P(cause | evidence, answer) of every cause, the most probable first.
+    unions : dict of str to float
+        Likewise of the unions of causes, where one of them is what is to be settled; else empty.
     """
 
     text: str
@@ -46,6 +48,7 @@ class Reply:
     probability: float
     serious: float
     posterior: dict[str, float] = field(repr=False)
+    unions: dict[str, float] = field(default_factory=dict, repr=False)
 
     @property
     def leaders(self) -> dict[str, float]:
@@ -60,6 +63,7 @@ class Reply:
             "probability": self.probability,
             "serious": self.serious,
             "posterior": dict(self.posterior),
+            "unions": dict(self.unions),
         }
 
 
@@ -126,8 +130,8 @@ class Questions(Sequence[Question]):
     Attributes
     ----------
     items : tuple of Question
-    target : str
-        What they are to settle.
+    target, label : str
+        What they are to settle, and how people read it.
     uncertainty_bits : float
         The entropy of the target now; of "causes" the sum of the entropies of all causes.
     serious : float
@@ -142,6 +146,7 @@ class Questions(Sequence[Question]):
     serious: float
     about: str
     given: str
+    label: str
 
     @overload
     def __getitem__(self, place: int) -> Question: ...
@@ -209,7 +214,7 @@ class Questions(Sequence[Question]):
 
     def _listing(self) -> Listing:
         what = {"causes": "the entropies of all causes, added up", "serious": "the entropy of P(serious)"}
-        now = f"{bits(self.uncertainty_bits)} open ({what.get(self.target, f'the entropy of {self.target}')})"
+        now = f"{bits(self.uncertainty_bits)} open ({what.get(self.target, f'the entropy of {self.label}')})"
         if not self.items:
             return Listing(f"{now}. No question is worth asking.")
         costs = any(question.cost != 1 for question in self)

@@ -21,9 +21,9 @@ from numpy.typing import NDArray
 from twitchbayes.asking import Ask, Effects, effects, open_asks, target_of, uncertainty, with_answers
 from twitchbayes.display import given
 from twitchbayes.errors import InvalidEvidenceError, InvalidValueError, TwitchbayesError, UnknownVariableError
-from twitchbayes.network import UNKNOWN
+from twitchbayes.network import PRESENT, UNKNOWN
 from twitchbayes.questions import COMPLETE, NONE, Question, Questions, Reply
-from twitchbayes.values import as_number, shortest_words, site_words, state_names
+from twitchbayes.values import as_number, shortest_words, site_words, states_spoken
 
 if TYPE_CHECKING:
     from twitchbayes.evidence import Evidence
@@ -175,6 +175,7 @@ class Ranking:
             serious=self.posterior.serious,
             about=self.posterior.model.describe(),
             given=given(self.posterior),
+            label="all causes" if self.wanted.target == "causes" else self.posterior.model.label(self.wanted.target),
         )
 
     def _question(self, place: int) -> Question:
@@ -201,12 +202,14 @@ class Ranking:
                 continue
             after = found.causes[i].tolist()
             order = sorted(range(len(after)), key=lambda k: (-after[k], k))
+            of_unions = found.targets[i, len(after) : -1].tolist() if self.wanted.target in network.groups else ()
             yield Reply(
                 text=text,
                 states={name: network.states[name][state] for name, state in zip(names, said, strict=True)},
                 probability=float(found.probability[i]),
                 serious=float(found.serious[i]),
                 posterior={network.causes[k]: after[k] for k in order},
+                unions=dict(zip(network.groups, of_unions, strict=False)),
             )
 
 
@@ -223,10 +226,12 @@ def _check_count(n: object) -> None:
 
 
 def _open(every: Sequence[Ask], evidence: Evidence) -> list[Ask]:
-    """Return the questions about which nothing was said."""
-    unknown = evidence.codes == UNKNOWN
-    unknown[[evidence.columns.index(name) for name in evidence.uncertain]] = False
-    return [ask for ask, is_open in zip(every, open_asks(every, unknown[None, :])[0], strict=True) if is_open]
+    """Return the questions about which nothing was said, and whose turn it is."""
+    unknown, present = evidence.codes == UNKNOWN, evidence.codes == PRESENT
+    uncertain = [evidence.columns.index(name) for name in evidence.uncertain]
+    unknown[uncertain], present[uncertain] = False, True
+    is_open = open_asks(every, unknown[None, :], present[None, :])[0]
+    return list(itertools.compress(every, is_open))
 
 
 def _asked(variable: Variable) -> str:
@@ -239,6 +244,6 @@ def _texts(knowledge: Knowledge, ask: Ask, names: Sequence[str]) -> list[str]:
     """Return each answer to a question as people write it."""
     variable = knowledge.variables[ask.variable]
     if variable.role != "group":
-        return state_names(variable)
+        return states_spoken(variable)
     sites = shortest_words(site_words(list(names)))
     return [";".join(itertools.compress(sites, said)) or NONE for said in ask.states.tolist()]

@@ -9,14 +9,15 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from twitchbayes.errors import InvalidValueError, ModelTableError, Problem, TwitchbayesError
-from twitchbayes.evidence import Evidence, Words
-from twitchbayes.knowledge import Knowledge
+from twitchbayes.evidence import Evidence, Words, split_items
+from twitchbayes.knowledge import Knowledge, Variable
 from twitchbayes.tables import words as split_words
+from twitchbayes.values import is_graded
 
 __all__ = ["RedFlag", "Rule", "met", "read_rules"]
 
-CONDITION = re.compile(r"(?P<name>\w+)(?P<sign><=|>=|<|>|=)(?P<value>\S+)")
-# A banded variable meets a bound if the whole of its band does.
+CONDITION = re.compile(r"(?P<name>\w+)(?P<sign><=|>=|<|>|=)\s*(?P<value>\S.*)")
+# A banded variable meets a bound if the whole of its band does; a level is a band of its own number.
 BOUNDS: Mapping[str, Callable[[tuple[int, int], float], bool]] = {
     "<": lambda band, bound: band[1] + 1 <= bound,
     "<=": lambda band, bound: operator.le(band[1], bound),
@@ -50,7 +51,8 @@ def read_rules(knowledge: Knowledge, words: Words) -> tuple[Rule, ...]:
     """Read `red_flags.csv`.
 
     `evidence` holds conditions that must all be met, separated by spaces: `name=value`,
-    `name=value|value`, or a bound on a variable given as a number, as `age>=50`.
+    `name=value|value`, or a bound on a variable given as a number, as `age>=50`, or on one with levels, as
+    `low_calcium>=mild`, which may be written as evidence is, too: `low_calcium=at least mild`.
 
     Raises
     ------
@@ -61,7 +63,7 @@ def read_rules(knowledge: Knowledge, words: Words) -> tuple[Rule, ...]:
     rules: list[Rule] = []
     for row in knowledge.table("red_flags.csv").rows:
         try:
-            conditions = [_condition(text, knowledge, words) for text in row["evidence"].split()]
+            conditions = [_condition(text, knowledge, words) for text in split_items(row["evidence"])]
             if not conditions or len(dict(conditions)) != len(conditions):
                 message = f"evidence {row['evidence']!r} must name one or more variables, each once"
                 problems.append(Problem(row.file, row.line, message))
@@ -91,7 +93,7 @@ def met(rules: tuple[Rule, ...], evidence: Evidence) -> tuple[RedFlag, ...]:
 def _condition(text: str, knowledge: Knowledge, words: Words) -> tuple[str, frozenset[str]]:
     parts = CONDITION.fullmatch(text)
     if parts is None:
-        message = f"{text!r} is no condition; write name=value, name=value|value or age>=50"
+        message = f"{text!r} is no condition; write name=value, name=value|value, age>=50 or emg>=denervation"
         raise InvalidValueError(message)
     name, sign, value = parts["name"], parts["sign"], parts["value"]
     if sign == "=":
@@ -106,10 +108,18 @@ def _condition(text: str, knowledge: Knowledge, words: Words) -> tuple[str, froz
         return name, states
     words.said(name, None)
     variable = knowledge.variables[name]
-    if not variable.bands or not re.fullmatch(r"\d+(\.\d+)?", value):
-        message = f"{text!r}: only a variable given as a number can have a bound, and the bound is a number"
-        raise InvalidValueError(message)
-    bound, meets = float(value), BOUNDS[sign]
-    return name, frozenset(
-        state for state, band in zip(variable.states, variable.bands, strict=True) if meets(band, bound)
-    )
+    bound, meets = _bound(variable, text, value), BOUNDS[sign]
+    bands = variable.bands or tuple((level, level) for level in range(len(variable.states)))
+    return name, frozenset(state for state, band in zip(variable.states, bands, strict=True) if meets(band, bound))
+
+
+def _bound(variable: Variable, text: str, value: str) -> float:
+    """Return a bound as a number of units, or as the number of a level."""
+    if variable.bands and re.fullmatch(r"\d+(\.\d+)?", value):
+        return float(value)
+    if is_graded(variable) and value in variable.states:
+        return variable.states.index(value)
+    message = f"{text!r}: only a variable given as a number can have a bound, and the bound is a number"
+    if is_graded(variable):
+        message = f"{text!r}: {value!r} is no level of {variable.name}, which are {', '.join(variable.states)}"
+    raise InvalidValueError(message)

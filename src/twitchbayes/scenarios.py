@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from twitchbayes.errors import InvalidValueError, ModelTableError, Problem, TwitchbayesError, did_you_mean
-from twitchbayes.evidence import read_items
+from twitchbayes.evidence import read_items, split_items
 from twitchbayes.tables import Row, words
 
 if TYPE_CHECKING:
@@ -49,8 +49,8 @@ def run(model: Model) -> list[Outcome]:
     """Return how each condition of the model's `scenarios.csv` comes out.
 
     `evidence` holds `name=value` words, `holds` conditions such as `als > 5*als@other_case; serious < 0.1`
-    separated by ";": each side is a number, or a cause, `none` or `serious`, with a factor and another
-    case where wanted. `status` is `holds` (also where the column is missing) or `open`.
+    separated by ";": each side is a number, or a cause, a union of causes, `none` or `serious`, with a factor and
+    another case where wanted. `status` is `holds` (also where the column is missing) or `open`.
 
     Raises
     ------
@@ -93,7 +93,7 @@ def evidence(row: Row) -> dict[str, str]:
     InvalidValueError
         If a word of it is not of the form name=value.
     """
-    return read_items(row["evidence"].split())
+    return read_items(split_items(row["evidence"]))
 
 
 def _compare(condition: str, case: str, answers: Mapping[str, Posterior | None]) -> tuple[float, float, bool]:
@@ -122,8 +122,8 @@ def _value(term: str, case: str, answers: Mapping[str, Posterior | None]) -> flo
     posterior = answers[case]
     if posterior is None:
         return math.nan  # The row of that case says what is wrong with it, and nothing is returned.
-    known = {**posterior, "none": posterior.none, "serious": posterior.serious}
+    known = (*posterior, *posterior.model.unions, "none", "serious")
     if parts["name"] not in known:
         message = f"{term!r}: {parts['name']!r} is no cause, none or serious.{did_you_mean(parts['name'], known)}"
         raise InvalidValueError(message)
-    return float(parts["factor"] or 1) * known[parts["name"]]
+    return float(parts["factor"] or 1) * posterior[parts["name"]]

@@ -111,10 +111,10 @@ class Studies(Answering):
         cases : path, pandas or polars DataFrame, or pyarrow Table
             A case a row, in the words of `infer`.
         labels : str or sequence of str, optional
-            Where the diagnoses stand: None, in all columns that are causes; names of causes, in those
-            columns; the name of another column, in it, as names of the causes that are present, joined
-            by ";", the others absent ("none": all of them). An empty cell is unknown: its case is left out of
-            the measures of that cause, and counted.
+            Where the diagnoses stand: None, in all columns that are causes or unions of causes; names of such, in
+            those columns; the name of another column, in it, as names of the causes that are present, joined
+            by ";", the others absent ("none": all of them; a union: some cause of it). An empty cell is unknown: its
+            case is left out of the measures of that cause, and counted.
         columns, ignore
             As for `infer_frame`.
         on_error : {"raise", "exclude", "unknown"}, default "raise"

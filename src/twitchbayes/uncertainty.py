@@ -26,7 +26,7 @@ from twitchbayes.beliefs import BLOCK
 from twitchbayes.draws import Asked, Drawn, blocks
 from twitchbayes.errors import EngineLimitError, ImpossibleEvidenceError, InvalidValueError, UnknownVariableError
 from twitchbayes.evidence import Evidence
-from twitchbayes.inference.mixture import answer_sets
+from twitchbayes.inference.mixture import mixed
 from twitchbayes.network import Parameters
 from twitchbayes.provenance import number_names, numbers_of
 from twitchbayes.shares import explained
@@ -72,8 +72,8 @@ class CredibleIntervals:
         Probability that each interval holds, over the draws.
     draws, seed : int
     rows : dict of str to Interval
-        Of every cause, the most probable first, then of `none` and `serious`. `intervals["als"]` is
-        `intervals.rows["als"]`.
+        Of every cause, the most probable first, then of every union of causes, likewise, and of `none` and
+        `serious`. `intervals["als"]` is `intervals.rows["als"]`.
     log_evidence : Interval
         ln P(evidence), in nats.
     impossible, refused : int
@@ -108,7 +108,7 @@ class CredibleIntervals:
         Parameters
         ----------
         name : str
-            A cause, "none" or "serious".
+            A cause, a union of causes, "none" or "serious".
 
         Returns
         -------
@@ -162,7 +162,7 @@ class CredibleIntervals:
         Parameters
         ----------
         name : str
-            A cause, "none" or "serious".
+            A cause, a union of causes, "none" or "serious".
 
         Returns
         -------
@@ -261,13 +261,15 @@ def intervals_in_steps(
         If the evidence is impossible, or refused, in every draw.
     """
     model, parts, refused = posterior.model, [], 0
+    codes, log_weights = evidence.rows()
     reason = ""
     for parameters in _steps(blocks(model.engine, model.beliefs, asked), draws):
-        batch = answer_sets(model.engine, evidence, parameters)
-        part = batch.answer
-        columns = np.column_stack([part.causes, part.none, part.serious, part.log_evidence])
-        columns[~part.possible | np.isin(np.arange(len(columns)), list(batch.refused))] = np.nan
-        refused, reason = refused + len(batch.refused), next(iter(batch.refused.values()), reason)
+        batch = model.engine.answer(codes, parameters, unions=bool(model.unions))
+        part = mixed(batch.answer, log_weights) if evidence.uncertain else batch.answer
+        without = {row // len(codes): why for row, why in batch.refused.items()}
+        columns = np.column_stack([part.causes, part.unions, part.none, part.serious, part.log_evidence])
+        columns[~part.possible | np.isin(np.arange(len(columns)), list(without))] = np.nan
+        refused, reason = refused + len(without), next(iter(without.values()), reason)
         parts.append(columns)
         yield None
     columns = np.concatenate(parts)
@@ -285,13 +287,13 @@ def _steps(drawn: Iterable[Drawn], draws: int) -> Iterator[Parameters]:
 
 
 def _summary(posterior: Posterior, asked: Asked, columns: Floats, refused: int) -> CredibleIntervals:
-    """Return the intervals from the answers under each draw: causes, none, serious and ln P(evidence), or NaN."""
+    """Return the intervals from the answers under each draw: causes, unions, none, serious, ln P(evidence), or NaN."""
     there, model = columns[~np.isnan(columns[:, 0])], posterior.model
-    names = [*model.causes, "none", "serious"]
-    values = {**posterior, "none": posterior.none, "serious": posterior.serious}
+    names = [*model.causes, *model.unions, "none", "serious"]
+    values = {**posterior, **posterior.unions, "none": posterior.none, "serious": posterior.serious}
     bounds = [*asked.quantiles(there), there.mean(axis=0)]
-    first = [*_first(there[:, : len(model.causes)]), None, None]
-    rows = {name: _interval(values[name], bounds, names.index(name), first[names.index(name)]) for name in values}
+    first = dict(zip(model.causes, _first(there[:, : len(model.causes)]), strict=True))
+    rows = {name: _interval(values[name], bounds, names.index(name), first.get(name)) for name in values}
     return CredibleIntervals(
         of=posterior,
         level=asked.level,

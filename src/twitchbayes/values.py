@@ -28,8 +28,10 @@ __all__ = [
     "shortest_words",
     "site_word",
     "site_words",
+    "spoken",
     "state_names",
     "state_words",
+    "states_spoken",
 ]
 
 PRESENT_WORDS = ("yes", "y", "true", "present", "1")
@@ -82,9 +84,14 @@ def is_graded(variable: Variable) -> bool:
     return variable.role == "finding" and variable.states != ("absent", "present")
 
 
+def spoken(name: str) -> str:
+    """Return a name of the tables, or a text with such names, as people write it: `several_weeks`, several weeks."""
+    return name.replace("_", " ")
+
+
 def state_words(variable: Variable) -> dict[str, str]:
-    """Return every word of a variable, folded, with the state that it means."""
-    words: dict[str, str] = {}
+    """Return every word of a variable, folded, with the state that it means; it may be written as it is spoken."""
+    words = {spoken(state.casefold()): state for state in variable.states}
     if variable.states == ("absent", "present"):
         words |= dict.fromkeys(ABSENT_WORDS, "absent") | dict.fromkeys(PRESENT_WORDS, "present")
     # The table has the last word.
@@ -96,6 +103,15 @@ def state_names(variable: Variable) -> list[str]:
     """Return how people write the states: yes and no, unless the model's table gives such a word another meaning."""
     meanings = state_words(variable)
     return [word if meanings.get(word := WRITTEN.get(state, state)) == state else state for state in variable.states]
+
+
+def states_spoken(variable: Variable) -> list[str]:
+    """Return how people write the states, as `state_names` does, in words with spaces between where that is read."""
+    meanings, names = state_words(variable), state_names(variable)
+    return [
+        word if meanings.get((word := spoken(name)).casefold()) == state else name
+        for state, name in zip(variable.states, names, strict=True)
+    ]
 
 
 def expected_words(variable: Variable) -> str:

@@ -13,7 +13,7 @@ from twitchbayes.errors import InvalidValueError, TwitchbayesError
 from twitchbayes.interview import Interview
 from twitchbayes.model import Model
 from twitchbayes.questions import NONE, Question, bits
-from twitchbayes.values import shortest_words, site_words, state_names
+from twitchbayes.values import shortest_words, site_words, states_spoken
 
 if TYPE_CHECKING:
     from twitchbayes.red_flags import RedFlag
@@ -157,7 +157,7 @@ def _words(question: Question, model: Model) -> list[str]:
     """Return the words that a menu offers: states, or the sites of a group."""
     variable = model.knowledge.variables[question.variable]
     if variable.role != "group":
-        return state_names(variable)
+        return states_spoken(variable)
     members = [member.name for member in model.knowledge.members(variable.name)]
     return [*shortest_words(site_words(members)), NONE]
 

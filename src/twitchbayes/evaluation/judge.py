@@ -70,7 +70,6 @@ def judged(
         found = {name: _with_intervals(one, {m: draws[m][:, i] for m in RESAMPLED}) for i, (name, one) in places}
     totals = _macro(predictions, found, draws) | _pooled(predictions, options)
     totals |= _firsts(predictions, firsts, firsts_drawn)
-    variables = model.knowledge.variables
     return Evaluation(
         model=_about(model),
         method=method,
@@ -79,7 +78,7 @@ def judged(
         size=cohort.size,
         used=len(predictions),
         excluded=dict(cohort.excluded),
-        labels={n: "at least one serious cause" if n == SERIOUS else variables[n].label for n in found},
+        labels={name: model.label(name) for name in found},
         measured=found,
         totals=totals,
         notes=_notes(model, predictions, found),

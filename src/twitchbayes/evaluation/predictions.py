@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from twitchbayes.cohort import implied
 from twitchbayes.errors import Fault, InvalidFrameError, InvalidValueError
 from twitchbayes.evaluation.calibration import levelled
 from twitchbayes.evaluation.measures import Question
@@ -26,7 +28,8 @@ Floats = NDArray[np.float64]
 
 SERIOUS = "serious"
 SHOWN_ROWS = 10
-ARRAYS = ("rows", "states", "predicted", "serious_states", "serious_predicted")
+UNIONS = ("union_states", "union_predicted")
+ARRAYS = ("rows", "states", "predicted", *UNIONS, "serious_states", "serious_predicted")
 NO_DIAGNOSIS = "without a known diagnosis"
 IMPOSSIBLE = "with evidence of probability 0 in the model"
 REFUSED = "with an exact answer that would pass the engine's bound"
@@ -38,7 +41,7 @@ class Predictions:
 
     Attributes
     ----------
-    causes : tuple of str
+    causes, unions : tuple of str
         Those with diagnoses, in the order of the model.
     rows : ndarray of int64, shape (n_cases,)
         Number of each case in the table, from 0.
@@ -46,6 +49,8 @@ class Predictions:
         1 present, 0 absent, -1 unknown.
     predicted : ndarray, shape (n_cases, n_causes)
         P(cause | evidence without any diagnosis).
+    union_states, union_predicted : ndarray, shape (n_cases, n_unions)
+        Likewise of the unions of causes, where they are said or follow from their causes.
     serious_states : ndarray of int8, shape (n_cases,)
         Whether any serious cause is present: known where one is, or where all of them are known.
     serious_predicted : ndarray, shape (n_cases,)
@@ -54,9 +59,12 @@ class Predictions:
     """
 
     causes: tuple[str, ...]
+    unions: tuple[str, ...]
     rows: NDArray[np.int64]
     states: Codes
     predicted: Floats
+    union_states: Codes
+    union_predicted: Floats
     serious_states: Codes
     serious_predicted: Floats
     serious_undefined: str
@@ -66,13 +74,16 @@ class Predictions:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The questions: each cause, and `serious` where it can be judged."""
-        return self.causes if self.serious_undefined else (*self.causes, SERIOUS)
+        """The questions: each cause, each union of causes, and `serious` where it can be judged."""
+        return (*self.causes, *self.unions, *([] if self.serious_undefined else [SERIOUS]))
 
     def question(self, name: str) -> Question:
         """Return what was predicted and what was true of one of `names`."""
         if name == SERIOUS:
             return Question.of(name, self.serious_states, self.serious_predicted)
+        if name in self.unions:
+            place = self.unions.index(name)
+            return Question.of(name, self.union_states[:, place], self.union_predicted[:, place])
         place = self.causes.index(name)
         return Question.of(name, self.states[:, place], self.predicted[:, place])
 
@@ -90,7 +101,7 @@ class Predictions:
         """
         counts = (self.states != UNKNOWN).all(axis=1) & (self.states == PRESENT).any(axis=1)
         levels = levelled(self.predicted)
-        best = np.where(self.states == PRESENT, levels, -1.0).max(axis=1)
+        best = np.where(self.states == PRESENT, levels, -1.0).max(axis=1, initial=-1.0)
         before = ((self.states == ABSENT) & (levels >= best[:, None])).sum(axis=1)
         return np.where(counts, before < k, np.nan)
 
@@ -109,9 +120,13 @@ class Predictions:
 
 def undiagnosed(model: Model, cohort: Cohort) -> NDArray[np.bool_]:
     """Return which cases have no known diagnosis: (n_cases,)."""
-    first = len(model.contexts)
-    without: NDArray[np.bool_] = (cohort.codes[:, first : first + len(model.causes)] == UNKNOWN).all(axis=1)
+    without: NDArray[np.bool_] = (cohort.codes[:, diagnoses(model)] == UNKNOWN).all(axis=1)
     return without
+
+
+def diagnoses(model: Model) -> list[int]:
+    """Return the columns of a cohort that hold diagnoses: those of causes and of unions of causes."""
+    return [model.network.columns.index(name) for name in (*model.causes, *model.unions)]
 
 
 def predict(model: Model, cohort: Cohort, *, on_error: OnBadCases = "raise") -> tuple[Predictions, Cohort]:
@@ -130,13 +145,11 @@ def predict(model: Model, cohort: Cohort, *, on_error: OnBadCases = "raise") -> 
     InvalidFrameError
         With `on_error="raise"`, if cases have no answer; rows are counted from 0.
     """
-    first = len(model.contexts)
-    causes = slice(first, first + len(model.causes))
     known = _known(model, cohort)
     cohort = cohort.without(np.flatnonzero(~known), NO_DIAGNOSIS)
     asked = cohort.codes.copy()
-    asked[:, causes] = UNKNOWN
-    batch = model.engine.answer(asked)
+    asked[:, diagnoses(model)] = UNKNOWN
+    batch = model.engine.answer(asked, unions=any(union in cohort.labels for union in model.unions))
     lost = np.flatnonzero(~batch.answer.possible)
     if lost.size and on_error == "raise":
         raise _unanswered(cohort, lost, batch.refused)
@@ -144,7 +157,7 @@ def predict(model: Model, cohort: Cohort, *, on_error: OnBadCases = "raise") -> 
     answered = np.flatnonzero(batch.answer.possible)
     for rows, reason in ((cohort.rows[lost[~refused]], IMPOSSIBLE), (cohort.rows[lost[refused]], REFUSED)):
         cohort = cohort.without(np.flatnonzero(np.isin(cohort.rows, rows)), reason)
-    return _judged(model, cohort, cohort.codes[:, causes], batch.answer.take(answered)), cohort
+    return _judged(model, cohort, batch.answer.take(answered)), cohort
 
 
 def _known(model: Model, cohort: Cohort) -> NDArray[np.bool_]:
@@ -152,7 +165,8 @@ def _known(model: Model, cohort: Cohort) -> NDArray[np.bool_]:
     if not cohort.labels:
         message = (
             f"{cohort.source} has no diagnoses: none of its columns is a cause of the model; "
-            f"name a column after a cause ({', '.join(model.causes)}), or give the column that names them as labels"
+            f"name a column after a cause ({', '.join((*model.causes, *model.unions))}), or give the column that names "
+            "them as labels"
         )
         raise InvalidValueError(message)
     known: NDArray[np.bool_] = ~undiagnosed(model, cohort)
@@ -175,22 +189,35 @@ def _unanswered(cohort: Cohort, lost: NDArray[np.int64], refused: Mapping[int, s
     )
 
 
-def _judged(model: Model, cohort: Cohort, states: Codes, answer: Answer) -> Predictions:
+def _judged(model: Model, cohort: Cohort, answer: Answer) -> Predictions:
     """Put the answers beside what was true."""
-    labelled = np.array([cause in cohort.labels for cause in model.causes])
-    serious = model.network.serious
-    open_ = [cause for cause, s, known in zip(model.causes, serious, labelled, strict=True) if s and not known]
-    why = "the model has no serious cause" if not serious.any() else ""
+    network, n_causes = model.network, len(model.causes)
+    states = cohort.codes[:, diagnoses(model)]
+    states, said = states[:, :n_causes], states[:, n_causes:]
+    labelled, groups = ([name in cohort.labels for name in names] for names in (model.causes, model.unions))
+    whole = [implied(one, states[:, members]) for one, members in zip(said.T, network.group_members, strict=True)]
+    union_states = np.array(whole, dtype=np.int8).reshape(len(whole), len(states)).T
+    open_ = [cause for cause, s in zip(model.causes, network.serious, strict=True) if s and cause not in cohort.labels]
+    why = "the model has no serious cause" if not network.serious.any() else ""
     if open_:
         why = f"no case says anything of {', '.join(open_)}, so that none is known to have no serious cause"
-    present = (states[:, serious] == PRESENT).any(axis=1)
-    absent = (states[:, serious] == ABSENT).all(axis=1)
     return Predictions(
-        causes=tuple(cause for cause, known in zip(model.causes, labelled, strict=True) if known),
+        causes=tuple(itertools.compress(model.causes, labelled)),
+        unions=tuple(itertools.compress(model.unions, groups)),
         rows=cohort.rows,
         states=states[:, labelled],
         predicted=answer.causes[:, labelled],
-        serious_states=np.where(present, PRESENT, np.where(absent, ABSENT, UNKNOWN)).astype(np.int8),
+        union_states=union_states[:, groups],
+        union_predicted=answer.unions[:, groups] if any(groups) else np.zeros((len(states), 0)),
+        serious_states=_serious(model, states, union_states),
         serious_predicted=answer.serious,
         serious_undefined=why,
     )
+
+
+def _serious(model: Model, states: Codes, unions: Codes) -> Codes:
+    """Return whether a serious cause is present: a union of nothing but serious ones tells it, too."""
+    serious = model.network.serious
+    wholly = [bool(serious[list(members)].all()) for members in model.network.group_members]
+    found: Codes = implied(np.full(len(states), UNKNOWN, dtype=np.int8), states[:, serious])
+    return np.where((unions[:, wholly] == PRESENT).any(axis=1), PRESENT, found).astype(np.int8)

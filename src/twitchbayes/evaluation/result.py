@@ -53,7 +53,7 @@ class Evaluation:
     excluded : mapping of str to int
         Reason to the number of cases left out.
     labels : mapping of str to str
-        Each question (cause, and `serious` where it can be judged) to its label.
+        Each question (cause, union of causes, and `serious` where it can be judged) to its label.
     measured : mapping of str to Measured
         Each question to its measures.
     totals : mapping of str to Overall
@@ -81,7 +81,7 @@ class Evaluation:
 
     @property
     def table(self) -> pd.DataFrame:
-        """One row a cause, and one for `serious`.
+        """One row a cause, one a union of causes that has diagnoses, and one for `serious`.
 
         Columns: `cause`, `label`, `cases` (with a known state), `unknown`, `present`, then each measure, with `_low`
         and `_high` where it has a bootstrap interval, and `undefined`: each measure that has no value, which is NaN
@@ -152,7 +152,7 @@ class Evaluation:
         ----------
         intervals : pandas or polars DataFrame, or pyarrow Table
             What `Model.infer_frame(..., interval=...)` gives for the table of these cases, a row a case, the
-            diagnoses being no evidence (`ignore=model.causes`).
+            diagnoses being no evidence (`ignore=[*model.causes, *model.unions]`).
 
         Returns
         -------

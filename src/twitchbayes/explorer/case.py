@@ -57,7 +57,7 @@ class Case:
     answer : Posterior
         By the model with the adjusted numbers.
     selected : str
-        The cause that is explained.
+        The cause, or union of causes, that is explained.
     """
 
     def __init__(self, origin: Origin, evidence: Mapping[str, Any] | None = None) -> None:
@@ -151,9 +151,10 @@ class Case:
         self._step(State(self._read(said), self.state.adjusted))
 
     def select(self, cause: Any) -> None:
-        """Choose the cause that is explained."""
-        if cause not in self.model.causes:
-            raise UnknownVariableError(cause, self.model.causes, what="cause")
+        """Choose the cause, or the union of causes, that is explained."""
+        known = (*self.model.causes, *self.model.unions)
+        if cause not in known:
+            raise UnknownVariableError(cause, known, what="cause")
         self.selected = cause
         self._bump()
 

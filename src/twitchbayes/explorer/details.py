@@ -87,7 +87,7 @@ def _asked(knowledge: Knowledge, question: Question) -> Piece:
 
 
 def _explanation(answer: Posterior, evidence: Evidence, cause: str) -> Iterator[Piece]:
-    if cause not in answer:
+    if not cause:
         yield {"part": "explanation", "note": "The model has no cause."}
         return
     found = weigh(answer, evidence, cause)

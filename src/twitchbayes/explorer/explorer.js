@@ -219,7 +219,9 @@ class View {
       write: (now) => {
         for (const [input] of inputs) input.checked = input.value === (now.state ?? "");
         field.dataset.state = now.state ?? "";
-        note.textContent = now.note;
+        // Several states at once, as "at least mild", are none of the options.
+        const several = now.state !== undefined && !inputs.some(([input]) => input.checked);
+        note.textContent = now.note || (several ? now.state.replaceAll("_", " ") : "");
       },
     });
     return field;
@@ -247,7 +249,8 @@ class View {
       // Several states at once, as "at least mild", are no option until they are said.
       select.querySelector("[data-said]")?.remove();
       if (now.state && !entry.states.some(([name]) => name === now.state)) {
-        select.append(make("option", { value: now.state, text: now.state, "data-said": "" }));
+        const text = now.state.replaceAll("_", " ");
+        select.append(make("option", { value: now.state, text, "data-said": "" }));
       }
       select.value = now.state ?? "";
     });
@@ -379,6 +382,21 @@ class View {
         return [name, row];
       }),
     );
+    this.unions = new Map(
+      Object.entries(this.structure.unions).map(([name, union]) => {
+        const row = this.buildRow(union.label, false, () => this.act({ kind: "select", cause: name }));
+        row.whole.dataset.union = name;
+        const parts = union.causes.map((cause) => this.structure.causes[cause].label).join(", ");
+        row.definition = [`Any of: ${parts}`, union.definition].filter(Boolean).join(". ");
+        return [name, row];
+      }),
+    );
+    const unions = make(
+      "details",
+      { class: "tb-section", open: true, hidden: !this.unions.size },
+      make("summary", {}, span("tb-title", "Any of several causes"), span("tb-count", `${this.unions.size}`)),
+      make("ul", { class: "tb-causes tb-outcomes" }, ...[...this.unions.values()].map((r) => r.whole)),
+    );
     const outcomes = make("ul", { class: "tb-causes tb-outcomes" }, ...[...this.outcomes.values()].map((r) => r.whole));
     this.note = make("p", { class: "tb-small", text: "" });
     this.posterior = this.panel("posterior", "Probability of each cause");
@@ -394,7 +412,7 @@ class View {
       span("tb-key-prior", ""),
       "prior",
     );
-    this.posterior.body.append(key, this.list, outcomes, this.note);
+    this.posterior.body.append(key, this.list, outcomes, unions, this.note);
     this.flags = this.panel("red-flags", "Red flags");
     this.explanation = this.panel("explanation", "Why");
     this.numbers = this.panel("numbers", "Priors to try");
@@ -494,6 +512,11 @@ class View {
       if (this.list.children[place] !== row.whole) this.list.insertBefore(row.whole, this.list.children[place] ?? null);
     });
     if (focused && this.list.contains(focused) && this.el.getRootNode().activeElement !== focused) focused.focus();
+    for (const union of this.shown.unions) {
+      const row = this.unions.get(union.name);
+      this.showRow(row, union);
+      row.button.setAttribute("aria-pressed", String(union.name === selected));
+    }
     this.showRow(this.outcomes.get("none"), none);
     this.showRow(this.outcomes.get("serious"), serious);
     this.note.textContent = "Intervals follow.";
@@ -777,7 +800,7 @@ class View {
   }
 
   showIntervals({ rows = {}, note }) {
-    const all = [...this.rows, ...[...this.outcomes].map(([name, row]) => [name, row])];
+    const all = [...this.rows, ...this.unions, ...this.outcomes];
     for (const [name, row] of all) {
       const found = rows[name];
       if (!found) continue;
@@ -846,7 +869,7 @@ class View {
       moved.length && moved[0].by > 0
         ? `Moved most: ${label(moved[0])}, from ${was.get(moved[0].name).text} to ${moved[0].text}.`
         : "No probability has changed.";
-    const chosen = selected === this.before.selected ? "" : `Explained: ${this.structure.causes[selected].label}.`;
+    const chosen = selected === this.before.selected ? "" : `Explained: ${this.structure.labels[selected]}.`;
     clearTimeout(this.speaking);
     this.speaking = setTimeout(() => {
       this.live.textContent = chosen || `${top} ${most}`;

@@ -105,6 +105,7 @@ def as_document(origin: Origin, given: Mapping[str, Any], answer: Posterior) -> 
         "evidence": dict(given),
         "priors": laid_over(origin.plain, model),
         "posterior": dict(answer),
+        "unions": dict(answer.unions),
         "none": answer.none,
         "serious": answer.serious,
         "disclaimer": DISCLAIMER,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from twitchbayes.errors import InvalidEvidenceError, InvalidValueError, TwitchbayesError, UnknownVariableError
 from twitchbayes.knowledge import BINARY, Knowledge, Number, Prior
 from twitchbayes.provenance import number_names
-from twitchbayes.values import as_number
+from twitchbayes.values import as_number, spoken
 
 if TYPE_CHECKING:
     from twitchbayes.priors import PriorsLike
@@ -31,11 +31,11 @@ def label(knowledge: Knowledge, prior: Prior) -> str:
     variables = knowledge.variables
     parts = [f"{variables[name].label} {_state(state)}{_unit(variables[name].unit)}" for name, state in prior.given]
     whom = ", ".join(parts) or "everyone"
-    return whom if variables[prior.variable].states == BINARY else f"{prior.state}: {whom}"
+    return whom if variables[prior.variable].states == BINARY else f"{spoken(prior.state)}: {whom}"
 
 
 def _state(state: str) -> str:
-    return {"present": "yes", "absent": "no"}.get(state, state)
+    return {"present": "yes", "absent": "no"}.get(state, spoken(state))
 
 
 def _unit(unit: str) -> str:
@@ -61,14 +61,15 @@ def _log_odds(p: float) -> float:
 def bearing(knowledge: Knowledge, cause: str, known: Mapping[str, tuple[str, ...]]) -> dict[str, list[str]]:
     """Return the names of the numbers that bear on a cause in a case, by variable: the cause first, then contexts.
 
-    Numbers of strata that are others than the case's are left out, and so are those of contexts that are known. `known`
-    maps a variable to the states that the case leaves it.
+    Those of a union are those of its causes. Numbers of strata that are others than the case's are left out, and so are
+    those of contexts that are known. `known` maps a variable to the states that the case leaves it.
     """
     names = adjustable(knowledge)
-    into = {link.parent for link in knowledge.links if link.child == cause}
-    strata = {name for prior in knowledge.priors if prior.variable == cause for name, _ in prior.given}
+    causes = knowledge.causes_of(cause) if cause else ()
+    into = {link.parent for link in knowledge.links if link.child in causes}
+    strata = {name for prior in knowledge.priors if prior.variable in causes for name, _ in prior.given}
     contexts = [v.name for v in knowledge.of_role("context") if v.name in into | strata]
-    wanted = [cause, *(name for name in contexts if len(known.get(name, ())) != 1)]
+    wanted = [*causes, *(name for name in contexts if len(known.get(name, ())) != 1)]
     found: dict[str, list[str]] = {name: [] for name in wanted}
     for name, prior in names.items():
         holds = all(state in known.get(context, (state,)) for context, state in prior.given)

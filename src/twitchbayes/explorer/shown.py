@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from twitchbayes.display import DISCLAIMER, percent
@@ -12,7 +12,7 @@ from twitchbayes.explorer.case import Case
 from twitchbayes.explorer.export import as_json
 from twitchbayes.explorer.numbers import adjustable, bearing, label, span
 from twitchbayes.knowledge import BINARY, Knowledge, Prior, Variable
-from twitchbayes.values import shortest_words, site_words, state_names
+from twitchbayes.values import shortest_words, site_words, spoken, states_spoken
 
 __all__ = ["failure", "shown", "structure"]
 
@@ -20,10 +20,11 @@ __all__ = ["failure", "shown", "structure"]
 def structure(case: Case) -> dict[str, Any]:
     """Return what stays: the questions in sections, the causes, the sliders and their sources."""
     knowledge = case.model.knowledge
+    causes = [*_entries(knowledge, "cause"), *_entries(knowledge, "union")]
     sections = [
         {"title": "Contexts", "open": True, "entries": _entries(knowledge, "context")},
         {"title": "Findings", "open": True, "entries": [*_groups(knowledge), *_entries(knowledge, "finding")]},
-        {"title": "Causes known to be present or absent", "open": False, "entries": _entries(knowledge, "cause")},
+        {"title": "Causes known to be present or absent", "open": False, "entries": causes},
     ]
     return {
         "disclaimer": DISCLAIMER,
@@ -31,6 +32,10 @@ def structure(case: Case) -> dict[str, Any]:
         "causes": {
             v.name: {"label": v.label, "serious": v.serious, "definition": v.definition}
             for v in knowledge.of_role("cause")
+        },
+        "unions": {
+            v.name: {"label": v.label, "causes": list(knowledge.causes_of(v.name)), "definition": v.definition}
+            for v in knowledge.of_role("union")
         },
         "labels": {v.name: v.label for v in knowledge.variables.values()},
         "numbers": {name: _number(knowledge, prior) for name, prior in adjustable(knowledge).items()},
@@ -48,7 +53,7 @@ def _entries(knowledge: Knowledge, role: str) -> list[dict[str, Any]]:
 
 
 def _entry(variable: Variable) -> dict[str, Any]:
-    states = list(zip(variable.states, state_names(variable), strict=True))
+    states = list(zip(variable.states, states_spoken(variable), strict=True))
     if variable.states == BINARY:
         states.reverse()  # yes stands first
     return {
@@ -111,6 +116,7 @@ def shown(case: Case, message: Mapping[str, Any] | None = None, act: Any = None)
         "given": {name: v for name, v in state.said.items() if isinstance(v, int | float)},
         "selected": case.selected,
         "causes": [_cause(case, name, probability) for name, probability in answer.items()],
+        "unions": [_cause(case, name, probability) for name, probability in answer.unions.items()],
         "none": _outcome(answer.none, answer.model.prior_none),
         "serious": _outcome(answer.serious, None),
         "red_flags": [
@@ -137,22 +143,30 @@ def _outcome(probability: float, prior: float | None) -> dict[str, Any]:
 
 def _labels(case: Case, met_by: Mapping[str, str]) -> list[str]:
     variables = case.model.knowledge.variables
-    words = {name: dict(zip(variables[name].states, state_names(variables[name]), strict=True)) for name in met_by}
-    return [f"{variables[name].label}: {words[name].get(state, state)}" for name, state in met_by.items()]
+    words = {name: dict(zip(variables[name].states, states_spoken(variables[name]), strict=True)) for name in met_by}
+    return [f"{variables[name].label}: {words[name].get(state, spoken(state))}" for name, state in met_by.items()]
 
 
 def _follows(knowledge: Knowledge, known: Mapping[str, str]) -> dict[str, str]:
-    """Return the OR of each group where its members decide it and nobody spoke of it."""
+    """Return each OR, of a group or of causes, where its members decide it and nobody spoke of it."""
     found = {}
-    for variable in knowledge.variables.values():
-        if not variable.any_of or variable.name in known:
+    variables = knowledge.variables.values()
+    for variable in variables:
+        parts = [member.name for member in knowledge.members(variable.any_of)] if variable.any_of else []
+        parts += knowledge.causes_of(variable.name) if variable.role == "union" else ()
+        if not parts or variable.name in known:
             continue
-        members = [known.get(member.name) for member in knowledge.members(variable.any_of)]
-        if "present" in members:
+        members = [known.get(part) for part in parts]
+        inside = [other.name for other in variables if other.role == "union" and _is_within(knowledge, other, parts)]
+        if "present" in [*members, *map(known.get, inside)]:
             found[variable.name] = "present"
-        elif members and all(state == "absent" for state in members):
+        elif all(state == "absent" for state in members):
             found[variable.name] = "absent"
     return found
+
+
+def _is_within(knowledge: Knowledge, union: Variable, parts: Collection[str]) -> bool:
+    return set(knowledge.causes_of(union.name)).issubset(parts)
 
 
 def failure(case: Case, error: TwitchbayesError, about: Iterable[Any] = ()) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from twitchbayes.errors import InvalidValueError
 from twitchbayes.plots.rows import beside, height_of, label_rows
 from twitchbayes.plots.scales import Probabilities
 from twitchbayes.plots.theme import BLUE, GREEN, GREY, PURPLE, VERMILLION, axes_of, legend, titled
+from twitchbayes.values import spoken
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -32,7 +33,7 @@ STYLES = (
 
 
 def posterior(p: Posterior, *, intervals: CredibleIntervals | bool | None = None, ax: Axes | None = None) -> Axes:
-    """Draw the prior and the posterior of every cause, with credible intervals.
+    """Draw the prior and the posterior of every cause, and of every union of causes, with credible intervals.
 
     Parameters
     ----------
@@ -46,7 +47,8 @@ def posterior(p: Posterior, *, intervals: CredibleIntervals | bool | None = None
     -------
     matplotlib.axes.Axes
         The axis is logarithmic where the probabilities differ by a factor of 100 or more; 0% then has a place of its
-        own. The artists have the ids `<cause>`, `<cause>.prior` and `<cause>.interval`; `none` and `serious` likewise.
+        own. The artists have the ids `<cause>`, `<cause>.prior` and `<cause>.interval`; unions, `none` and `serious`
+        likewise.
 
     Raises
     ------
@@ -90,7 +92,7 @@ def _intervals(p: Posterior, asked: CredibleIntervals | bool | None) -> Credible
 
 
 class _Row(NamedTuple):
-    """What is drawn of a cause, of none of them or of a serious one."""
+    """What is drawn of a cause, of a union, of none of them or of a serious one."""
 
     name: str
     value: float
@@ -104,6 +106,8 @@ def _rows(p: Posterior, found: CredibleIntervals | None) -> Iterator[_Row]:
     for cause, value in p.items():
         serious = p.model.knowledge.variables[cause].serious
         yield _Row(cause, value, p.prior[cause], spreads.get(cause), serious)
+    for union, value in p.unions.items():
+        yield _Row(union, value, p.prior[union], spreads.get(union), serious=False)
     yield _Row("none", p.none, p.model.prior_none, spreads.get("none"), serious=False)
     yield _Row("serious", p.serious, None, spreads.get("serious"), serious=True)
 
@@ -164,7 +168,7 @@ def history(interview: Interview, *, top: int = 5, ax: Axes | None = None) -> Ax
     variables = interview.model.knowledge.variables
     steps = [
         "what was known before",
-        *(f"{variables[s.variable].label}: {s.said or 'left open'}" for s in interview.history),
+        *(f"{variables[s.variable].label}: {spoken(s.said) if s.said else 'left open'}" for s in interview.history),
     ]
     ax = axes_of(ax, height=height_of(len(steps), more=1.4 + 0.3 * len(shown)))
     scale = Probabilities.of(p[cause] for p in answers for cause in shown)

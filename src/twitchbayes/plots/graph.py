@@ -8,9 +8,24 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from twitchbayes.display import given, percent
 from twitchbayes.errors import InvalidValueError
+from twitchbayes.links import strengths
 from twitchbayes.plots.layers import ordered
 from twitchbayes.plots.text import LINE, PLAIN, wrapped
-from twitchbayes.plots.theme import BLUE, GREEN, GREY, SMALL, VERMILLION, WIDE, blend, legend, on, pyplot, titled
+from twitchbayes.plots.theme import (
+    BLUE,
+    GREEN,
+    GREY,
+    PURPLE,
+    SMALL,
+    VERMILLION,
+    WIDE,
+    blend,
+    legend,
+    on,
+    pyplot,
+    titled,
+)
+from twitchbayes.values import is_graded, spoken
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -40,6 +55,21 @@ WORDS = CONTEXT - GAP  # the width of a label beside its mark
 WIDEST, ROW, BELOW, HEAD, TITLE = 1.25 * WIDE, 0.31, 1.0, 0.45, 0.19
 THINNEST, THICKEST = 0.4, 4.0  # points, for link probabilities 0 and 1
 ACTIVE, PLAINLY, PASSIVE = 0.8, 0.5, 0.3  # how opaque lines are
+# How each kind of line is drawn, and what the legend says of it; a link says its probability.
+DASHES: Mapping[str, Any] = {
+    "link": "-",
+    "prior": (0, (4, 3)),
+    "or": (0, (1, 2)),
+    "of": (0, (6, 2, 1, 2)),
+    "excludes": (0, (2, 2, 6, 2)),
+}
+COLOURS = {"excludes": PURPLE}
+MEANINGS = {
+    "prior": "its numbers depend on it",
+    "or": "present where a site is",
+    "of": "describes it",
+    "excludes": "absent by definition where it is",
+}
 # A cause is filled the more the higher its posterior: up to each of these, that much blue.
 LEVELS = ((0.001, 0.04), (0.01, 0.2), (0.1, 0.45), (0.5, 0.75), (1.0, 1.0))
 
@@ -50,7 +80,7 @@ class _Line:
 
     parent: str
     child: str
-    kind: str  # "link", "prior" (which depends on a context) or "or" (of the members of a group)
+    kind: str  # a key of DASHES
     probability: float = 0.0
 
     @property
@@ -68,6 +98,17 @@ class _Drawing:
     layers: Sequence[Sequence[str]]
     place: Mapping[str, tuple[float, float]]
     states: Mapping[str, str]
+
+    def is_present(self, name: str) -> bool:
+        """Whether a variable is known to be above its lowest state; one of a context is present or it is not."""
+        left = () if self.posterior is None else self.posterior.states_left.get(name, ())
+        variable = self.knowledge.variables[name]
+        return bool(left) and (variable.states[0] not in left if is_graded(variable) else left == ("present",))
+
+    def is_absent(self, name: str) -> bool:
+        """Whether a variable is known to be absent, or in its lowest state where it has levels."""
+        variable = self.knowledge.variables[name]
+        return self.states.get(name) == (variable.states[0] if is_graded(variable) else "absent")
 
     @property
     def pitch(self) -> float:
@@ -122,6 +163,7 @@ def network(model: Model, posterior: Posterior | None = None, *, ax: Axes | None
     lines = list(_lines(knowledge))
     layers = _layers(knowledge, lines)
     title = [f"The network of {model.describe()}", *(_about(posterior) if posterior is not None else ())]
+    title += _unions(model, posterior)
     ax = _own_axes(max(map(len, layers)), title) if ax is None else ax
     drawing = _drawing(ax, knowledge, posterior, layers)
     for line in sorted(lines, key=lambda line: _active(drawing, line)):
@@ -130,7 +172,7 @@ def network(model: Model, posterior: Posterior | None = None, *, ax: Axes | None
         _draw_head(drawing, head)
         for name in layer:
             (_draw_cause if head.text == "causes" else _draw_mark)(drawing, knowledge.variables[name])
-    legend(ax, [*_line_handles(lines), *_cause_handles(drawing), *_mark_handles(posterior)], ncols=4)
+    legend(ax, [*_line_handles(lines), *_cause_handles(drawing), *_mark_handles(drawing)], ncols=4)
     titled(ax, *title, pad=18)
     return ax
 
@@ -141,19 +183,37 @@ def _about(posterior: Posterior) -> Iterator[str]:
         yield f"assumed {', '.join(f'{name}={state}' for name, state in posterior.assumed.items())}"
 
 
+def _unions(model: Model, posterior: Posterior | None) -> list[str]:
+    """Return a line that names each union of causes, with its probability in an answer."""
+    parts = []
+    for union in model.unions:
+        number = "" if posterior is None else f" {percent(posterior[union])}"
+        causes = ", ".join(map(model.label, model.knowledge.causes_of(union)))
+        parts.append(f"{model.label(union)}{number} ({causes})")
+    return [f"any of several causes: {'; '.join(parts)}"] if parts else []
+
+
 def _lines(knowledge: Knowledge) -> Iterator[_Line]:
-    """Yield what depends on what: links, priors on the contexts they are given, the OR of a group on its members."""
-    for link in knowledge.links:
-        if link.parent != "leak":
-            yield _Line(link.parent, link.child, "link", link.number.probability)
-    linked = {(link.parent, link.child) for link in knowledge.links}
-    given_by = dict.fromkeys((name, prior.variable) for prior in knowledge.priors for name, _ in prior.given)
-    for parent, child in given_by:
+    """Yield what depends on what.
+
+    Links, with the most that one does in any stratum; priors on the contexts they are given; the OR of a group on its
+    members; what describes a finding on that finding; a cause on those in whose presence it is absent.
+    """
+    linked = strengths(knowledge)
+    for (parent, child), probability in linked.items():
+        yield _Line(parent, child, "link", probability)
+    given_by = [(name, prior.variable) for prior in knowledge.priors for name, _ in prior.given]
+    given_by += [(name, link.child) for link in knowledge.links for name, _ in link.given]
+    for parent, child in dict.fromkeys(given_by):
         if (parent, child) not in linked:
             yield _Line(parent, child, "prior")
     for variable in knowledge.variables.values():
         for member in knowledge.members(variable.any_of) if variable.any_of else ():
             yield _Line(member.name, variable.name, "or")
+        if variable.of:
+            yield _Line(variable.of, variable.name, "of")
+        for other in dict.fromkeys(cause for part in variable.excludes for cause in knowledge.causes_of(part)):
+            yield _Line(other, variable.name, "excludes")
 
 
 def _layers(knowledge: Knowledge, lines: Sequence[_Line]) -> list[list[str]]:
@@ -192,8 +252,9 @@ def _active(drawing: _Drawing, line: _Line) -> bool:
     """Whether a line leads from what is present, or to it; without an answer every line does."""
     if drawing.posterior is None:
         return True
-    ends = [drawing.states.get(name) for name in (line.parent, line.child)]
-    return "present" in ends or (line.kind == "prior" and ends[0] is not None)
+    if line.kind == "prior":
+        return line.parent in drawing.states
+    return drawing.is_present(line.parent) or drawing.is_present(line.child)
 
 
 def _draw_line(drawing: _Drawing, line: _Line) -> None:
@@ -201,23 +262,21 @@ def _draw_line(drawing: _Drawing, line: _Line) -> None:
     from matplotlib.path import Path
 
     active = _active(drawing, line)
-    colour = BLUE if active and drawing.posterior is not None else GREY
+    colour = BLUE if active and drawing.posterior is not None else COLOURS.get(line.kind, GREY)
     width = THINNEST + (THICKEST - THINNEST) * line.probability if line.kind == "link" else 1.0
-    dashes = {"link": "-", "prior": (0, (4, 3)), "or": (0, (1, 2))}[line.kind]
     path = Path(_curve(drawing, line), [Path.MOVETO, Path.CURVE4, Path.CURVE4, Path.CURVE4])
-    alpha = (ACTIVE if drawing.posterior is not None else PLAINLY) if active else PASSIVE
-    drawing.ax.add_patch(
-        PathPatch(path, fill=False, edgecolor=colour, linewidth=width, linestyle=dashes, alpha=alpha, gid=line.name)
-    )
+    alpha = (ACTIVE if drawing.posterior is not None else PLAINLY) if active or line.kind in COLOURS else PASSIVE
+    look: dict[str, Any] = {"edgecolor": colour, "linewidth": width, "linestyle": DASHES[line.kind], "alpha": alpha}
+    drawing.ax.add_patch(PathPatch(path, fill=False, gid=line.name, **look))
 
 
 def _curve(drawing: _Drawing, line: _Line) -> list[tuple[float, float]]:
     """Return a curve from the right of the parent to the left of the child; in one layer, an arc beside it."""
     (x, y), (to_x, to_y) = drawing.place[line.parent], drawing.place[line.child]
     if x == to_x:
-        inwards = 1 if x < 0.5 else -1
-        bow = x + inwards * (0.02 + 0.06 * abs(y - to_y))
-        start = x + inwards * GAP / 2
+        edge, inwards = (BOX[0], -1) if x == 0.5 else (x, 1 if x < 0.5 else -1)
+        bow = edge + inwards * (0.02 + 0.06 * abs(y - to_y))
+        start = edge + inwards * (0 if x == 0.5 else GAP / 2)
         return [(start, y), (bow, y), (bow, to_y), (start, to_y)]
     start = BOX[1] if x == 0.5 else x + GAP / 2
     end = BOX[0] if to_x == 0.5 else to_x - GAP / 2
@@ -238,7 +297,7 @@ def _draw_mark(drawing: _Drawing, variable: Variable) -> None:
     outwards = -1 if variable.role == "context" else 1
     drawing.ax.plot(x, y, gid=variable.name, clip_on=False, zorder=3, **_mark(drawing, variable.name))
     state = drawing.states.get(variable.name)
-    label = variable.label if state is None else f"{variable.label}: {state}"
+    label = variable.label if state is None else f"{variable.label}: {spoken(state)}"
     virtual = drawing.posterior is not None and variable.name in drawing.posterior.virtual_evidence
     words, room = f"{label}{': seen uncertainly' * virtual}", int(drawing.pitch / (LINE * drawing.size))
     text = "\n".join(wrapped(words, WORDS * drawing.width, drawing.size, most=max(room, 1)))
@@ -256,7 +315,7 @@ def _mark(drawing: _Drawing, name: str) -> dict[str, Any]:
         return {"marker": "o", "color": GREY, "markersize": 0.5 * size}
     assumed = drawing.posterior is not None and name in drawing.posterior.assumed
     look = {"marker": "^" if assumed else "s", "color": BLUE, "markersize": 0.9 * size}
-    return look if state != "absent" else {**look, "markerfacecolor": "none", "markeredgewidth": 1.5}
+    return look if not drawing.is_absent(name) else {**look, "markerfacecolor": "none", "markeredgewidth": 1.5}
 
 
 def _draw_cause(drawing: _Drawing, variable: Variable) -> None:
@@ -298,10 +357,11 @@ def _line_handles(lines: Sequence[_Line]) -> list[Artist]:
         for p in (0.1, 0.5, 0.9)
         if "link" in kinds
     ]
-    if "prior" in kinds:
-        handles.append(Line2D([], [], color=GREY, linestyle=(0, (4, 3)), label="its prior depends on it"))
-    if "or" in kinds:
-        handles.append(Line2D([], [], color=GREY, linestyle=(0, (1, 2)), label="present where a site is"))
+    handles += [
+        Line2D([], [], color=COLOURS.get(kind, GREY), linestyle=DASHES[kind], label=meaning)
+        for kind, meaning in MEANINGS.items()
+        if kind in kinds
+    ]
     return handles
 
 
@@ -319,12 +379,13 @@ def _cause_handles(drawing: _Drawing) -> list[Artist]:
     return handles
 
 
-def _mark_handles(posterior: Posterior | None) -> list[Artist]:
+def _mark_handles(drawing: _Drawing) -> list[Artist]:
     from matplotlib.lines import Line2D
 
+    posterior = drawing.posterior
     if posterior is None:
         return []
-    observed, absent = bool(posterior.evidence), "absent" in posterior.evidence.values()
+    observed, absent = bool(posterior.evidence), any(map(drawing.is_absent, posterior.evidence))
     looks: list[tuple[str, dict[str, Any], bool]] = [
         ("observed", {"marker": "s", "color": BLUE}, observed),
         ("observed to be absent", {"marker": "s", "color": BLUE, "markerfacecolor": "none"}, absent),

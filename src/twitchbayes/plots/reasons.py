@@ -223,7 +223,7 @@ def tornado(sensitivity: Sensitivity, *, top: int = 12, ax: Axes | None = None) 
     ax.axvline(scale.at(now), color=GREY, linewidth=1.5, gid=sensitivity.cause)
     label_rows(ax, [function.name for function in shown])
     beside(ax, "number (its interval)", [_range(function) for function in shown])
-    label = sensitivity.of.model.knowledge.variables[sensitivity.cause].label
+    label = sensitivity.of.model.label(sensitivity.cause)
     scale.put(ax, "x", f"P({sensitivity.cause} | evidence)")
     ax.set_xlabel(f"{ax.get_xlabel()}\n{_not_shown(sensitivity, moving, shown)}", **PLAIN)
     _tornado_legend(ax, sensitivity, shown)
@@ -314,7 +314,7 @@ def questions(found: Questions, *, ax: Axes | None = None) -> Axes:
     label_rows(ax, [question.label for question in found])
     beside(ax, "bits", [f"{question.gain_bits:.3g}" for question in found])
     what = {"causes": "all causes, added up", "serious": "whether any serious cause is present"}
-    target = what.get(found.target, found.target)
+    target = what.get(found.target, found.label)
     per_cost = "\ndiamonds: bits for one unit of cost" if costs else ""
     ax.set_xlabel(
         f"expected drop of the entropy of {target}, bits (now {found.uncertainty_bits:.3g}){per_cost}", **PLAIN
