@@ -26,9 +26,9 @@ from numpy.typing import NDArray
 from benchmarks import ROOT, cohort
 from benchmarks.report import Cell, Table, plain
 from twitchbayes import Model, load_model
-from twitchbayes.asking import Ask, Target, asks_of, column_of, effects, open_asks, uncertainty
+from twitchbayes.asking import Ask, Target, asks_of, effects, open_asks, target_of, uncertainty
 from twitchbayes.inference import Engine
-from twitchbayes.network import UNKNOWN
+from twitchbayes.network import UNKNOWN, Codes, Network
 from twitchbayes.posterior import THRESHOLD_BITS
 
 Codes = NDArray[np.int8]
@@ -63,7 +63,7 @@ class Course:
     @property
     def bits(self) -> Floats:
         """Uncertainty about the causes, (n_steps + 1, n_cases)."""
-        return np.stack([uncertainty(c, s, None) for c, s in zip(self.causes, self.serious, strict=True)])
+        return np.stack([uncertainty(c, None, c.shape[1]) for c in self.causes])
 
     @property
     def leader(self) -> Floats:
@@ -101,8 +101,8 @@ def course(model: Model, truth: Codes, target: str | None, *, seed: int = 0) -> 
         if target is None:
             asked, gains = order[:, step], np.full(len(truth), np.nan)
         else:
-            column = column_of(target, network.causes)
-            asked, gains = most_worth(engine, codes, asks, uncertainty(causes[-1], serious[-1], column), column)
+            column = target_of(target, network.targets)
+            asked, gains = most_worth(engine, codes, asks, uncertain(network, causes[-1], serious[-1], column), column)
         for i, ask in enumerate(asks):
             cells = np.ix_(asked == i, ask.columns)
             codes[cells] = truth[cells]
@@ -111,6 +111,12 @@ def course(model: Model, truth: Codes, target: str | None, *, seed: int = 0) -> 
         serious.append(now.serious)
         best.append(gains)
     return Course(np.stack(causes), np.stack(serious), np.stack(best))
+
+
+def uncertain(network: Network, causes: Floats, serious: Floats, target: Target) -> Floats:
+    """Return what is uncertain of a target in each case, in bits; of no union of causes."""
+    none = np.zeros((len(causes), len(network.groups)))
+    return uncertainty(np.column_stack([causes, none, serious]), target, len(network.causes))
 
 
 def most_worth(engine: Engine, codes: Codes, asks: Sequence[Ask], now: Floats, target: Target) -> tuple[Ints, Floats]:
@@ -129,7 +135,7 @@ def most_worth(engine: Engine, codes: Codes, asks: Sequence[Ask], now: Floats, t
     found = effects(engine, np.concatenate(rows)[:, None, :], starts, np.zeros(1))
     case, ask_ = np.concatenate(places, axis=1)
     gains = np.full(is_open.shape, -np.inf)
-    gains[case, ask_] = now[case] - found.expected(uncertainty(found.causes, found.serious, target))
+    gains[case, ask_] = now[case] - found.expected(uncertainty(found.targets, target, found.n_causes))
     asked = np.round(gains, 12).argmax(axis=1)
     return asked, gains[np.arange(len(codes)), asked]
 

@@ -245,7 +245,7 @@ def shuffled(table: Table, rng: random.Random) -> list[dict[str, str]]:
             given_pairs = pairs(row["given"])
             row["given"] = "; ".join(f"{a} = {b}" for a, b in rng.sample(given_pairs, len(given_pairs)))
         states = words(row.get("states", ""))
-        if states and set(states) != {"absent", "present"} and not row["unit"]:
+        if states and set(states) != {"absent", "present"} and not row.get("unit"):
             row["states"] = ";".join(rng.sample(states, len(states)))
     return rows
 

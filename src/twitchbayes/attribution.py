@@ -178,17 +178,15 @@ def _sites(knowledge: Knowledge, network: Network, finding: str) -> Ints:
 
 
 def _present(engine: Engine, evidence: Evidence, finding: str, sites: Ints, log_evidence: float) -> float:
-    """Return P(the finding, or some member of the group, is present | evidence)."""
-    columns, first = engine.network.columns, len(engine.network.contexts) + len(engine.network.causes)
-    observed = evidence.items
-    if observed.get(finding) == "present" or (
-        finding not in engine.network.findings
-        and any(observed.get(engine.network.findings[j]) == "present" for j in sites)
-    ):
+    """Return P(the finding, or some member of the group, is above its lowest state | evidence)."""
+    network = engine.network
+    columns, first = network.columns, len(network.contexts) + len(network.causes)
+    if evidence.items.get(finding) == "present" or any(_lowest(network, evidence.codes, j) for j in sites.tolist()):
         return 1.0
     further = np.full((1, len(columns)), UNKNOWN, dtype=np.int8)
     if finding in columns:
-        further[0, columns.index(finding)] = PRESENT
+        above = (1, len(network.states[finding]) - 1)
+        further[0, columns.index(finding)] = network.codes[columns.index(finding)].index(above)
         return float(np.exp(np.minimum(log_probability(engine, evidence, further)[0] - log_evidence, 0.0)))
     further[0, first + sites] = 0
     log_none = np.minimum(log_probability(engine, evidence, further)[0] - log_evidence, 0.0)
