@@ -28,7 +28,7 @@ from benchmarks.report import Cell, Table, plain
 from twitchbayes import Model, load_model
 from twitchbayes.asking import Ask, Target, asks_of, effects, open_asks, target_of, uncertainty
 from twitchbayes.inference import Engine
-from twitchbayes.network import UNKNOWN, Codes, Network
+from twitchbayes.network import UNKNOWN, Network
 from twitchbayes.posterior import THRESHOLD_BITS
 
 Codes = NDArray[np.int8]
