@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from twitchbayes import Model
 from twitchbayes.network import ABSENT, PRESENT, UNKNOWN, Network
-from twitchbayes.simulation import draw_codes
+from twitchbayes.sampling import draw_codes
 
 if TYPE_CHECKING:
     import pandas as pd

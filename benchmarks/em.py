@@ -203,7 +203,7 @@ def _pgmpy_net(model: Model, latent: set[str]) -> tuple[Any, dict[str, Any]]:
     from pgmpy.factors.discrete import TabularCPD
     from pgmpy.models import DiscreteBayesianNetwork
 
-    named = model.to_pgmpy()
+    named = model.to_pgmpy("full")
     tables = {}
     for cpd in named.cpds:
         parents = cpd.variables[1:]

@@ -62,7 +62,7 @@ class Pgmpy:
 
         from twitchbayes.interop import state_name
 
-        self._elimination: Any = VariableElimination(model.to_pgmpy())
+        self._elimination: Any = VariableElimination(model.to_pgmpy("full"))
         self._causes = model.causes
         self._state_name = state_name
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 import twitchbayes
-from models import CERTAIN, SHIPPED, SITES, load
+from models import CERTAIN, RICH, SHIPPED, SITES, load
 from twitchbayes.model import Model
 
 # Plots are drawn into memory, whatever screen there is.
@@ -69,6 +69,12 @@ def sites(_small: Callable[..., Model]) -> Model:
 def certain(_small: Callable[..., Model]) -> Model:
     """The model CERTAIN: numbers 0 and 1."""
     return _small("certain", base=CERTAIN)
+
+
+@pytest.fixture(scope="session")
+def rich(_small: Callable[..., Model]) -> Model:
+    """The model RICH: levels, descriptions, unions, an exclusion, links and leaks by stratum."""
+    return _small("rich", base=RICH)
 
 
 @pytest.fixture

@@ -1,7 +1,8 @@
 """Model folders for the tests, written from short CSV texts: a test states only what differs from a tiny valid one.
 
-Three small models in full: TINY (two causes, a context, two findings), SITES (a group of sites, their OR,
-age bands and a stratified prior) and CERTAIN (numbers 0 and 1, in which much evidence is impossible).
+Four small models in full: TINY (two causes, a context, two findings), SITES (a group of sites, their OR,
+age bands and a stratified prior), CERTAIN (numbers 0 and 1, in which much evidence is impossible) and RICH (all that a
+model can say: levels, descriptions, unions, an exclusion, links and leaks by stratum).
 """
 
 from __future__ import annotations
@@ -144,6 +145,104 @@ CERTAIN: dict[str, str] = {
     "sources": TINY["sources"],
 }
 
+# `benign` is defined by the absence of `nerve`, a union. `duration` and `spread` describe the OR of two sites, `course`
+# describes `weak`; `lab` has levels. Leaks of `lab` and `weak`, and three links, depend on contexts.
+RICH: dict[str, str] = {
+    "variables": """
+        variable,role,states,unit,group,any_of,of,excludes,serious
+        age,context,18-39;40-59;60-120,years,,,,,
+        sex,context,female;male,,,,,,
+        habit,context,,,,,,,
+        benign,cause,,,,,,nerve,
+        stress,cause,,,,,,,
+        palsy,cause,,,,,,,yes
+        neuropathy,cause,,,,,,,yes
+        nerve,union,,,,palsy;neuropathy,,,
+        anything,union,,,,nerve;stress,,,
+        site,group,,,,,,,
+        twitching,finding,,,,site,,,
+        twitch_arm,finding,,,site,,,,
+        twitch_leg,finding,,,site,,,,
+        duration,finding,hours;days;weeks,,,,twitching,,
+        spread,finding,,,,,twitching,,
+        weak,finding,,,,,,,
+        course,finding,same;slowly;fast,,,,weak,,
+        lab,finding,normal;mild;clear;severe,,,,,,
+        """,
+    "priors": """
+        variable,given,state,probability
+        age,,18-39,0.4
+        age,,40-59,0.35
+        age,,60-120,0.25
+        sex,,female,0.5
+        sex,,male,0.5
+        habit,sex=female,,0.2
+        habit,sex=male,,0.4
+        benign,,,0.3
+        stress,sex=female,,0.25
+        stress,sex=male,,0.15
+        palsy,age=18-39,,0.05
+        palsy,age=40-59,,0.1
+        palsy,age=60-120,,0.2
+        neuropathy,,,0.1
+        """,
+    "links": """
+        parent,child,given,state,form,probability
+        habit,stress,,,net,0.3
+        habit,benign,sex=female,,net,0.1
+        habit,benign,sex=male,,net,0.25
+        leak,twitch_arm,,,,0.05
+        leak,twitch_leg,,,,0.1
+        benign,twitch_arm,,,net,0.3
+        benign,twitch_leg,,,net,0.6
+        stress,twitch_leg,,,compound,0.4
+        palsy,twitch_arm,,,net,0.7
+        palsy,twitch_leg,,,net,0.5
+        leak,duration,,days,,0.2
+        leak,duration,,weeks,,0.1
+        benign,duration,,days,net,0.3
+        benign,duration,,weeks,net,0.6
+        stress,duration,,days,net,0.2
+        stress,duration,,weeks,net,0.05
+        palsy,duration,age=18-39,days,net,0.3
+        palsy,duration,age=18-39,weeks,net,0.2
+        palsy,duration,age=40-59,days,net,0.2
+        palsy,duration,age=40-59,weeks,net,0.4
+        palsy,duration,age=60-120,days,net,0.1
+        palsy,duration,age=60-120,weeks,net,0.8
+        leak,spread,,,,0.05
+        palsy,spread,,,net,0.5
+        leak,weak,sex=female,,,0.1
+        leak,weak,sex=male,,,0.05
+        palsy,weak,age=18-39,,net,0.6
+        palsy,weak,age=40-59,,net,0.7
+        palsy,weak,age=60-120,,net,0.9
+        neuropathy,weak,,,net,0.5
+        leak,course,,slowly,,0.1
+        leak,course,,fast,,0.05
+        palsy,course,,slowly,net,0.3
+        palsy,course,,fast,net,0.6
+        neuropathy,course,,slowly,net,0.4
+        neuropathy,course,,fast,net,0.1
+        leak,lab,sex=female,mild,,0.1
+        leak,lab,sex=female,clear,,0.03
+        leak,lab,sex=female,severe,,0.01
+        leak,lab,sex=male,mild,,0.2
+        leak,lab,sex=male,clear,,0.05
+        leak,lab,sex=male,severe,,0
+        stress,lab,,mild,net,0.2
+        stress,lab,,clear,net,0
+        stress,lab,,severe,net,0.1
+        palsy,lab,,mild,net,0.25
+        palsy,lab,,clear,net,0.25
+        palsy,lab,,severe,net,0.5
+        neuropathy,lab,,mild,net,0.3
+        neuropathy,lab,,clear,net,0.2
+        neuropathy,lab,,severe,net,0.1
+        """,
+    "sources": TINY["sources"],
+}
+
 _DEFAULTS: Mapping[str, Mapping[str, str]] = {
     "variables.csv": {},
     "priors.csv": {"low": "0", "high": "1", "basis": "expert", "source": "book"},
@@ -160,7 +259,7 @@ def write_model(folder: Path, *, base: Mapping[str, str] = TINY, **files: Any) -
     folder : Path
         Made anew.
     base : mapping of str to str
-        TINY, SITES or CERTAIN: what the files say that are not named.
+        TINY, SITES, CERTAIN or RICH: what the files say that are not named.
     **files
         `variables`, `priors`, `links`, `sources`, `codes`, `scenarios`, `red_flags`: a CSV text, whose
         missing columns are filled in (the interval [0, 1], basis expert, source book) line by line;

@@ -108,6 +108,7 @@ def test_a_process_keeps_few_models(twitch: Model, tiny: Model, monkeypatch: pyt
         pytest.param([], {"columns": "c"}, ["c"], [], id="one_name"),
         pytest.param([], {"ignore": "c"}, ["a", "b", "d"], [], id="one_ignored"),
         pytest.param([], {"columns": {"a": "age"}}, ["a", "b", "c", "d"], [], id="renamed"),
+        pytest.param([], {"columns": ["c"], "virtual_evidence": {"pain": "a", "sex": 2}}, ["a", "c"], [], id="ratios"),
     ],
 )
 def test_only_needed_columns_travel(
@@ -150,6 +151,7 @@ OPTIONS = [
     pytest.param({"keep": ["patient"], "ignore": ["visits"], "on_error": "null"}, id="reasons"),
     pytest.param({"keep": "patient", "ignore": "visits", "columns": {"cramps": "pain"}}, id="renamed"),
     pytest.param({"keep": "patient", "columns": ["age"], "interval": 0.9, "draws": 9, "seed": 3}, id="intervals"),
+    pytest.param({"keep": "patient", "columns": ["age"], "virtual_evidence": {"pain": "visits"}}, id="ratios"),
 ]
 
 

@@ -262,6 +262,17 @@ def test_export(run: Run, tmp_path: Path, suffix: str) -> None:
     assert run("export", file, "--model", SMALL, "--json").json == {"file": str(file), "bytes": file.stat().st_size}
 
 
+def test_export_full_tables(run: Run, tmp_path: Path) -> None:
+    """`--tables full` writes what the library writes with full tables: more than chains."""
+    file, same = tmp_path / "twitch.net", tmp_path / "same.net"
+    assert run("export", file, "--tables", "full").status == 0
+    twitchbayes.load_model("twitch").export(same, tables="full")
+    assert file.read_bytes() == same.read_bytes()
+    chains = file.stat().st_size
+    assert run("export", file).status == 0
+    assert file.stat().st_size < chains / 20
+
+
 # ---------------------------------------------------------------- template and diff
 
 

@@ -12,7 +12,7 @@ from twitchbayes.information import Information, information_of, sizes_after
 from twitchbayes.model import Model
 from twitchbayes.network import UNKNOWN
 from twitchbayes.passes import LocalData, Selection, likely_products
-from twitchbayes.simulation import draw_codes
+from twitchbayes.sampling import draw_codes
 from twitchbayes.tuning import Options, _priors
 
 

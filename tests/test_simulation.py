@@ -12,14 +12,20 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
 
 from models import SITES, load
+from random_models import ORDINARY
+from rich_models import rich_models
 from twitchbayes import ImpossibleEvidenceError, InvalidEvidenceError, InvalidValueError, Model, UnknownVariableError
 from twitchbayes.cases import Cases
 from twitchbayes.cli import main
+from twitchbayes.inference.engine import structure_of
+from twitchbayes.inference.reference import brute_force
 from twitchbayes.network import UNKNOWN
+from twitchbayes.sampling import Sampler, draw_codes
 from twitchbayes.score import score_file
-from twitchbayes.simulation import BLOCK_CELLS, Simulation, draw_codes, drawn_parameters
+from twitchbayes.simulation import Simulation, drawn_parameters
 
 N = 40_000
 
@@ -51,7 +57,7 @@ def pairs(model: Model) -> np.ndarray:
     return codes
 
 
-@pytest.mark.parametrize("name", ["tiny", "sites", "certain"])
+@pytest.mark.parametrize("name", ["tiny", "sites", "certain", "rich"])
 def test_every_pair_is_as_frequent_as_it_is_probable(name: str, request: pytest.FixtureRequest) -> None:
     """The joint states of any two variables occur as often as the engine's P(evidence) says, those of 0 never."""
     model = request.getfixturevalue(name)
@@ -59,6 +65,53 @@ def test_every_pair_is_as_frequent_as_it_is_probable(name: str, request: pytest.
     asked = pairs(model)
     counts = np.array([(drawn[:, row != UNKNOWN] == row[row != UNKNOWN]).all(axis=1).sum() for row in asked])
     assert_frequent(counts, N, probability(model, asked))
+
+
+def test_whatever_a_model_can_say(rich: Model) -> None:
+    """In 200,000 cases of a model with all there is every state, and every pair of states, is as frequent as exact."""
+    n, network = 200_000, rich.network
+    drawn = draw_codes(network, network.parameters, n, np.random.default_rng(7))
+    states = [(i, s) for i, name in enumerate(network.columns) for s in range(len(network.states[name]))]
+    alone = np.full((len(states), len(network.columns)), UNKNOWN, dtype=np.int8)
+    for row, (i, s) in zip(alone, states, strict=True):
+        row[i] = s
+    asked = np.concatenate([alone, pairs(rich)])
+    exact = np.array(
+        [float(brute_force(structure_of(network), network.parameters.yes[0], row).evidence) for row in alone]
+    )
+    np.testing.assert_allclose(probability(rich, alone), exact, rtol=1e-12)
+    counts = np.array([(drawn[:, row != UNKNOWN] == row[row != UNKNOWN]).all(axis=1).sum() for row in asked])
+    assert_frequent(counts, n, probability(rich, asked))
+
+
+@settings(max_examples=30)
+@given(model=rich_models(probabilities=ORDINARY, edges=False))
+def test_whatever_models_say(model: Model) -> None:
+    """So is every pair of states of random models; six standard deviations and five cases leave chance no room."""
+    n = 10_000
+    drawn = draw_codes(model.network, model.network.parameters, n, np.random.default_rng(8))
+    asked = pairs(model)
+    counts = np.array([(drawn[:, row != UNKNOWN] == row[row != UNKNOWN]).all(axis=1).sum() for row in asked])
+    exact = probability(model, asked)
+    assert (np.abs(counts - n * exact) <= 6 * np.sqrt(n * exact * (1 - exact)) + 5).all()
+
+
+def test_what_nothing_produced_is_at_its_lowest(rich: Model) -> None:
+    """Without what it describes, a finding that describes is in its lowest state, whatever causes are present."""
+    frame = rich.simulate(N, seed=14)
+    quiet = frame[frame["twitching"] == "no"]
+    assert (quiet["palsy"] == "yes").sum() > 100
+    assert set(quiet["duration"]) == {"hours"}
+    assert set(quiet["spread"]) == {"no"}
+
+
+def test_exclusions_hold(rich: Model) -> None:
+    """No case has both causes of an exclusion, and a union is there just where a part of it is."""
+    frame = rich.simulate(N, seed=15) == "yes"
+    assert frame["benign"].any()
+    assert not (frame["benign"] & frame["nerve"]).any()
+    assert (frame["nerve"] == (frame["palsy"] | frame["neuropathy"])).all()
+    assert (frame["anything"] == (frame["nerve"] | frame["stress"])).all()
 
 
 def test_shipped_model_by_its_prior(twitch: Model) -> None:
@@ -130,15 +183,17 @@ def cases_of(seed: int) -> np.random.Generator:
 
 
 @pytest.mark.parametrize("how", ["frame", "csv"])
-def test_reads_back_as_drawn(twitch: Model, how: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["twitch", "rich"])
+def test_reads_back_as_drawn(name: str, how: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
     """A table, also one that went through CSV, means the codes that were drawn; with gaps, the rest of them."""
-    drawn = draw_codes(twitch.network, twitch.network.parameters, 500, cases_of(2))
+    model = request.getfixturevalue(name)
+    drawn = draw_codes(model.network, model.network.parameters, 500, cases_of(2))
     for missing in (0.0, {"context": 0.3, "cause": 0.5, "finding": 0.4}):
-        frame = twitch.simulate(500, seed=2, missing=missing)
+        frame = model.simulate(500, seed=2, missing=missing)
         if how == "csv":
             frame.to_csv(tmp_path / "cases.csv", index=False)
             frame = pd.read_csv(tmp_path / "cases.csv")
-        read = codes_of(twitch, frame)
+        read = codes_of(model, frame)
         assert ((read == drawn) | (read == UNKNOWN)).all()
         assert (read == UNKNOWN).any() == bool(missing)
 
@@ -152,10 +207,19 @@ def test_is_scored(tiny: Model, tmp_path: Path) -> None:
     pd.testing.assert_frame_equal(scored, tiny.infer_frame(cases), rtol=1e-12)
 
 
-def test_without_causes(tiny: Model) -> None:
-    """`causes=False` leaves the columns of causes out, and changes no other cell."""
-    whole = tiny.simulate(100, seed=4, missing=0.2)
-    assert tiny.simulate(100, seed=4, missing=0.2, causes=False).equals(whole.drop(columns=list(tiny.causes)))
+@pytest.mark.parametrize("name", ["tiny", "rich"])
+def test_without_causes(name: str, request: pytest.FixtureRequest) -> None:
+    """`causes=False` leaves out the columns of causes and their unions, which would tell, and changes no other cell."""
+    model = request.getfixturevalue(name)
+    whole = model.simulate(100, seed=4, missing=0.2)
+    hidden = [*model.causes, *model.network.groups]
+    assert model.simulate(100, seed=4, missing=0.2, causes=False).equals(whole.drop(columns=hidden))
+
+
+def test_a_share_for_unions(rich: Model) -> None:
+    """Unions of causes are a role of their own."""
+    gaps = rich.simulate(50, seed=4, missing={"union": 1.0}).isna().all()
+    assert set(gaps[gaps].index) == set(rich.network.groups)
 
 
 # Seeds
@@ -164,7 +228,7 @@ def test_without_causes(tiny: Model) -> None:
 def test_seeds(tiny: Model) -> None:
     """One seed gives one table, another seed another one, and fewer cases are the first of more."""
     asked: dict[str, Any] = {"missing": 0.2, "given": {"cough": True}}
-    block = BLOCK_CELLS // len(tiny.network.columns)
+    block = Sampler(tiny.network, tiny.network.parameters).rows
     frame = tiny.simulate(block + 500, seed=5, **asked)
     assert tiny.simulate(block + 500, seed=5, **asked).equals(frame)
     assert tiny.simulate(300, seed=5, **asked).equals(frame.head(300))
@@ -242,6 +306,17 @@ def test_given_groups_and_causes(sites: Model) -> None:
     assert set(frame["twitch_arm"]) == set(frame["strain"]) == {"yes"}
     assert set(frame["twitch_leg"]) == {"no"}
     assert set(sites.simulate(200, seed=12)["twitching"]) == {"yes", "no"}
+
+
+def test_given_levels_and_unions(rich: Model) -> None:
+    """A span of levels, or a union of causes, is given like a state; the rest is as frequent as the posterior says."""
+    evidence = {"lab": ["clear", "severe"], "nerve": True}
+    frame = rich.simulate(N, seed=13, given=evidence)
+    assert set(frame["lab"]) == {"clear", "severe"}
+    assert set(frame["nerve"]) == {"yes"}
+    posterior = rich.infer(evidence)
+    exact = np.array([posterior[cause] for cause in rich.causes])
+    assert_frequent((frame[list(rich.causes)] == "yes").sum().to_numpy(), N, exact)
 
 
 def test_given_what_cannot_be(certain: Model) -> None:

@@ -28,7 +28,7 @@ from twitchbayes.explorer.case import Case
 from twitchbayes.explorer.export import Origin
 from twitchbayes.explorer.shown import shown as page
 from twitchbayes.explorer.shown import structure
-from twitchbayes.links import strengths
+from twitchbayes.provenance import strengths
 from twitchbayes.scenarios import run
 
 FOLDER = Path(__file__).parent / "surfaces"

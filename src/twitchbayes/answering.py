@@ -195,7 +195,7 @@ class Answering:
         case = self._words.read({**given, **named}, _items(virtual_evidence, "virtual_evidence"))
         found = answer(self._engine, case)
         if found.log_evidence[0] == -math.inf:
-            raise impossible(self._engine, case)
+            raise impossible(self._whole, case)
         posterior = Posterior(self._whole, case, found, red_flags=red_flags.met(self._rules, case))
         if asked:
             posterior.intervals = posterior.credible_intervals(asked.level)

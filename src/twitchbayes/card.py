@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 from twitchbayes import consistency
 from twitchbayes.display import DISCLAIMER, percent
 from twitchbayes.knowledge import Knowledge, Number, Variable
-from twitchbayes.links import strengths
-from twitchbayes.provenance import number_names
+from twitchbayes.provenance import number_names, strengths
 from twitchbayes.tables import words
 from twitchbayes.values import is_graded
 

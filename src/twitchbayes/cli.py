@@ -23,6 +23,7 @@ from twitchbayes.commands import (
     answered,
     chosen_model,
     cohorts,
+    columns_of_ratios,
     explore,
     interviews,
     names,
@@ -140,6 +141,12 @@ def _parser() -> argparse.ArgumentParser:
 
     export = commands.add_parser("export", help="write the network as .bif, .xmlbif, .xdsl, .net or .uai")
     export.add_argument("file", help="where to write; the suffix chooses the format")
+    export.add_argument(
+        "--tables",
+        choices=("chains", "full"),
+        default="chains",
+        help="many parents as a chain of small tables, or as one full table (default: chains)",
+    )
     add_model(export)
     export.set_defaults(run=_export)
 
@@ -159,6 +166,13 @@ def _add_score(score: argparse.ArgumentParser) -> None:
         choices=("raise", "null"),
         default="raise",
         help="what a bad row does: no output and a list of them (raise), or no answer and a column `reason` (null)",
+    )
+    score.add_argument(
+        "--virtual",
+        action="append",
+        default=[],
+        metavar="name=COLUMN",
+        help="uncertain evidence: the column of likelihood ratios present : absent, or one number for all rows",
     )
     score.add_argument("--chunk-rows", type=int, metavar="N", help="rows in memory at a time")
     score.add_argument("--resume", action="store_true", help="keep what is done if interrupted, and go on from there")
@@ -192,6 +206,7 @@ def _score(options: argparse.Namespace) -> int:
                 keep=options.keep_all or options.keep,
                 ignore=options.ignore,
                 on_error=options.on_error,
+                virtual_evidence=columns_of_ratios(options.virtual),
                 chunk_rows=score.CHUNK_ROWS if options.chunk_rows is None else options.chunk_rows,
                 resume=options.resume,
                 force=options.force,
@@ -296,7 +311,7 @@ def _card(options: argparse.Namespace) -> int:
 
 
 def _export(options: argparse.Namespace) -> int:
-    path = chosen_model(options).export(Path(options.file))
+    path = chosen_model(options).export(Path(options.file), tables=options.tables)
     if options.json:
         print_json({"file": str(path), "bytes": path.stat().st_size})
     else:

@@ -216,7 +216,10 @@ def count_states(network: Network, codes: Codes) -> NDArray[np.int64]:
     """Return how many cases have each state of each column, said or implied: (n_columns, n_states); parts add up."""
     codes = _with_unions(network, codes.copy())
     most = max(len(states) for states in network.states.values())
-    return np.stack([(codes == state).sum(axis=0) for state in range(most)], axis=1).astype(np.int64)
+    counts = np.stack([(codes == state).sum(axis=0) for state in range(most)], axis=1).astype(np.int64)
+    for column, name in enumerate(network.columns):
+        counts[column, len(network.states[name]) :] = 0  # codes of several states: none of them is known
+    return counts
 
 
 def content_of(codes: Codes) -> int:

@@ -18,8 +18,7 @@ from twitchbayes import scenarios
 from twitchbayes.conflict import impossible
 from twitchbayes.display import DISCLAIMER, Listing, percent, shortened
 from twitchbayes.errors import TwitchbayesError
-from twitchbayes.inference import Batch
-from twitchbayes.inference.mixture import gathered
+from twitchbayes.inference.mixture import answer_cases
 from twitchbayes.knowledge import Knowledge, Number, Variable
 from twitchbayes.priors import paired, stratum
 from twitchbayes.provenance import number_names
@@ -308,24 +307,14 @@ def _answers(model: Model, cases: Sequence[Row], names: Sequence[str]) -> tuple[
             read[i] = model.words.read(scenarios.evidence(row))
         except TwitchbayesError as error:
             reasons[i] = "; ".join(map(str, getattr(error, "errors", [error])))
-    batch = _batch(model, list(read.values()))
+    batch = answer_cases(model.engine, list(read.values()), unions=True)
     for place, (i, evidence) in enumerate(read.items()):
         if not batch.answer.possible[place]:
-            reasons[i] = batch.refused.get(place) or str(impossible(model.engine, evidence))
+            reasons[i] = batch.refused.get(place) or str(impossible(model, evidence))
     every, found = (*model.causes, *model.unions), np.hstack([batch.answer.causes, batch.answer.unions])
     posteriors = np.zeros((len(cases), len(names)))
     posteriors[list(read)] = found[:, [every.index(name) for name in names]]
     return posteriors, reasons
-
-
-def _batch(model: Model, cases: Sequence[Evidence]) -> Batch:
-    """Return the answers of some cases with those of the unions of causes, a row each."""
-    parts = [case.rows() for case in cases]
-    none = np.empty((0, len(model.network.columns)), dtype=np.int8)
-    codes = np.concatenate([none, *(rows for rows, _ in parts)])
-    log_weights = np.concatenate([np.empty(0), *(weights for _, weights in parts)])
-    of_case = np.repeat(np.arange(len(parts)), [len(rows) for rows, _ in parts])
-    return gathered(model.engine.answer(codes, unions=True), log_weights, of_case)
 
 
 # How it is shown

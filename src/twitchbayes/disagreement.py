@@ -261,7 +261,7 @@ def _item(
 def _of_cause(cause: str, log_p: Floats, bits: float, whole: float) -> CauseConflict:
     """Return a row of causes from log2 P(cause), P(cause, all items) and P(cause, item) of each item."""
     alone, with_all, with_each = log_p[0], log_p[1], log_p[2:]
-    prior, posterior = float(2**alone), min(float(2 ** (with_all - whole)), 1.0)
+    prior, posterior = min(float(2**alone), 1.0), min(float(2 ** (with_all - whole)), 1.0)
     if not np.isfinite(with_all):
         return CauseConflict(cause, prior, posterior, None, None)
     with_it = bits + alone - (with_all - whole)

@@ -16,11 +16,15 @@ __all__ = [
     "ModelNotFoundError",
     "ModelTableError",
     "Problem",
+    "Reason",
     "TwitchbayesError",
     "UnknownVariableError",
     "did_you_mean",
     "nearest",
 ]
+
+
+SHOWN_REASONS = 5
 
 
 class TwitchbayesError(Exception):
@@ -67,18 +71,52 @@ class EngineLimitError(TwitchbayesError):
     """An exact answer would need more memory than the engine's stated bound; nothing was allocated."""
 
 
-class ImpossibleEvidenceError(TwitchbayesError, ValueError):
-    """P(evidence) is 0 in this model; `conflict` maps the smallest contradictory set to its states."""
+class Reason(NamedTuple):
+    """What in the tables makes evidence impossible: a number that is 0 or 1, or a definition; and its row."""
 
-    def __init__(self, conflict: dict[str, str], *, smallest: bool = True) -> None:
+    what: str
+    file: str
+    line: int
+
+    def __str__(self) -> str:
+        """Return it as `priors.csv, line 12: P(ghost=present) = 0`."""
+        return f"{self.file}, line {self.line}: {self.what}"
+
+
+class ImpossibleEvidenceError(TwitchbayesError, ValueError):
+    """P(evidence) is 0 in this model; `conflict` maps the smallest contradictory set to its states.
+
+    `reasons` are what in the tables makes it so: each by itself, or, where `together` is true, all of them at once.
+    """
+
+    def __init__(
+        self,
+        conflict: dict[str, str],
+        *,
+        smallest: bool = True,
+        reasons: Sequence[Reason] = (),
+        together: bool = False,
+    ) -> None:
         self.conflict = dict(conflict)
         self.smallest = smallest
+        self.reasons = tuple(reasons)
+        self.together = together
         items = ", ".join(f"{name}={state}" for name, state in conflict.items())
         which = "The smallest set that cannot hold together" if smallest else "These cannot hold together"
         super().__init__(
-            f"this evidence has probability 0 in the model. {which}: {items}. "
-            "Leave one of them out, or see which 0 or 1 in the model's tables forbids it."
+            f"this evidence has probability 0 in the model. {which}: {items}. Leave one of them out, or {self._told()}."
         )
+
+    def _told(self) -> str:
+        """Return what to look at in the tables."""
+        shown = "; ".join(map(str, self.reasons[:SHOWN_REASONS]))
+        more = len(self.reasons) - SHOWN_REASONS
+        shown += f"; and {more} more" if more > 0 else ""
+        if not shown:
+            return "see which 0 or 1 in the model's tables forbids it"
+        if len(self.reasons) == 1:
+            return f"see what forbids it: {shown}"
+        return f"see what forbids it {'together' if self.together else '(to change one is enough)'}: {shown}"
 
 
 class Problem(NamedTuple):

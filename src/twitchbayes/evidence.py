@@ -312,8 +312,9 @@ class Words:
         for variable, state in assumed.items():
             codes[self._column_of[variable]] = self._variables[variable].states.index(state)
         codes.flags.writeable = False
-        several = {variable: meant.likelihoods for variable, meant in said.items() if meant.likelihoods}
-        left = {variable: meant.states for variable, meant in said.items() if len(meant.states) > 1 or meant.code < 0}
+        wide = [(variable, meant) for variable, meant in said.items() if len(meant.states) > 1 or meant.likelihoods]
+        several = {variable: meant.likelihoods for variable, meant in wide if meant.likelihoods}
+        left = {variable: meant.states for variable, meant in wide}
         return Evidence(observed, assumed, likelihoods, codes, self._columns, given_as, several, left)
 
     def _read_again(
@@ -428,11 +429,13 @@ class Words:
             try:
                 if name not in self._states:
                     raise UnknownVariableError(name, self._states)
+                if is_unknown(value):
+                    continue
+                numbers = self._likelihoods(name, value)
                 if name in observed:
                     message = f"{name} is observed ({observed[name]}) and has virtual evidence {value!r}: give one"
                     raise InvalidValueError(message)
-                if not is_unknown(value):
-                    likelihoods[name] = self._likelihoods(name, value)
+                likelihoods[name] = numbers
             except TwitchbayesError as error:
                 faults.append(error)
         return likelihoods

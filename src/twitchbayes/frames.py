@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from twitchbayes.cases import Cases, Virtual
+from twitchbayes.cases import Cases, Virtual, virtual_columns
 from twitchbayes.conflict import impossible
 from twitchbayes.draws import Asked, intervals_of_rows
 from twitchbayes.errors import (
@@ -205,7 +205,7 @@ def _layout(  # noqa: PLR0913 (likewise)
         InvalidValueError(f"with intervals, two columns of the result would be named {name!r}") for name in twice
     ]
     virtual = _virtual(model.words, virtual_evidence, names, faults)
-    ratios = [column for one in virtual.values() for column in one.columns]
+    ratios = virtual_columns(virtual_evidence)
     own = [name for name in names if name not in ratios]
     evidence = _evidence(model.words.names, own, _without(columns, ratios, faults), kept, ignored, faults)
     taken = {*numbers, REASON} if on_error == "null" else set(numbers)
@@ -383,7 +383,7 @@ def _unanswered(model: Model, cases: Cases, rows: NDArray[np.int64], refused: Ma
     for i, (row, label) in enumerate(zip(first.tolist(), cases.labels(first), strict=True)):
         reason = refused.get(row, IMPOSSIBLE)
         if row not in refused and i < EXPLAINED_ROWS:
-            reason = str(impossible(model.engine, cases.case(row)))
+            reason = str(impossible(model, cases.case(row)))
         faults.append(Fault(label, None, None, reason))
     return InvalidFrameError(faults, n_faults=len(rows), n_rows=len(rows), of_rows=len(cases))
 

@@ -10,7 +10,7 @@ from twitchbayes.knowledge import Knowledge, Number
 from twitchbayes.network import SERIOUS
 from twitchbayes.provenance import number_names, numbers_of
 
-__all__ = ["Between", "between", "strengths"]
+__all__ = ["Between", "between"]
 
 
 class Between(NamedTuple):
@@ -47,16 +47,6 @@ def between(knowledge: Knowledge, items: Sequence[Item], cause: str) -> tuple[Be
             ties.setdefault(i, []).append(name)
     numbers = numbers_of(knowledge)
     return tuple(_row(", ".join(names), called[i], numbers[i]) for i, names in ties.items())
-
-
-def strengths(knowledge: Knowledge) -> dict[tuple[str, str], float]:
-    """Return for each link the probability that it raises its child above the lowest state: the most in any stratum."""
-    raised: dict[tuple[str, str], dict[object, float]] = {}
-    for link in knowledge.links:
-        if link.parent != "leak":
-            strata = raised.setdefault((link.parent, link.child), {})
-            strata[link.given] = strata.get(link.given, 0.0) + link.number.probability
-    return {ends: max(strata.values()) for ends, strata in raised.items()}
 
 
 def _left(knowledge: Knowledge, item: Item) -> dict[str, tuple[str, ...]]:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from pgmpy.models import DiscreteBayesianNetwork
 
+    from twitchbayes.chains import Form
     from twitchbayes.differences import Difference
     from twitchbayes.posterior import Posterior
     from twitchbayes.priors import PriorsLike
@@ -219,11 +220,19 @@ class Model(Studies):
             shutil.move(draft, target)
         return target
 
-    def to_pgmpy(self) -> DiscreteBayesianNetwork:
-        """Return the model as a pgmpy network with full tables; see `twitchbayes.interop.to_pgmpy`."""
+    def to_pgmpy(self, tables: Form = "chains") -> DiscreteBayesianNetwork:
+        """Return the model as a pgmpy network.
+
+        Parameters
+        ----------
+        tables : {"chains", "full"}, default "chains"
+            "chains" writes a variable of many parents as a chain of small tables, whose size grows with the links;
+            "full" writes one table a variable, over every joint state of its parents. Both say the same. See
+            `twitchbayes.chains` for the names of the nodes between.
+        """
         from twitchbayes.interop import to_pgmpy
 
-        return to_pgmpy(self.network)
+        return to_pgmpy(self.network, tables)
 
     def to_networkx(self) -> nx.DiGraph:
         """Return the model as a directed graph; see `twitchbayes.interop.to_networkx`."""
@@ -231,11 +240,11 @@ class Model(Studies):
 
         return to_networkx(self.knowledge, self.network)
 
-    def export(self, file: str | os.PathLike[str]) -> Path:
-        """Write the network as BIF, XMLBIF, XDSL, NET or UAI, by the file's suffix."""
+    def export(self, file: str | os.PathLike[str], *, tables: Form = "chains") -> Path:
+        """Write the network as BIF, XMLBIF, XDSL, NET or UAI, by the file's suffix; `tables` as in `to_pgmpy`."""
         from twitchbayes.interop import export
 
-        return export(self.network, Path(file))
+        return export(self.network, Path(file), tables)
 
     def card(self, file: str | os.PathLike[str]) -> Path:
         """Write the model card, generated from the tables, as Markdown, and its picture beside it as SVG."""

@@ -15,7 +15,7 @@ from twitchbayes.inference.patterns import distinct_rows, hash_rows
 from twitchbayes.information import Information, information_of, score_products
 from twitchbayes.learning import Sums
 from twitchbayes.network import UNKNOWN, Codes
-from twitchbayes.simulation import draw_codes
+from twitchbayes.sampling import draw_codes
 
 __all__ = ["Data", "LocalData", "Part", "PartedData", "Question", "Rows", "Selection", "cases_at", "likely_products"]
 

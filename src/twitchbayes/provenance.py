@@ -19,7 +19,7 @@ from twitchbayes.network import ABSENT, PRESENT, UNKNOWN
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Provenance", "number_names", "numbers_of", "trace"]
+__all__ = ["Provenance", "number_names", "numbers_of", "strengths", "trace"]
 
 Floats = NDArray[np.float64]
 
@@ -131,6 +131,16 @@ def number_names(knowledge: Knowledge) -> list[str]:
         child = f"{link.child}={link.state}" if graded else link.child
         names.append(f"P({child} | {', '.join([link.parent, *(f'{name}={state}' for name, state in link.given)])})")
     return names
+
+
+def strengths(knowledge: Knowledge) -> dict[tuple[str, str], float]:
+    """Return for each link the probability that it raises its child above the lowest state: the most in any stratum."""
+    raised: dict[tuple[str, str], dict[object, float]] = {}
+    for link in knowledge.links:
+        if link.parent != "leak":
+            strata = raised.setdefault((link.parent, link.child), {})
+            strata[link.given] = strata.get(link.given, 0.0) + link.number.probability
+    return {ends: max(strata.values()) for ends, strata in raised.items()}
 
 
 def _influence(engine: Engine, evidence: Evidence, cause: str) -> Floats:

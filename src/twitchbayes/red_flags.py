@@ -78,12 +78,11 @@ def read_rules(knowledge: Knowledge, words: Words) -> tuple[Rule, ...]:
 
 def met(rules: tuple[Rule, ...], evidence: Evidence) -> tuple[RedFlag, ...]:
     """Return the rules that a case meets by what was observed; what is unknown meets nothing."""
-    items = evidence.items
+    items, left = evidence.items, evidence.left
     found = []
     for rule in rules:
         for name, states in rule.states.items():
-            left = evidence.states_left(name)
-            if not left or not states.issuperset(left):
+            if not (states.issuperset(left[name]) if name in left else items.get(name) in states):
                 break
         else:
             observed = {name: items[name] for name in rule.states}

@@ -80,6 +80,7 @@ def score_file(  # noqa: PLR0913 (each is an option of the command)
     resume: bool = False,
     force: bool = False,
     progress: bool | None = None,
+    virtual_evidence: Mapping[str, Any] | None = None,
     interval: float | None = None,
     draws: int = MANY_DRAWS,
 ) -> Scored:
@@ -91,7 +92,7 @@ def score_file(  # noqa: PLR0913 (each is an option of the command)
     ----------
     source, target : path
         `.csv`, `.tsv` (each also with `.gz`), `.parquet`, `.arrow` or `.feather`.
-    keep, ignore, on_error, interval
+    keep, ignore, on_error, virtual_evidence, interval
         As of `Model.infer_frame`.
     draws : int, default 200
         Of the intervals. The same for files of any length, which is not known before the end.
@@ -122,6 +123,7 @@ def score_file(  # noqa: PLR0913 (each is an option of the command)
         target = target.resolve()  # a link stays one
     _check(source, target, chunk_rows=chunk_rows, force=force)
     asked: dict[str, Any] = {"keep": keep, "ignore": ignore, "on_error": on_error, "interval": interval}
+    asked["virtual_evidence"] = None if virtual_evidence is None else dict(virtual_evidence)
     faults = files.Faults(source)
     with files.open_reader(source, faults) as reader:
         layout = files.Layout(output_columns(model, reader.columns, columns=None, **asked), reader.types, _about(model))

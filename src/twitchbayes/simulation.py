@@ -1,9 +1,9 @@
-"""Cases drawn from a model: contexts, then causes, then findings, with gaps as a cohort has them.
+"""Cases drawn from a model as tables, with gaps as a cohort has them, and with what is given.
 
 References
 ----------
-Henrion, Propagating uncertainty in Bayesian networks by probabilistic logic sampling (UAI 1986, in print 1988): each
-variable is drawn given its parents, and cases that contradict what is given are thrown away.
+Henrion, Propagating uncertainty in Bayesian networks by probabilistic logic sampling (UAI 1986, in print 1988): cases
+that contradict what is given are thrown away.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from graphlib import TopologicalSorter
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
@@ -22,7 +21,8 @@ from twitchbayes import __version__
 from twitchbayes.conflict import impossible
 from twitchbayes.errors import InvalidEvidenceError, InvalidValueError, TwitchbayesError, UnknownVariableError
 from twitchbayes.inference.mixture import answer
-from twitchbayes.network import PRESENT, UNKNOWN, Codes, Network, Parameters
+from twitchbayes.network import UNKNOWN, Codes, Network, Parameters
+from twitchbayes.sampling import Sampler
 from twitchbayes.values import state_names
 
 if TYPE_CHECKING:
@@ -31,15 +31,13 @@ if TYPE_CHECKING:
     from twitchbayes.evidence import Evidence
     from twitchbayes.model import Model
 
-__all__ = ["Missing", "Numbers", "Simulation", "draw_codes", "drawn_parameters", "simulate"]
+__all__ = ["Missing", "Numbers", "Simulation", "drawn_parameters", "simulate"]
 
 Floats = NDArray[np.float64]
 Missing: TypeAlias = float | Mapping[str, float]
 Numbers: TypeAlias = Literal["tables", "drawn"]
 
-BLOCK_CELLS = 1 << 19  # cells drawn at once: their uniform numbers are 4 MB
 MAX_DRAWS = 200_000_000  # cases drawn for those that are kept: some minutes
-NEVER = -1e6  # in place of ln 0, which times 0 has no value
 
 
 def simulate(
@@ -65,68 +63,6 @@ def drawn_parameters(model: Model, seed: int) -> Parameters:
     return model.network.with_net(model.beliefs.draw(1, seed))
 
 
-def draw_codes(network: Network, parameters: Parameters, n: int, random: np.random.Generator) -> Codes:
-    """Return cases drawn by ancestral sampling, every variable known.
-
-    Parameters
-    ----------
-    network : Network
-    parameters : Parameters
-        One parameter set.
-    n : int
-        Number of cases. From generators in one state, fewer cases are the first of more.
-    random : numpy.random.Generator
-
-    Returns
-    -------
-    ndarray of int8, shape (n, n_columns)
-        State of each of `network.columns`, by number.
-    """
-    codes = np.empty((n, len(network.columns)), dtype=np.int8)
-    rows = _block_rows(network)
-    for start in range(0, n, rows):
-        block = _draw(network, parameters, rows, random)
-        codes[start : start + rows] = block[: n - start]
-    return codes
-
-
-def _block_rows(network: Network) -> int:
-    return max(BLOCK_CELLS // len(network.columns), 1)
-
-
-def _draw(network: Network, parameters: Parameters, rows: int, random: np.random.Generator) -> Codes:
-    slots = network.slots
-    log_no_activation, log_no_links = _log_spares(network, parameters)
-    contexts = _draw_contexts(network, parameters, rows, random)
-    log_absent = (contexts == PRESENT) @ log_no_activation
-    leaks = (slots.leaks(parameters.yes[0], k) for k in range(len(network.causes)))
-    places = (tuple(contexts[:, s] for s in strata) for strata in network.cause_strata)
-    no_leak = [np.broadcast_to(1 - leak[place], rows) for leak, place in zip(leaks, places, strict=True)]
-    causes = random.random(log_absent.shape) >= np.exp(log_absent) * np.stack(no_leak, axis=1)
-    log_absent = causes @ log_no_links
-    findings = random.random(log_absent.shape) >= np.exp(log_absent) * (
-        1 - parameters.yes[0][list(slots.finding_leak_starts)]
-    )
-    unions = [findings[:, list(members)].any(axis=1) for members in network.union_members]
-    return np.column_stack([contexts, causes, findings, *unions]).astype(np.int8)
-
-
-def _log_spares(network: Network, parameters: Parameters) -> tuple[Floats, Floats]:
-    """Return ln P(a link does not fire) as matrices, finite, so that absent parents say nothing; 0 without a link."""
-    with np.errstate(divide="ignore"):
-        return network.link_matrices(np.maximum(np.log(parameters.no[0]), NEVER), 0.0)
-
-
-def _draw_contexts(network: Network, parameters: Parameters, rows: int, random: np.random.Generator) -> Codes:
-    contexts = np.zeros((rows, len(network.contexts)), dtype=np.int8)
-    for i in TopologicalSorter(dict(enumerate(network.context_parents))).static_order():
-        table = np.cumsum(network.slots.table(parameters.yes[0], i), axis=-1)
-        # The last bound is exactly 1, so that a last state of probability 0 is never drawn.
-        below = (table / table[..., -1:])[tuple(contexts[:, p] for p in network.context_parents[i])]
-        contexts[:, i] = (random.random((rows, 1)) >= np.broadcast_to(below, (rows, below.shape[-1]))[:, :-1]).sum(1)
-    return contexts
-
-
 # What is asked for
 
 
@@ -145,7 +81,7 @@ class Simulation:
         P(a cell is missing) of each of `Network.columns`.
     seed : int
     causes : bool
-        Whether the tables have the columns of causes.
+        Whether the tables have the columns of causes and of their unions.
     """
 
     model: Model
@@ -199,7 +135,8 @@ class Simulation:
     def columns(self) -> tuple[str, ...]:
         """Names of the columns of the tables."""
         network = self.model.network
-        return tuple(name for name in network.columns if self.causes or name not in network.causes)
+        hidden = () if self.causes else {*network.causes, *network.groups}
+        return tuple(name for name in network.columns if name not in hidden)
 
     def frames(self, n: int, rows: int) -> Iterator[pd.DataFrame]:
         """Yield n cases as tables of so many rows, the last one of the rest.
@@ -214,9 +151,10 @@ class Simulation:
         # Not the stream of the parameter set, which has the seed itself.
         cases, gaps = map(np.random.default_rng, np.random.SeedSequence(self.seed).spawn(2))
         first = 0
-        for codes in _regrouped(self._kept(cases), n, rows):
-            for start in range(0, len(codes), _block_rows(self.model.network)):
-                part = codes[start : start + _block_rows(self.model.network)]
+        sampler = Sampler(self.model.network, self.parameters)
+        for codes in _regrouped(self._kept(sampler, cases), n, rows):
+            for start in range(0, len(codes), sampler.rows):
+                part = codes[start : start + sampler.rows]
                 part[gaps.random(part.shape) < self.shares] = UNKNOWN
             yield self._frame(codes, first)
             first += len(codes)
@@ -226,7 +164,7 @@ class Simulation:
         items = ", ".join(f"{name}={state}" for name, state in self.given.observed.items())
         if not math.isfinite(log_evidence):
             if self.parameters is self.model.network.parameters:
-                raise impossible(self.model.engine, self.given)
+                raise impossible(self.model, self.given)
             message = f"given {items} has probability 0 under the parameters drawn with seed={self.seed}; give less"
             raise InvalidValueError(message)
         decades = (math.log(n) - log_evidence) / math.log(10)
@@ -238,14 +176,14 @@ class Simulation:
             )
             raise InvalidValueError(message)
 
-    def _kept(self, random: np.random.Generator) -> Iterator[Codes]:
+    def _kept(self, sampler: Sampler, random: np.random.Generator) -> Iterator[Codes]:
         """Yield blocks of cases that have what is given, without end."""
         network = self.model.network
         columns = {name: column for column, name in enumerate(network.columns)}
         known = [(i, *network.codes[i][code]) for i, code in enumerate(self.given.codes.tolist()) if code != UNKNOWN]
         several = [(columns[name], np.array(shares)) for name, shares in self.given.several.items()]
         while True:
-            codes = draw_codes(network, self.parameters, _block_rows(network), random)
+            codes = sampler.block(random)
             kept = np.ones(len(codes), dtype=bool)
             for column, low, high in known:
                 kept &= (codes[:, column] >= low) & (codes[:, column] <= high)
@@ -287,7 +225,8 @@ def _check_whole(name: str, value: object, *, at_least: int) -> None:
 
 def _shares(network: Network, missing: Missing, given: Evidence) -> Floats:
     """Return P(missing) of each column; what is given in every case is never missing."""
-    members = {"context": network.contexts, "cause": network.causes, "finding": network.findings + network.unions}
+    findings = network.findings + network.unions
+    members = {"context": network.contexts, "cause": network.causes, "finding": findings, "union": network.groups}
     faults = list(_faults(missing, members, given))
     if len(faults) > 1:
         raise InvalidEvidenceError(faults)

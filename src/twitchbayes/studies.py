@@ -46,7 +46,7 @@ class Studies(Answering):
         missing : float or mapping of str to float, default 0
             Share of the cells that are made missing, each by chance and by itself: a number for all
             contexts and findings, or a mapping of a variable or of a role ("context", "cause",
-            "finding") to a number; that of a variable goes before that of its role.
+            "finding", "union") to a number; that of a variable goes before that of its role.
         given : mapping of str to value, optional
             Evidence, in the words of `infer`, that every case has and that is never missing: other
             cases are thrown away. Nothing is assumed beside it; where the cases are of people who
@@ -55,12 +55,12 @@ class Studies(Answering):
             "drawn" draws one parameter set from `beliefs`, with the same seed, for the whole table;
             `simulation.drawn_parameters(model, seed)` is that set.
         causes : bool, default True
-            Whether the table has the columns of the causes.
+            Whether the table has the columns of the causes, and of their unions.
 
         Returns
         -------
         pandas.DataFrame
-            A row a case, a categorical column a variable: contexts, causes, findings. Binary variables
+            A row a case, a categorical column a variable: contexts, causes, findings, unions. Binary variables
             are "yes" or "no", others have their states; a variable in bands has the band, since
             the model says nothing of the numbers within. Missing cells are NaN. `infer_frame`,
             `score` and whatever else reads cases reads it back as the same states.

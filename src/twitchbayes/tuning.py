@@ -342,10 +342,11 @@ def faults_of(model: Model, cohort: Cohort, reasons: Mapping[int, str]) -> list[
     for i, (row, told) in enumerate(list(reasons.items())[:SHOWN_FAULTS]):
         reason = told
         if i < EXPLAINED_ROWS:
-            states = zip(model.network.columns, cohort.codes[row].tolist(), strict=True)
-            said = {name: model.network.states[name][state] for name, state in states if state != UNKNOWN}
+            network = model.network
+            codes = enumerate(cohort.codes[row].tolist())
+            said = {network.columns[i]: network.meaning(i, code) for i, code in codes if code != UNKNOWN}
             evidence = model.words.read({**model.words.nothing_assumed, **said})
-            reason = str(impossible(model.engine, evidence)) if "probability 0" in told else told
+            reason = str(impossible(model, evidence)) if "probability 0" in told else told
         faults.append(Fault(int(cohort.rows[row]), None, None, reason))
     return faults
 

@@ -241,6 +241,71 @@ def test_strata(book: Load, evidence: dict[str, Any], disease: Any) -> None:
     assert model.infer(evidence, cough=False)["disease"] == equal(p * 0.18 / (p * 0.18 + (1 - p) * 0.9))
 
 
+# The noisy-MAX is that of Díez (Parameter adjustment in Bayes networks: the generalized noisy OR-gate, UAI 1993); GeNIe's
+# manual calls such numbers "Diez" parameters (support.bayesfusion.com/docs/GeNIe, "Noisy-MAX model"). No table of the paper
+# or the manual was at hand. These numbers are those of OpenMarkov, the program of Díez's group: its MaxPotentialTest has
+# a parent A of three states, a parent B of two, and a leak. `excludes` makes one parent of three states of the causes
+# a1 and a2. OpenMarkov's test asserts the entries with a star; the others follow from the same definition.
+#
+# Chances to leave C at most in state:  c0      c1
+#   the leak                            0.989   0.999
+#   A = A1                              0       0.3
+#   A = A2                              0       0.1
+#   B = B1                              0       0.2
+# P(C at most d) is the product of the leak's and of those of the parents that are not in their lowest state.
+NOISY_MAX_TABLE = [
+    # The state of A, that of B, and what they make of c0, c1 and c2.
+    (0, 0, 0.989, 0.01, 0.001),  # * *: the leak alone, 0.999 - 0.989 = 0.01
+    (1, 0, 0.0, 0.2997, 0.7003),  # * c1: 0.999 x 0.3 = 0.2997
+    (2, 0, 0.0, 0.0999, 0.9001),  # * c1: 0.999 x 0.1 = 0.0999
+    (0, 1, 0.0, 0.1998, 0.8002),  # 0.999 x 0.2 = 0.1998
+    (1, 1, 0.0, 0.05994, 0.94006),  # 0.999 x 0.3 x 0.2 = 0.05994
+    (2, 1, 0.0, 0.01998, 0.98002),  # * c0 and c2: 0.999 x 0.1 x 0.2 = 0.01998, 1 - 0.01998 = 0.98002
+]
+
+
+@pytest.mark.parametrize(("a", "b", "c0", "c1", "c2"), NOISY_MAX_TABLE)
+def test_noisy_max(book: Load, a: int, b: int, c0: float, c1: float, c2: float) -> None:
+    """Each row of the table comes back: as a prediction, and as P(evidence) of states, "at least" and "at most"."""
+    model = book("noisy_max")
+    parents = {"a1": "yes" if a == 1 else "no", "a2": "yes" if a == 2 else "no", "b": "yes" if b else "no"}
+    expected = {"c0": c0, "c1": c1, "c2": c2}
+    assert model.infer(parents).predict("c") == {state: equal(p) for state, p in expected.items()}
+    said = {**expected, "at least c1": c1 + c2, "at most c1": c0 + c1, "yes": c1 + c2, "no": c0}
+    for words, p in said.items():
+        if p:
+            assert probability(model, {"c": words}, parents) == equal(p)
+        else:
+            with pytest.raises(ImpossibleEvidenceError, match="c=c0"):
+                model.infer(parents, c=words)
+
+
+@pytest.mark.parametrize(
+    ("said", "weights"),
+    [
+        # P(A1) = 0.3, P(A2) = 0.7 x 0.2 = 0.14, P(A0) = 0.56; P(B1) = 1/2 is left out of every weight.
+        # In the order (A0, B0), (A1, B0), (A2, B0), (A0, B1), (A1, B1), (A2, B1): 0.56 x 0.01 = 0.0056,
+        # 0.3 x 0.2997 = 0.08991, 0.14 x 0.0999 = 0.013986, 0.56 x 0.1998 = 0.111888, 0.3 x 0.05994 = 0.017982,
+        # 0.14 x 0.01998 = 0.0027972. They sum to 0.2421632.
+        ("c1", ["0.0056", "0.08991", "0.013986", "0.111888", "0.017982", "0.0027972"]),
+        # Only (A0, B0) can leave C in c0: 0.56 x 0.011 = 0.00616, and the other weights are those of the parents.
+        ("at least c1", ["0.00616", "0.3", "0.14", "0.56", "0.3", "0.14"]),
+        # As for c1, but 0.56 x 0.999 = 0.55944. They sum to 0.7960032.
+        ("at most c1", ["0.55944", "0.08991", "0.013986", "0.111888", "0.017982", "0.0027972"]),
+    ],
+)
+def test_noisy_max_backwards(book: Load, said: str, weights: list[str]) -> None:
+    """What is said of C gives the parents their posteriors by Bayes' rule."""
+    a0_b0, a1_b0, a2_b0, a0_b1, a1_b1, a2_b1 = (Fraction(weight) for weight in weights)
+    total = a0_b0 + a1_b0 + a2_b0 + a0_b1 + a1_b1 + a2_b1
+    p = book("noisy_max").infer(c=said)
+    assert p["a1"] == equal((a1_b0 + a1_b1) / total)
+    assert p["a2"] == equal((a2_b0 + a2_b1) / total)
+    assert p["b"] == equal((a0_b1 + a1_b1 + a2_b1) / total)
+    assert p.none == equal(a0_b0 / total)
+    assert math.exp(p.log_evidence) == equal(total / 2)
+
+
 @pytest.mark.parametrize("folder", sorted(f.parent.name for f in HERE.glob("*/model.toml")))
 def test_folders_are_models(book: Load, folder: str) -> None:
     """Each folder here loads under its own name, has a definition for every variable and a test above."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,6 +12,7 @@ from twitchbayes.errors import InvalidValueError
 from twitchbayes.evidence import read_items
 from twitchbayes.model import Model, load_model
 from twitchbayes.posterior import Posterior
+from twitchbayes.values import as_number
 
 __all__ = [
     "add_evidence",
@@ -19,6 +21,7 @@ __all__ = [
     "add_reading",
     "answered",
     "chosen_model",
+    "columns_of_ratios",
     "labels_of",
     "names",
     "print_json",
@@ -55,6 +58,11 @@ def _ratio(name: str, text: str) -> float:
     except ValueError:
         message = f"--virtual {name}={text!r} is not a number; give a likelihood ratio present : absent, as 4"
         raise InvalidValueError(message) from None
+
+
+def columns_of_ratios(items: Sequence[str]) -> dict[str, str | float]:
+    """Return where a table has the likelihood ratios of some variables: a column, or a number that stands for all."""
+    return {name: text if math.isnan(number := as_number(text)) else number for name, text in read_items(items).items()}
 
 
 def add_reading(command: argparse.ArgumentParser) -> None:

@@ -51,10 +51,10 @@ def answer_sets(engine: Engine, evidence: Evidence, parameters: Parameters) -> B
     return Batch(mixed(batch.answer, log_weights) if evidence.uncertain else batch.answer, refused)
 
 
-def answer_cases(engine: Engine, cases: Sequence[Evidence]) -> Batch:
-    """Return the answers of some cases, a row each, all of them from one batch."""
+def answer_cases(engine: Engine, cases: Sequence[Evidence], *, unions: bool = False) -> Batch:
+    """Return the answers of some cases, a row each, all of them from one batch; with their unions if asked for."""
     codes, log_weights, of_case = _rows(engine, cases)
-    return gathered(engine.answer(codes), log_weights, of_case)
+    return gathered(engine.answer(codes, unions=unions), log_weights, of_case)
 
 
 def log_evidences(engine: Engine, cases: Sequence[Evidence]) -> Floats:

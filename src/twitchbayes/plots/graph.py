@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from twitchbayes.display import given, percent
 from twitchbayes.errors import InvalidValueError
-from twitchbayes.links import strengths
 from twitchbayes.plots.layers import ordered
 from twitchbayes.plots.text import LINE, PLAIN, wrapped
 from twitchbayes.plots.theme import (
@@ -25,6 +24,7 @@ from twitchbayes.plots.theme import (
     pyplot,
     titled,
 )
+from twitchbayes.provenance import strengths
 from twitchbayes.values import is_graded, spoken
 
 if TYPE_CHECKING:
