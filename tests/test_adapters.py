@@ -21,7 +21,7 @@ from twitchbayes.adapters import Shipment
 from twitchbayes.adapters import spark as spark_adapter
 from twitchbayes.cohort import content_of, read_part
 from twitchbayes.errors import InvalidFrameError, InvalidValueError, TwitchbayesError, UnknownVariableError
-from twitchbayes.model import Model
+from twitchbayes.model import Model, load_model
 from twitchbayes.tuning import Tuning
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:PySpark does not yet fully support pandas:FutureWarning"),
 ]
 
+SURFACES = Path(__file__).parent / "surfaces"
 N_ROWS = 90
 BAD = r"row .*p017.*column 'weakness'.*'perhaps'"
 
@@ -164,6 +165,27 @@ def test_dask_is_the_table_in_memory(twitch: Model, cohort: pd.DataFrame, option
     expected = twitch.infer_frame(frame.compute(), **options)
     pd.testing.assert_frame_equal(computed, expected, rtol=1e-12, atol=0)
     assert answered.divisions == frame.divisions
+    pd.testing.assert_frame_equal(answered._meta, computed.iloc[:0], check_column_type=True)
+
+
+@pytest.fixture(scope="session")
+def levels() -> pd.DataFrame:
+    """Rows for a model with levels and unions, one of them known by several states."""
+    rows = {"patient": list("abcd"), "emg": ["normal", "at least fasciculations_only", None, "denervation"]}
+    return pd.DataFrame({**rows, "nerve_damage": ["no", None, "yes", None]})
+
+
+@pytest.mark.parametrize("interval", [None, 0.9])
+@pytest.mark.usefixtures("client")
+def test_dask_has_the_unions(levels: pd.DataFrame, interval: float | None) -> None:
+    model = load_model(SURFACES)
+    options: dict[str, Any] = {"keep": ["patient"], "interval": interval, "draws": 9}
+    answered = dask_infer(model, dask_frame(levels, parts=2), **options)
+    computed = answered.compute()
+    assert {"nerve_damage", "neuromuscular"} < set(computed.columns)
+    assert ("nerve_damage_low" in computed.columns) == (interval is not None)
+    expected = model.infer_frame(levels, **options)
+    pd.testing.assert_frame_equal(computed, expected, rtol=1e-12, atol=0, check_dtype=False)
     pd.testing.assert_frame_equal(answered._meta, computed.iloc[:0], check_column_type=True)
 
 
@@ -450,6 +472,14 @@ def test_spark_is_the_table_in_memory(
     assert answered.columns == expected.column_names
     computed = collected(answered)
     pd.testing.assert_frame_equal(computed, expected.replace_schema_metadata().to_pandas(), rtol=1e-12, atol=0)
+
+
+def test_spark_has_the_unions(spark: SparkSession, levels: pd.DataFrame) -> None:
+    model = load_model(SURFACES)
+    options: dict[str, Any] = {"keep": ["patient"], "interval": 0.9, "draws": 9}
+    computed = collected(spark_infer(model, spark_frame(spark, levels, parts=2), **options))
+    assert {"nerve_damage", "neuromuscular_high"} < set(computed.columns)
+    pd.testing.assert_frame_equal(computed, model.infer_frame(levels, **options), rtol=1e-12, atol=0, check_dtype=False)
 
 
 def test_spark_keeps_the_types_of_columns(spark: SparkSession, twitch: Model) -> None:

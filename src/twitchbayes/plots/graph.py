@@ -59,13 +59,15 @@ ACTIVE, PLAINLY, PASSIVE = 0.8, 0.5, 0.3  # how opaque lines are
 DASHES: Mapping[str, Any] = {
     "link": "-",
     "prior": (0, (4, 3)),
+    "stratum": (0, (4, 3)),
     "or": (0, (1, 2)),
     "of": (0, (6, 2, 1, 2)),
     "excludes": (0, (2, 2, 6, 2)),
 }
 COLOURS = {"excludes": PURPLE}
 MEANINGS = {
-    "prior": "its numbers depend on it",
+    "prior": "its prior depends on it",
+    "stratum": "its links depend on it",
     "or": "present where a site is",
     "of": "describes it",
     "excludes": "absent by definition where it is",
@@ -196,17 +198,17 @@ def _unions(model: Model, posterior: Posterior | None) -> list[str]:
 def _lines(knowledge: Knowledge) -> Iterator[_Line]:
     """Yield what depends on what.
 
-    Links, with the most that one does in any stratum; priors on the contexts they are given; the OR of a group on its
-    members; what describes a finding on that finding; a cause on those in whose presence it is absent.
+    Links, with the most that one does in any stratum; priors, and links, on the contexts they are given; the OR of a
+    group on its members; what describes a finding on that finding; a cause on those beside which it is absent.
     """
     linked = strengths(knowledge)
     for (parent, child), probability in linked.items():
         yield _Line(parent, child, "link", probability)
-    given_by = [(name, prior.variable) for prior in knowledge.priors for name, _ in prior.given]
-    given_by += [(name, link.child) for link in knowledge.links for name, _ in link.given]
-    for parent, child in dict.fromkeys(given_by):
+    given_by = {(name, prior.variable): "prior" for prior in knowledge.priors for name, _ in prior.given}
+    given_by |= {(name, link.child): "stratum" for link in knowledge.links for name, _ in link.given}
+    for (parent, child), kind in given_by.items():
         if (parent, child) not in linked:
-            yield _Line(parent, child, "prior")
+            yield _Line(parent, child, kind)
     for variable in knowledge.variables.values():
         for member in knowledge.members(variable.any_of) if variable.any_of else ():
             yield _Line(member.name, variable.name, "or")
@@ -252,7 +254,7 @@ def _active(drawing: _Drawing, line: _Line) -> bool:
     """Whether a line leads from what is present, or to it; without an answer every line does."""
     if drawing.posterior is None:
         return True
-    if line.kind == "prior":
+    if line.kind in {"prior", "stratum"}:
         return line.parent in drawing.states
     return drawing.is_present(line.parent) or drawing.is_present(line.child)
 
