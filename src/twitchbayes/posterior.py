@@ -154,7 +154,7 @@ class Posterior(Mapping[str, float]):
         Parameters
         ----------
         name : str
-            A finding, context, cause, or union of causes.
+            A finding, context, cause, or union of causes; also "serious" or "none".
 
         Returns
         -------
@@ -177,6 +177,8 @@ class Posterior(Mapping[str, float]):
         (['absent', 'present'], 1.0)
         """
         network = self.model.network
+        if name in {"serious", "none"}:
+            return {"absent": 1 - self[name], "present": self[name]}
         if name not in network.columns:
             raise UnknownVariableError(name, network.columns)
         states, column = network.states[name], network.columns.index(name)
