@@ -26,9 +26,9 @@ from numpy.typing import NDArray
 from benchmarks import ROOT, cohort
 from benchmarks.report import Cell, Table, plain
 from twitchbayes import Model, load_model
-from twitchbayes.asking import Ask, Target, asks_of, column_of, effects, open_asks, uncertainty
-from twitchbayes.inference import Engine
-from twitchbayes.network import UNKNOWN
+from twitchbayes.asking import Ask, Target, asks_of, effects, open_asks, target_of, uncertainty
+from twitchbayes.inference import Answer, Engine
+from twitchbayes.network import PRESENT, UNKNOWN, Network
 from twitchbayes.posterior import THRESHOLD_BITS
 
 Codes = NDArray[np.int8]
@@ -63,7 +63,7 @@ class Course:
     @property
     def bits(self) -> Floats:
         """Uncertainty about the causes, (n_steps + 1, n_cases)."""
-        return np.stack([uncertainty(c, s, None) for c, s in zip(self.causes, self.serious, strict=True)])
+        return np.stack([uncertainty(causes, None, causes.shape[1]) for causes in self.causes])
 
     @property
     def leader(self) -> Floats:
@@ -101,8 +101,9 @@ def course(model: Model, truth: Codes, target: str | None, *, seed: int = 0) -> 
         if target is None:
             asked, gains = order[:, step], np.full(len(truth), np.nan)
         else:
-            column = column_of(target, network.causes)
-            asked, gains = most_worth(engine, codes, asks, uncertainty(causes[-1], serious[-1], column), column)
+            place = target_of(target, network.targets)
+            open_bits = uncertainty(known(now, network), place, len(network.causes))
+            asked, gains = most_worth(engine, codes, asks, open_bits, place)
         for i, ask in enumerate(asks):
             cells = np.ix_(asked == i, ask.columns)
             codes[cells] = truth[cells]
@@ -113,9 +114,15 @@ def course(model: Model, truth: Codes, target: str | None, *, seed: int = 0) -> 
     return Course(np.stack(causes), np.stack(serious), np.stack(best))
 
 
+def known(now: Answer, network: Network) -> Floats:
+    """Return what answers say of every target; unions of causes, which no order settles, are left at 0."""
+    no_unions = np.zeros((len(now.none), len(network.groups)))
+    return np.column_stack([now.causes, no_unions, now.serious])
+
+
 def most_worth(engine: Engine, codes: Codes, asks: Sequence[Ask], now: Floats, target: Target) -> tuple[Ints, Floats]:
     """Return the open question of each case that is worth most, and how many bits, all cases in one batch."""
-    is_open = open_asks(asks, codes == UNKNOWN)
+    is_open = open_asks(asks, codes == UNKNOWN, codes == PRESENT)
     rows, counts, places = [], [], []
     for i, ask in enumerate(asks):
         cases = np.flatnonzero(is_open[:, i])
@@ -129,7 +136,7 @@ def most_worth(engine: Engine, codes: Codes, asks: Sequence[Ask], now: Floats, t
     found = effects(engine, np.concatenate(rows)[:, None, :], starts, np.zeros(1))
     case, ask_ = np.concatenate(places, axis=1)
     gains = np.full(is_open.shape, -np.inf)
-    gains[case, ask_] = now[case] - found.expected(uncertainty(found.causes, found.serious, target))
+    gains[case, ask_] = now[case] - found.expected(uncertainty(found.targets, target, found.n_causes))
     asked = np.round(gains, 12).argmax(axis=1)
     return asked, gains[np.arange(len(codes)), asked]
 
