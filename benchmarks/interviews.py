@@ -27,8 +27,8 @@ from benchmarks import ROOT, cohort
 from benchmarks.report import Cell, Table, plain
 from twitchbayes import Model, load_model
 from twitchbayes.asking import Ask, Target, asks_of, effects, open_asks, target_of, uncertainty
-from twitchbayes.inference import Engine
-from twitchbayes.network import UNKNOWN, Network
+from twitchbayes.inference import Answer, Engine
+from twitchbayes.network import PRESENT, UNKNOWN, Network
 from twitchbayes.posterior import THRESHOLD_BITS
 
 Codes = NDArray[np.int8]
@@ -63,7 +63,7 @@ class Course:
     @property
     def bits(self) -> Floats:
         """Uncertainty about the causes, (n_steps + 1, n_cases)."""
-        return np.stack([uncertainty(c, None, c.shape[1]) for c in self.causes])
+        return np.stack([uncertainty(causes, None, causes.shape[1]) for causes in self.causes])
 
     @property
     def leader(self) -> Floats:
@@ -101,8 +101,9 @@ def course(model: Model, truth: Codes, target: str | None, *, seed: int = 0) -> 
         if target is None:
             asked, gains = order[:, step], np.full(len(truth), np.nan)
         else:
-            column = target_of(target, network.targets)
-            asked, gains = most_worth(engine, codes, asks, uncertain(network, causes[-1], serious[-1], column), column)
+            place = target_of(target, network.targets)
+            open_bits = uncertainty(known(now, network), place, len(network.causes))
+            asked, gains = most_worth(engine, codes, asks, open_bits, place)
         for i, ask in enumerate(asks):
             cells = np.ix_(asked == i, ask.columns)
             codes[cells] = truth[cells]
@@ -113,15 +114,15 @@ def course(model: Model, truth: Codes, target: str | None, *, seed: int = 0) -> 
     return Course(np.stack(causes), np.stack(serious), np.stack(best))
 
 
-def uncertain(network: Network, causes: Floats, serious: Floats, target: Target) -> Floats:
-    """Return what is uncertain of a target in each case, in bits; of no union of causes."""
-    none = np.zeros((len(causes), len(network.groups)))
-    return uncertainty(np.column_stack([causes, none, serious]), target, len(network.causes))
+def known(now: Answer, network: Network) -> Floats:
+    """Return what answers say of every target; unions of causes, which no order settles, are left at 0."""
+    no_unions = np.zeros((len(now.none), len(network.groups)))
+    return np.column_stack([now.causes, no_unions, now.serious])
 
 
 def most_worth(engine: Engine, codes: Codes, asks: Sequence[Ask], now: Floats, target: Target) -> tuple[Ints, Floats]:
     """Return the open question of each case that is worth most, and how many bits, all cases in one batch."""
-    is_open = open_asks(asks, codes == UNKNOWN)
+    is_open = open_asks(asks, codes == UNKNOWN, codes == PRESENT)
     rows, counts, places = [], [], []
     for i, ask in enumerate(asks):
         cases = np.flatnonzero(is_open[:, i])
