@@ -93,7 +93,7 @@ def test_whatever_models_say(model: Model) -> None:
     asked = pairs(model)
     counts = np.array([(drawn[:, row != UNKNOWN] == row[row != UNKNOWN]).all(axis=1).sum() for row in asked])
     exact = probability(model, asked)
-    assert (np.abs(counts - n * exact) <= 6 * np.sqrt(n * exact * (1 - exact)) + 5).all()
+    assert (np.abs(counts - n * exact) <= 6 * np.sqrt(n * exact * np.maximum(1 - exact, 0)) + 5).all()
 
 
 def test_what_nothing_produced_is_at_its_lowest(rich: Model) -> None:

@@ -249,7 +249,9 @@ def leave_groups(net, rows, first, n_rows, column, first_group, desk, careful, o
         for i in range(n_rows):
             at = column + rows[first + i]
             share = 0.0
-            if out[last, at] > IMPOSSIBLE:
+            if out[last, at] > IMPOSSIBLE and desk.said[0, net.first_group + g] != names.UNKNOWN:
+                share = desk.said[0, net.first_group + g]  # to the last digit; the rows have one pattern
+            elif out[last, at] > IMPOSSIBLE:
                 share = math.exp(min(log_total(desk.block, desk.plan, desk.work, i) - out[last, at], 0.0))
                 share = 1.0 - share
             out[net.n_causes + 1 + g - first_group, at] = share
