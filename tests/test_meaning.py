@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from models import RICH, load
 from oracle import relative_error
 from rich_models import random_codes, rich_codes, rich_models
-from twitchbayes import Model
+from twitchbayes import ImpossibleEvidenceError, Model
 from twitchbayes.inference.engine import structure_of
 from twitchbayes.inference.reference import Reference, brute_force
 from twitchbayes.network import COMPLEMENT, UNKNOWN, Codes, Network
@@ -264,3 +264,16 @@ def moved(table: str) -> str:
         if head.startswith("parent") or row[0] in CAUSES:
             row[-1] = repr(0.6 * float(row[-1]) + 0.04)
     return "\n".join([head, *map(",".join, cells)]) + "\n"
+
+
+@pytest.mark.parametrize(
+    ("said", "described"), [({"course": "fast"}, "weak"), ({"duration": "at least days"}, "twitching")]
+)
+def test_what_describes_names_itself_where_nothing_is_there(rich: Model, said: dict[str, str], described: str) -> None:
+    """A level of what is absent is impossible, and the row that says so is the reason."""
+    with pytest.raises(ImpossibleEvidenceError) as raised:
+        rich.infer({described: False, **said})
+    (name,) = said
+    lines = {row["variable"]: row.line for row in rich.knowledge.table("variables.csv").rows}
+    assert ("variables.csv", lines[name]) in {(reason.file, reason.line) for reason in raised.value.reasons}
+    assert rich.infer({described: False}).predict(name)[rich.network.states[name][0]] == 1

@@ -54,6 +54,9 @@ def _definitions(knowledge: Knowledge, names: Sequence[str]) -> tuple[Reason, ..
         variable = knowledge.variables[name]
         if variable.excludes:
             found.append(Reason(f"{name} excludes {', '.join(variable.excludes)}", "variables.csv", lines[name]))
+        if variable.of:
+            told = f"{name} describes {variable.of}: it is above its lowest state only where that is present"
+            found.append(Reason(told, "variables.csv", lines[name]))
         if variable.any_of or variable.parts:
             parts = ", ".join(variable.parts) or f"the members of {variable.any_of}"
             found.append(Reason(f"{name} is any of {parts}", "variables.csv", lines[name]))
