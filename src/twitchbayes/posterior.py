@@ -143,8 +143,8 @@ class Posterior(Mapping[str, float]):
         --------
         >>> import twitchbayes
         >>> p = twitchbayes.infer(weakness=True, wasting_on_exam=True, age=62)
-        >>> next(iter(p.explains))
-        'als'
+        >>> next(iter(p.explains)), p["stress"] > 0.1, p.explains["stress"] < 0.1
+        ('nerve_damage', True, True)
         """
         return attribution.explained(self.model.engine, self._evidence, self.log_evidence)
 
