@@ -192,25 +192,27 @@ def sizes_after(information: Information, products: Floats, priors: Priors, net:
     for rows in (*groups, *levels):
         spread[np.ix_(rows, rows)] -= np.outer(p[rows], p[rows]) * (1 - np.eye(len(rows)))
     matrix = information.of(free).matrix(products[np.ix_(free, free)], spread, before)
-    sizes[free] = np.maximum(1 / (_variances(matrix, p, groups) * np.diag(spread)), before)
+    sizes[free] = np.maximum(1 / (_variances(matrix, p, groups, levels) * np.diag(spread)), before)
     for rows in (*priors.groups, *priors.levels):
         if priors.free[rows].all():
             sizes[rows] = sizes[rows].min()
     return sizes
 
 
-def _variances(matrix: Floats, p: Floats, groups: Sequence[Ints]) -> Floats:
+def _variances(matrix: Floats, p: Floats, groups: Sequence[Ints], levels: Sequence[Ints]) -> Floats:
     """Return the variance of the log odds of each number.
 
     The scores of the states of one variable add up to 0: what they inform of is the ratios of the states, and
-    nothing else is looked at. Log odds of one state depend on all of them.
+    nothing else is looked at. Log odds of one state depend on all of them. Levels leave something for the lowest state,
+    to which their ratios are: nothing is to be taken out.
     """
     basis, slopes = np.eye(len(p)), np.eye(len(p))
     for rows in groups:
         own = np.ix_(rows, rows)
         basis[own] = np.linalg.qr(np.column_stack([np.ones(len(rows)), np.eye(len(rows))[:, 1:]]))[0]
+    for rows in (*groups, *levels):
         others = 1 - np.eye(len(rows))
-        slopes[own] -= others * p[rows] / (1 - p[rows])[:, None]
+        slopes[np.ix_(rows, rows)] -= others * p[rows] / (1 - p[rows])[:, None]
     kept = np.setdiff1d(np.arange(len(p)), [rows[0] for rows in groups if len(rows)])
     within = basis[:, kept]
     slopes = slopes @ within
