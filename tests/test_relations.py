@@ -129,3 +129,10 @@ def test_all_faults_are_said_at_once(tmp_path: Path) -> None:
     told = "\n".join(map(str, raised.value.problems))
     for i in (0, 20, 9, 27):
         assert FAULTS[i][4] in told
+
+
+def test_a_context_at_fault_hides_no_other_row_and_blames_none(tmp_path: Path) -> None:
+    """The links that are given a context whose own row is at fault are not blamed for it."""
+    with pytest.raises(ModelTableError) as raised:
+        knowledge.read(write(tmp_path / "faulty", ("variables.csv", "age,context", "age,contxt")))
+    assert [(p.file, p.line) for p in raised.value.problems] == [("variables.csv", 2)]

@@ -10,7 +10,16 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from twitchbayes.errors import Problem, did_you_mean, nearest
-from twitchbayes.relations import links_together, variables_together
+from twitchbayes.relations import (
+    by_stratum,
+    given_messages,
+    in_doubt,
+    links_together,
+    missing_strata,
+    uneven_strata,
+    variables_together,
+    where,
+)
 from twitchbayes.spans import MAX_STATES as MOST_LEVELS
 from twitchbayes.tables import Row, Table, bands, pairs, words
 
@@ -54,8 +63,6 @@ SUM_TOLERANCE = 1e-9
 BINARY = ("absent", "present")
 # The engine holds the number of a state in one signed byte.
 MAX_STATES = 127
-# So many missing strata are named; of more, only how many there are.
-NAMED_STRATA = 3
 
 
 def unique(table: Table, column: str) -> Iterator[Problem]:
@@ -215,7 +222,7 @@ def priors(
         name = prior.variable
         faults = list(_prior_names(prior, variables, doubtful))
         yield from (_at(prior, message) for message in faults)
-        if faults or any(_in_doubt(n, variables, doubtful) for n in (name, *dict(prior.given))):
+        if faults or any(in_doubt(n, variables, doubtful) for n in (name, *dict(prior.given))):
             at_fault.update([name] if name in variables else nearest(name, variables))
         else:
             usable[name].setdefault((prior.given, prior.state), prior)
@@ -228,13 +235,8 @@ def priors(
             yield Problem("priors.csv", None, f"has no row for the {variable.role} {variable.name!r}")
 
 
-def _in_doubt(name: str, variables: Collection[str], doubtful: Collection[str]) -> bool:
-    """Whether a name is that of a variable whose own row is at fault, or was meant to be."""
-    return name in doubtful or (name not in variables and bool(nearest(name, doubtful)))
-
-
 def _prior_names(prior: Prior, variables: Mapping[str, Variable], doubtful: Collection[str]) -> Iterator[str]:
-    if _in_doubt(prior.variable, variables, doubtful):
+    if in_doubt(prior.variable, variables, doubtful):
         return
     variable = variables.get(prior.variable)
     if variable is None:
@@ -246,43 +248,17 @@ def _prior_names(prior: Prior, variables: Mapping[str, Variable], doubtful: Coll
         yield f"state {prior.state!r} is none of {', '.join(variable.states)}"
     elif variable.role == "cause" and prior.state != "present":
         yield f"state {prior.state!r}: the prior of a cause is that of its state present"
-    contexts = {name: v for name, v in variables.items() if v.role == "context"}
-    for name, state in prior.given:
-        if _in_doubt(name, variables, doubtful):
-            continue
-        if name not in contexts or name == prior.variable:
-            others = [c for c in contexts if c != prior.variable]
-            yield f"given {name!r} is no context that it can depend on.{did_you_mean(name, others)}"
-        elif state not in contexts[name].states:
-            yield f"given {name}={state or '?'}: {name} is one of {', '.join(contexts[name].states)}"
+    yield from given_messages(prior.given, prior.variable, variables, doubtful)
 
 
 def _strata(variable: Variable, rows: Sequence[Prior], variables: Mapping[str, Variable]) -> Iterator[Problem]:
-    names = tuple(name for name, _ in rows[0].given)
-    for row in rows:
-        other = tuple(name for name, _ in row.given)
-        if other != names or len(set(other)) != len(other):
-            message = f"given of {variable.name!r} names {other or 'nothing'}, line {rows[0].number.line} names"
-            yield _at(row, f"{message} {names or 'nothing'}; all rows of a variable name the same, each once")
-            return
-    by_stratum: dict[tuple[tuple[str, str], ...], list[Prior]] = defaultdict(list)
-    for row in rows:
-        by_stratum[row.given].append(row)
-    for given, own in by_stratum.items():
-        yield from _sum_of_states(variable, own, _where(given))
-    wanted = math.prod(len(variables[name].states) for name in names)
-    if len(by_stratum) < wanted:
-        all_strata = itertools.product(*(variables[name].states for name in names))
-        every = (tuple(zip(names, states, strict=True)) for states in all_strata)
-        missing = itertools.islice((given for given in every if given not in by_stratum), NAMED_STRATA)
-        message = " or".join(map(_where, missing))
-        more = wanted - len(by_stratum) - NAMED_STRATA
-        rest = f" and {more} strata more" if more > 0 else ""
-        yield Problem(_last_laid(rows).number.file, None, f"has no row of {variable.name!r}{message}{rest}")
-
-
-def _where(given: Sequence[tuple[str, str]]) -> str:
-    return f" given {' and '.join(f'{name}={state}' for name, state in given)}" if given else ""
+    uneven = list(uneven_strata(rows, repr(variable.name), "variable"))
+    yield from uneven
+    for given, own in by_stratum(rows).items() if not uneven else ():
+        yield from _sum_of_states(variable, own, where(given))
+    missing = "" if uneven else missing_strata(rows, variables)
+    if missing:
+        yield Problem(_last_laid(rows).number.file, None, f"has no row of {variable.name!r}{missing}")
 
 
 def _last_laid(rows: Sequence[Prior]) -> Prior:
@@ -290,19 +266,19 @@ def _last_laid(rows: Sequence[Prior]) -> Prior:
     return next((row for row in rows if row.number.file != "priors.csv"), rows[0])
 
 
-def _sum_of_states(variable: Variable, rows: Sequence[Prior], where: str) -> Iterator[Problem]:
+def _sum_of_states(variable: Variable, rows: Sequence[Prior], stratum: str) -> Iterator[Problem]:
     stated = [row.state for row in rows]
     if variable.states == BINARY and stated == ["present"]:
         return
     missing = [state for state in variable.states if state not in stated]
     if missing:
-        yield _at(_last_laid(rows), f"{variable.name!r}{where} has no row for {', '.join(missing)}")
+        yield _at(_last_laid(rows), f"{variable.name!r}{stratum} has no row for {', '.join(missing)}")
         return
     total = math.fsum(row.number.probability for row in rows)
     if abs(total - 1) > SUM_TOLERANCE:
         yield _at(
             _last_laid(rows),
-            f"the states of {variable.name!r}{where} sum to {total:.12g}; they must sum to 1",
+            f"the states of {variable.name!r}{stratum} sum to {total:.12g}; they must sum to 1",
         )
 
 
@@ -345,7 +321,7 @@ def whole(knowledge: Knowledge, *, unread: Collection[str] = ()) -> Iterator[Pro
 def _codes(knowledge: Knowledge, doubtful: set[str]) -> Iterator[Problem]:
     for row in knowledge.table("codes.csv").rows:
         name = row["variable"]
-        if name not in knowledge.variables and not _in_doubt(name, knowledge.variables, doubtful):
+        if name not in knowledge.variables and not in_doubt(name, knowledge.variables, doubtful):
             hint = did_you_mean(name, knowledge.variables)
             yield Problem(row.file, row.line, f"variable {name!r} is not in variables.csv.{hint}")
         if row["relation"] not in {"", *RELATIONS}:
@@ -368,7 +344,7 @@ def _links(knowledge: Knowledge, doubtful: Collection[str]) -> Iterator[Problem]
     parents, children = ("leak", *knowledge.variables), tuple(knowledge.variables)
     leaks: set[str] = set(doubtful)
     for link in knowledge.links:
-        if not any(_in_doubt(name, knowledge.variables, doubtful) for name in (link.parent, link.child)):
+        if not any(in_doubt(name, knowledge.variables, doubtful) for name in (link.parent, link.child)):
             yield from (_at(link, message) for message in _link_ends(link, knowledge.variables))
         # A misspelt leak is no missing one as well.
         if "leak" in _meant(link.parent, parents):

@@ -6,15 +6,27 @@ import itertools
 import math
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
-from twitchbayes.errors import Problem, did_you_mean
+from twitchbayes.errors import Problem, did_you_mean, nearest
 from twitchbayes.tables import Row, Table, words
 
 if TYPE_CHECKING:
-    from twitchbayes.knowledge import Link, Variable
+    from twitchbayes.knowledge import Link, Prior, Variable
 
-__all__ = ["links_together", "variables_together"]
+__all__ = [
+    "by_stratum",
+    "given_messages",
+    "in_doubt",
+    "links_together",
+    "missing_strata",
+    "uneven_strata",
+    "variables_together",
+    "where",
+]
+
+Stratum: TypeAlias = tuple[tuple[str, str], ...]
+Given = TypeVar("Given", "Prior", "Link")
 
 BINARY = ("absent", "present")
 SUM_TOLERANCE = 1e-9
@@ -161,25 +173,21 @@ def links_together(
     for (parent, child), rows in rows_of.items():
         if {parent, child} & set(doubtful) or variables[child].role not in {"cause", "finding"}:
             continue
-        faults = [problem for row in rows for problem in _one_link(row, variables)]
+        if any(in_doubt(name, variables, doubtful) for row in rows for name, _ in row.given):
+            continue
+        faults = [problem for row in rows for problem in _one_link(row, variables, doubtful)]
         yield from faults or _strata(parent, variables[child], rows, variables)
     yield from _producers(rows_of, variables, doubtful)
 
 
-def _one_link(link: Link, variables: Mapping[str, Variable]) -> Iterator[Problem]:
+def _one_link(link: Link, variables: Mapping[str, Variable], doubtful: Collection[str]) -> Iterator[Problem]:
     """Check the state and the strata of a row, and that it is net where it must be."""
     child = variables[link.child]
     if link.state == child.states[0]:
         yield _at(link, f"state {link.state!r} is the lowest of {child.name!r}: it is what the other states leave")
     elif link.state not in child.states:
         yield _at(link, f"state {link.state!r} is none of {', '.join(child.states[1:])}")
-    contexts = {name: v for name, v in variables.items() if v.role == "context"}
-    for name, state in link.given:
-        if name not in contexts or name == link.parent:
-            others = [c for c in contexts if c != link.parent]
-            yield _at(link, f"given {name!r} is no context that it can depend on.{did_you_mean(name, others)}")
-        elif state not in contexts[name].states:
-            yield _at(link, f"given {name}={state or '?'}: {name} is one of {', '.join(contexts[name].states)}")
+    yield from (_at(link, message) for message in given_messages(link.given, link.parent, variables, doubtful))
     reasons = {"depends on a stratum": link.given, "is graded": child.states[2:], f"describes {child.of!r}": child.of}
     for reason, holds in reasons.items():
         if holds and link.form == "compound" and link.parent != "leak":
@@ -188,31 +196,20 @@ def _one_link(link: Link, variables: Mapping[str, Variable]) -> Iterator[Problem
 
 
 def _strata(parent: str, child: Variable, rows: Sequence[Link], variables: Mapping[str, Variable]) -> Iterator[Problem]:
-    names = tuple(name for name, _ in rows[0].given)
     what = f"the leak of {child.name!r}" if parent == "leak" else f"{parent!r} to {child.name!r}"
-    for row in rows:
-        other = tuple(name for name, _ in row.given)
-        if other != names or len(set(other)) != len(other):
-            message = f"given of {what} names {other or 'nothing'}, line {rows[0].number.line} names"
-            yield _at(row, f"{message} {names or 'nothing'}; all rows of a link name the same, each once")
-            return
-    by_stratum: dict[tuple[tuple[str, str], ...], list[Link]] = defaultdict(list)
-    for row in rows:
-        by_stratum[row.given].append(row)
-    for given, own in by_stratum.items():
+    uneven = list(uneven_strata(rows, what, "link"))
+    yield from uneven
+    for given, own in by_stratum(rows).items() if not uneven else ():
         stated = {row.state for row in own}
         missing = [state for state in child.states[1:] if state not in stated]
         if missing:
-            yield _at(own[0], f"{what}{_where(given)} has no row for {', '.join(missing)}")
+            yield _at(own[0], f"{what}{where(given)} has no row for {', '.join(missing)}")
         total = math.fsum(row.number.probability for row in own)
         if total > 1 + SUM_TOLERANCE:
-            yield _at(own[0], f"the states of {what}{_where(given)} sum to {total:.12g}; they must sum to 1 at most")
-    every = itertools.product(*(variables[name].states for name in names))
-    lacking = [g for states in every if (g := tuple(zip(names, states, strict=True))) not in by_stratum]
+            yield _at(own[0], f"the states of {what}{where(given)} sum to {total:.12g}; they must sum to 1 at most")
+    lacking = "" if uneven else missing_strata(rows, variables)
     if lacking:
-        more = f" and {len(lacking) - NAMED_STRATA} strata more" if len(lacking) > NAMED_STRATA else ""
-        where = " or".join(_where(given) for given in lacking[:NAMED_STRATA])
-        yield _at(rows[0], f"{what} has no row{where}{more}")
+        yield _at(rows[0], f"{what} has no row{lacking}")
 
 
 def _producers(
@@ -230,7 +227,63 @@ def _producers(
             yield _at(rows[0], f"{message}; add that link, or leave this one out")
 
 
-def _where(given: Sequence[tuple[str, str]]) -> str:
+# Strata, of priors and of links
+
+
+def in_doubt(name: str, variables: Collection[str], doubtful: Collection[str]) -> bool:
+    """Whether a name is that of a variable whose own row is at fault, or was meant to be."""
+    return name in doubtful or (name not in variables and bool(nearest(name, doubtful)))
+
+
+def given_messages(
+    given: Stratum, own: str, variables: Mapping[str, Variable], doubtful: Collection[str]
+) -> Iterator[str]:
+    """Say what is wrong with the contexts that a number is given, which cannot be its own variable."""
+    contexts = {name: v for name, v in variables.items() if v.role == "context"}
+    for name, state in given:
+        if in_doubt(name, variables, doubtful):
+            continue
+        if name not in contexts or name == own:
+            others = [c for c in contexts if c != own]
+            yield f"given {name!r} is no context that it can depend on.{did_you_mean(name, others)}"
+        elif state not in contexts[name].states:
+            yield f"given {name}={state or '?'}: {name} is one of {', '.join(contexts[name].states)}"
+
+
+def uneven_strata(rows: Sequence[Given], what: str, kind: str) -> Iterator[Problem]:
+    """Yield the first row that is given other contexts than the others, or one of them twice."""
+    names = tuple(name for name, _ in rows[0].given)
+    for row in rows:
+        other = tuple(name for name, _ in row.given)
+        if other != names or len(set(other)) != len(other):
+            message = f"given of {what} names {other or 'nothing'}, line {rows[0].number.line} names"
+            message = f"{message} {names or 'nothing'}; all rows of a {kind} name the same, each once"
+            yield Problem(row.number.file, row.number.line, message)
+            return
+
+
+def by_stratum(rows: Sequence[Given]) -> dict[Stratum, list[Given]]:
+    """Return the rows of each stratum."""
+    found: dict[Stratum, list[Given]] = defaultdict(list)
+    for row in rows:
+        found[row.given].append(row)
+    return found
+
+
+def missing_strata(rows: Sequence[Given], variables: Mapping[str, Variable]) -> str:
+    """Name the strata that have no row, the first few of them; nothing where there are none."""
+    names, there = tuple(name for name, _ in rows[0].given), {row.given for row in rows}
+    wanted = math.prod(len(variables[name].states) for name in names)
+    if len(there) >= wanted:
+        return ""
+    every = (tuple(zip(names, s, strict=True)) for s in itertools.product(*(variables[n].states for n in names)))
+    missing = itertools.islice((given for given in every if given not in there), NAMED_STRATA)
+    more = wanted - len(there) - NAMED_STRATA
+    return " or".join(map(where, missing)) + (f" and {more} strata more" if more > 0 else "")
+
+
+def where(given: Stratum) -> str:
+    """Return a stratum in words."""
     return f" given {' and '.join(f'{name}={state}' for name, state in given)}" if given else ""
 
 
